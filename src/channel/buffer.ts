@@ -1,0 +1,95 @@
+/**
+ * The values a channel holds: a first-in-first-out list of chunks.
+ *
+ * Two kinds of use share it. Handles push and shift one value at a time; pipeline stages read the head chunk in
+ * place and link whole chunks that they filled, so a value crosses an edge without being copied.
+ *
+ * - `head.start === head.end` only when the buffer is empty.
+ * - Nobody but the reader touches `head` below `end`, nobody but the writer a chunk before it is linked.
+ * - Drained chunks are reused. Arrays never shrink, since `length = k` costs more than all else here.
+ *
+ * Rejected: a ring (a bulk move copies each value twice per edge), and one array with `shift` (linear).
+ */
+export interface Chunk<T> {
+  items: T[]
+  start: number
+  end: number
+  next: Chunk<T> | undefined
+}
+
+/** How many values single pushes put in one chunk. */
+const CHUNK = 256
+/** Chunks up to this size are copied behind the tail instead of being linked. */
+const SMALL = 16
+
+export function newChunk<T>(): Chunk<T> {
+  // The element makes V8 keep the array generic from the start: every loop sees one kind of array.
+  return { items: [undefined as T], start: 0, end: 0, next: undefined }
+}
+
+export class Buffer<T> {
+  length = 0
+  head: Chunk<T> = newChunk()
+  #tail: Chunk<T> = this.head
+  #spare: Chunk<T> | undefined
+
+  push(value: T): void {
+    let tail = this.#tail
+    if (tail.end >= CHUNK) tail = this.#link(this.blank())
+    tail.items[tail.end++] = value
+    this.length++
+  }
+
+  /** Takes the oldest value. The buffer must not be empty. */
+  shift(): T {
+    const head = this.head
+    const value = head.items[head.start]!
+    head.items[head.start] = undefined as T
+    this.skip(1)
+    return value
+  }
+
+  /** Gives up the first `count` values of the head chunk: they have been read in place. */
+  skip(count: number): void {
+    const head = this.head
+    head.start += count
+    this.length -= count
+    if (head.start < head.end) return
+    head.start = head.end = 0
+    if (head.next === undefined) return
+    this.head = head.next
+    head.next = undefined
+    this.#spare = head
+  }
+
+  /** An empty chunk to fill. */
+  blank(): Chunk<T> {
+    const chunk = this.#spare
+    if (chunk === undefined) return newChunk()
+    this.#spare = undefined
+    return chunk
+  }
+
+  /** Takes over a chunk with at least one value. */
+  append(chunk: Chunk<T>): void {
+    const tail = this.#tail
+    const count = chunk.end
+    if (count <= SMALL && tail.end + count <= CHUNK) {
+      for (let i = 0; i < count; i++) tail.items[tail.end++] = chunk.items[i]!
+      chunk.end = 0
+      this.#spare = chunk
+    } else {
+      this.#link(chunk)
+      if (this.length === 0) {
+        this.head = chunk
+        this.#spare = tail
+      }
+    }
+    this.length += count
+  }
+
+  #link(chunk: Chunk<T>): Chunk<T> {
+    if (this.length > 0) this.#tail.next = chunk
+    return (this.#tail = chunk)
+  }
+}

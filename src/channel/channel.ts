@@ -1,0 +1,350 @@
+/**
+ * `channel()` and its two handles: the public face of one `Core`.
+ *
+ * A handle holds no state of the channel, only its own: whether it is closed and how much waits on it. What can
+ * be done at once is done at once, in the order of the calls; only what must wait makes a waiter.
+ */
+import { demand, demandCount, demandTime, RecvError, SendError } from '../errors.ts'
+import { Core, type Handle, type Overflow } from './core.ts'
+import { placeOf, track, untrack, warn } from './deadlock.ts'
+import { type Mode, Wait, type WaitOptions } from './waiting.ts'
+import { orAbort } from './clock.ts'
+
+export interface ChannelOptions<T> {
+  /** Shown in reports and errors. Default: `channel 1`, `channel 2`, … */
+  name?: string
+  /** What a send does when the buffer is full. Default: `'block'`, it waits. */
+  overflow?: Overflow
+  /** Called once for each accepted value that no one will get. What it throws becomes an uncaught error. */
+  onUndelivered?: (value: T) => void
+  /** Whoever still waits here when the program ends is no deadlock. Default: `false`. */
+  daemon?: boolean
+}
+
+/** The sending end. Clone it for each producer, and close every clone. */
+export interface Sender<in T> extends Disposable {
+  readonly capacity: number
+  /** How many values are buffered; never more than `capacity`. */
+  readonly length: number
+  /** Whether nothing can be sent through this handle any more. */
+  readonly closed: boolean
+  readonly name: string
+  /** Settles when the value is in the channel (at capacity 0: with a receiver). Rejects with `SendError`. */
+  send(value: T, options?: WaitOptions): Promise<void>
+  /** Sends each value in order. The `SendError` carries the first one that was not accepted. */
+  sendMany(values: Iterable<T> | AsyncIterable<T>, options?: WaitOptions): Promise<void>
+  trySend(value: T): 'sent' | 'full' | 'closed'
+  clone(): Sender<T>
+  /** Closes this handle; waiting sends are still delivered. `false` when it was closed already. */
+  close(): boolean
+  /** Ends the channel for every handle: receivers drain the buffer and then reject with `cause`. */
+  fail(cause: unknown): boolean
+  /** Settles when nobody will read again. */
+  whenClosed(): Promise<void>
+}
+
+/** The receiving end, and an async iterable. Clones share the values: each goes to exactly one. */
+export interface Receiver<out T> extends AsyncIterableIterator<T>, Disposable {
+  readonly capacity: number
+  readonly length: number
+  /** Whether nothing will come through this handle any more. */
+  readonly closed: boolean
+  readonly name: string
+  /** Rejects with `RecvError` once the channel has ended, with the cause once it has failed. */
+  recv(options?: WaitOptions): Promise<T>
+  /** Waits for one value, then takes what is there: 1 to `max` values, `[]` once ended. */
+  recvMany(max: number, options?: WaitOptions): Promise<T[]>
+  tryRecv(): { ok: true; value: T } | { ok: false; reason: 'empty' | 'closed'; cause?: unknown }
+  /** `recv` for those who prefer `done` to an exception. */
+  next(): Promise<IteratorResult<T>>
+  /** An iterator of its own. With `preventClose`, leaving its loop early does not close this receiver. */
+  values(options?: { preventClose?: boolean }): AsyncIterableIterator<T>
+  clone(): Receiver<T>
+  close(): boolean
+}
+
+/** So many sends waiting on one handle mean that somebody forgot `await`. */
+const FORGOTTEN_AWAIT = 1000
+const DONE = /* @__PURE__ */ Promise.resolve()
+
+/** Throws where the options are wrong or the signal has aborted; both come before all else. */
+function checkWait(action: string, options: WaitOptions | undefined): void {
+  if (options?.timeout !== undefined) demandTime(options.timeout, action, 'timeout')
+  options?.signal?.throwIfAborted()
+}
+
+/** What is behind a sender or receiver of this package, for select and for stages; `undefined` for anything else. */
+export let handleOf: <T>(end: Sender<T> | Receiver<T>) => Handle<T> | undefined
+
+/** What the two ends have in common. */
+class End<T> {
+  readonly #handle: Handle<T>
+
+  constructor(handle: Handle<T>) {
+    this.#handle = handle
+    if (handle.core.watched) track(this, handle)
+  }
+
+  static {
+    handleOf = ((end: object) => (#handle in end ? end.#handle : undefined)) as typeof handleOf
+  }
+
+  get capacity(): number {
+    return this.#handle.core.capacity
+  }
+  get length(): number {
+    return this.#handle.core.length
+  }
+  get name(): string {
+    return this.#handle.core.name
+  }
+
+  clone(): this {
+    const { core, side, open } = this.#handle
+    if (!open) throw new TypeError(`Cannot clone ${side} of channel "${core.name}": it is closed`)
+    const Same = this.constructor as new (handle: Handle<T>) => this
+    return new Same(core.open(side, placeOf(this.clone)))
+  }
+
+  close(): boolean {
+    untrack(this.#handle)
+    return this.#handle.core.close(this.#handle)
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
+
+const SEND: Mode<unknown, void> = {
+  shape() {},
+  end: ({ handle, value }) => {
+    throw handle.core.refusal(value)
+  },
+  late: ({ handle, value }) => new SendError('TIMEOUT', value, handle.core.name),
+}
+
+class SenderEnd<T> extends End<T> implements Sender<T> {
+  readonly #handle: Handle<T>
+  readonly #core: Core<T>
+  #warned = false
+
+  constructor(handle: Handle<T>) {
+    super(handle)
+    this.#handle = handle
+    this.#core = handle.core
+  }
+
+  get closed(): boolean {
+    return !this.#handle.open || !this.#core.accepting
+  }
+
+  send(value: T, options?: WaitOptions): Promise<void> {
+    const core = this.#core
+    if (options === undefined && this.#handle.open && core.accepting && core.offer(value)) return DONE
+    const wait = new Wait(this, this.#handle, SEND as Mode<T, void>, value)
+    try {
+      checkWait('send', options)
+      if (this.closed) SEND.end(wait as Wait<unknown, void>)
+      if (options && core.offer(value)) return DONE
+      if (core.overflow === 'fail') throw new SendError('FULL', value, core.name)
+      if (options?.timeout === 0) throw SEND.late(wait as Wait<unknown, void>)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    if (this.#handle.waiting >= FORGOTTEN_AWAIT && !this.#warned) {
+      this.#warned = true
+      warn(
+        `More than ${FORGOTTEN_AWAIT} sends wait on one sender of channel "${core.name}", is an "await" missing? ` +
+          `It was made at ${this.#handle.place}`,
+      )
+    }
+    return wait.start(core.writers, options)
+  }
+
+  async sendMany(values: Iterable<T> | AsyncIterable<T>, options?: WaitOptions): Promise<void> {
+    checkWait('send', options)
+    const input = Object(values) as Partial<AsyncIterable<T> & Iterable<T>>
+    const many = input[Symbol.asyncIterator]
+    demand(many ?? input[Symbol.iterator], 'send', 'values', 'an iterable', values, TypeError)
+    const source = (many ? input[Symbol.asyncIterator]!() : input[Symbol.iterator]!()) as Iterator<T>
+    let pulling = false
+    try {
+      for (;;) {
+        pulling = many !== undefined
+        const step = source.next()
+        const { done, value } = pulling ? await orAbort(Promise.resolve(step), options?.signal) : step
+        pulling = false
+        if (done) return
+        const sent = this.send(value, options)
+        if (sent !== DONE) await sent
+      }
+    } catch (error) {
+      // A source that stands at a value is left as a loop would leave it; one that hangs is not waited for.
+      const left = Promise.resolve(source.return?.()).catch(() => {})
+      if (!pulling) await left
+      throw error
+    }
+  }
+
+  trySend(value: T): 'sent' | 'full' | 'closed' {
+    const core = this.#core
+    if (!this.#handle.open || !core.accepting) return 'closed'
+    return core.offer(value) ? 'sent' : 'full'
+  }
+
+  fail(cause: unknown): boolean {
+    return this.#handle.open && this.#core.fail(cause)
+  }
+
+  whenClosed(): Promise<void> {
+    return this.#core.whenClosed()
+  }
+}
+
+const late = ({ handle }: { handle: Handle<unknown> }): Error => new RecvError('TIMEOUT', handle.core.name)
+const RECV: Mode<unknown, unknown> = {
+  shape: (value) => value,
+  end: ({ handle }) => {
+    throw handle.core.ending(handle)
+  },
+  late,
+}
+const NEXT: Mode<unknown, IteratorResult<unknown>> = {
+  shape: (value) => ({ done: false, value }),
+  end: ({ handle }) => {
+    handle.core.ending(handle)
+    return { done: true, value: undefined }
+  },
+  late,
+}
+const MANY: Mode<unknown, unknown[]> = {
+  shape: (value, { handle, max }) => {
+    const values = [value]
+    while (values.length < max && handle.core.readable()) values.push(handle.core.take())
+    return values
+  },
+  end: ({ handle }) => {
+    handle.core.ending(handle)
+    return []
+  },
+  late,
+}
+
+class ReceiverEnd<T> extends End<T> implements Receiver<T> {
+  readonly #handle: Handle<T>
+  readonly #core: Core<T>
+
+  constructor(handle: Handle<T>) {
+    super(handle)
+    this.#handle = handle
+    this.#core = handle.core
+  }
+
+  get closed(): boolean {
+    return !this.#handle.open || this.#core.ended
+  }
+
+  recv(options?: WaitOptions): Promise<T> {
+    const core = this.#core
+    if (options === undefined && this.#handle.open && core.buffer.length > 0) return Promise.resolve(core.take())
+    return this.#receive(RECV as Mode<T, T>, options)
+  }
+
+  next(): Promise<IteratorResult<T>> {
+    const core = this.#core
+    if (this.#handle.open && core.buffer.length > 0) return Promise.resolve({ done: false, value: core.take() })
+    return this.#receive(NEXT as Mode<T, IteratorResult<T>>)
+  }
+
+  recvMany(max: number, options?: WaitOptions): Promise<T[]> {
+    return this.#receive(MANY as Mode<T, T[]>, options, max)
+  }
+
+  #receive<R>(mode: Mode<T, R>, options?: WaitOptions, max = 1): Promise<R> {
+    const core = this.#core
+    const wait = new Wait<T, R>(this, this.#handle, mode, undefined as T, max)
+    try {
+      demandCount(max, 'receive', 'max', 1, true)
+      checkWait('receive', options)
+      if (this.closed) return Promise.resolve(mode.end(wait))
+      if (core.readable()) return Promise.resolve(mode.shape(core.take(), wait))
+      if (options?.timeout === 0) throw mode.late(wait)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    return wait.start(core.readers, options)
+  }
+
+  tryRecv(): ReturnType<Receiver<T>['tryRecv']> {
+    const core = this.#core
+    const { open } = this.#handle
+    if (open && core.readable()) return { ok: true, value: core.take() }
+    if (!this.closed) return { ok: false, reason: 'empty' }
+    return { ok: false, reason: 'closed', ...(open && core.failure) }
+  }
+
+  values({ preventClose = false }: { preventClose?: boolean } = {}): AsyncIterableIterator<T> {
+    let left = false
+    return {
+      next: () => (left ? Promise.resolve({ done: true, value: undefined }) : this.next()),
+      return: (value?: unknown) => {
+        left = true
+        return preventClose ? Promise.resolve({ done: true, value }) : this.return(value)
+      },
+      [Symbol.asyncIterator]() {
+        return this
+      },
+    }
+  }
+
+  /** Leaving a loop early closes this receiver. */
+  return(value?: unknown): Promise<IteratorResult<T>> {
+    this.close()
+    return Promise.resolve({ done: true, value })
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+}
+
+export const newSender = <T>(core: Core<T>, place = ''): Sender<T> => new SenderEnd(core.open('sender', place))
+export const newReceiver = <T>(core: Core<T>, place = ''): Receiver<T> =>
+  new ReceiverEnd(core.open('receiver', place))
+
+let unnamed = 0
+
+/**
+ * Makes a channel: a bounded queue between tasks, with a sender and a receiver to begin with.
+ *
+ * - First in, first out: for values, for waiting senders and for waiting receivers.
+ * - `capacity` is the backpressure: a send waits while that many values are buffered. 0 is a rendezvous, a send
+ *   settles when a receiver takes the value; `Infinity` never waits, and is never a default.
+ * - It ends for the receivers when the last sender is closed and the buffer is drained.
+ *
+ * @throws RangeError for a capacity that is not an integer >= 0 or `Infinity`.
+ * @example
+ * import { channel } from 'sluice'
+ *
+ * const [tx, rx] = channel<string>(8)
+ * await tx.send('hello')
+ * tx.close()
+ * await rx.recv() // => 'hello'
+ * await rx.next() // => { done: true, value: undefined }
+ */
+export function channel<T>(capacity: number, options: ChannelOptions<T> = {}): [Sender<T>, Receiver<T>] {
+  const action = 'create channel'
+  const { name = `channel ${++unnamed}`, overflow = 'block', onUndelivered, daemon = false } = options
+  demandCount(capacity, action, 'capacity', 0, true)
+  demand(OVERFLOWS.includes(overflow), action, 'overflow', `one of ${OVERFLOWS.join(', ')}`, overflow, TypeError)
+  if (overflow.startsWith('drop')) demandCount(capacity, action, 'capacity', 1, true)
+  const core = new Core<T>(capacity, name, true)
+  core.overflow = overflow
+  core.onUndelivered = onUndelivered
+  core.daemon = daemon
+  const place = placeOf(channel)
+  return [newSender(core, place), newReceiver(core, place)]
+}
+
+const OVERFLOWS: readonly Overflow[] = ['block', 'drop-oldest', 'drop-newest', 'fail']

@@ -1,0 +1,108 @@
+/**
+ * Time as channels, for `select`: `after`, `tick`, `never`.
+ *
+ * No timer runs while nobody waits: what is due is worked out from the clock when somebody looks, and a timer is
+ * armed only while somebody waits. So a forgotten channel holds no process alive and costs nothing.
+ */
+import { demandTime } from '../errors.ts'
+import { newReceiver, type Receiver } from './channel.ts'
+import { startTimer } from './clock.ts'
+import { Core, type Ticker } from './core.ts'
+
+class Clock implements Ticker {
+  readonly #start = performance.now()
+  #stop: (() => void) | undefined
+  /** How many periods have been seen. */
+  #seen = 0
+
+  constructor(
+    readonly core: Core<number>,
+    readonly ms: number,
+    readonly most: number,
+  ) {}
+
+  get #due(): number {
+    return this.#start + (this.#seen + 1) * this.ms
+  }
+
+  poll(): void {
+    if (this.#seen >= this.most) return
+    const now = performance.now()
+    const due = this.#due
+    if (now < due) return
+    this.#seen = Math.max(this.#seen + 1, Math.floor((now - this.#start) / this.ms) || 0)
+    if (this.core.buffer.length === 0) this.core.offer(due)
+  }
+
+  arm(): void {
+    if (this.#seen >= this.most) return
+    // Timers may fire a little early: then the rest is waited for.
+    this.#stop = startTimer(Math.max(0, Math.ceil(this.#due - performance.now())), () => {
+      this.poll()
+      if (this.core.readers.head !== undefined) this.arm()
+    })
+  }
+
+  disarm(): void {
+    this.#stop?.()
+  }
+}
+
+function timerChannel(name: string, ms: number, most: number): Receiver<number> {
+  const core = new Core<number>(1, name, false)
+  core.ticker = new Clock(core, ms, most)
+  core.senders = 1
+  return newReceiver(core)
+}
+
+/**
+ * A receiver that gets one value once `ms` milliseconds have passed since this call, then stays open and silent.
+ * The value is the time at which it was due, as `performance.now()` counts. Holds the process alive only while
+ * somebody waits on it.
+ *
+ * @throws RangeError for a negative time or NaN.
+ * @example
+ * import { after, channel, select } from 'sluice'
+ *
+ * const [tx, answers] = channel<string>(1)
+ * const { key } = await select({ answers, timeout: after(5) })
+ * key // => 'timeout'
+ * tx.close()
+ */
+export function after(ms: number): Receiver<number> {
+  demandTime(ms, 'create after', 'ms')
+  return timerChannel(`after ${ms} ms`, ms, 1)
+}
+
+/**
+ * A receiver that gets a value every `ms` milliseconds, the first after `ms`. Ticks that nobody took coalesce into
+ * one; the phase does not drift. The value is the time at which the tick was due, as `performance.now()` counts.
+ *
+ * @throws RangeError for a time that is not above zero.
+ * @example
+ * import { tick } from 'sluice'
+ *
+ * const ticks = tick(2)
+ * const first = await ticks.recv()
+ * const second = await ticks.recv()
+ * second > first // => true
+ */
+export function tick(ms: number): Receiver<number> {
+  demandTime(ms > 0 ? ms : -1, 'create tick', 'ms')
+  return timerChannel(`tick ${ms} ms`, ms, Infinity)
+}
+
+/**
+ * A receiver that never gets a value: the case of a select that is switched off.
+ *
+ * @example
+ * import { after, never, select } from 'sluice'
+ *
+ * const { key } = await select({ off: never(), on: after(1) })
+ * key // => 'on'
+ */
+export function never(): Receiver<never> {
+  const core = new Core<never>(0, 'never', false)
+  core.senders = 1
+  return newReceiver(core)
+}

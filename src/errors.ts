@@ -1,0 +1,106 @@
+/**
+ * Every error class of the package, and the argument check that writes its messages.
+ *
+ * Three tiers: misuse throws a `TypeError` or `RangeError` where the thing is built; a channel that is closed or
+ * a wait that ran out of time carries the unsent value; a user's own failure becomes a `StageError` that says
+ * where it happened. A message is: action, colon, wanted state, actual state, no full stop.
+ */
+
+const WHY = { CLOSED: 'it is closed', TIMEOUT: 'the time is up', FULL: 'it is full' }
+
+/** A value that was not sent. `value` is that value, nothing is lost. */
+export class SendError<T> extends Error {
+  override readonly name = 'SendError'
+  constructor(
+    readonly code: 'CLOSED' | 'TIMEOUT' | 'FULL',
+    readonly value: T,
+    channel: string,
+    options?: ErrorOptions,
+  ) {
+    super(`Cannot send on channel "${channel}": ${WHY[code]}`, options)
+  }
+}
+
+/** A receive that brought no value: the channel has ended (`CLOSED`) or the time was up (`TIMEOUT`). */
+export class RecvError extends Error {
+  override readonly name = 'RecvError'
+  constructor(
+    readonly code: 'CLOSED' | 'TIMEOUT',
+    channel: string,
+  ) {
+    super(`Cannot receive on channel "${channel}": ${WHY[code]}`)
+  }
+}
+
+/** The event loop ran dry while something still waited: it can never settle. The message says who holds what. */
+export class DeadlockError extends Error {
+  override readonly name = 'DeadlockError'
+}
+
+/** A stage of a pipeline failed. `cause` is what it threw, `suppressed` what else failed in the same run. */
+export class StageError extends Error {
+  override readonly name = 'StageError'
+  declare readonly cause: unknown
+  /** The value whose processing failed; the property is missing where no single value did it. */
+  declare readonly value?: unknown
+  readonly suppressed: unknown[] = []
+  constructor(
+    readonly stage: string,
+    readonly index: number,
+    cause: unknown,
+    culprit?: { value: unknown },
+  ) {
+    super(`Stage "${stage}" failed: ${cause instanceof Error ? cause.message : show(cause)}`, { cause })
+    if (culprit) this.value = culprit.value
+  }
+}
+
+/** `stop({ deadline })` ran out of time: `stages` names those that were still busy. */
+export class DrainTimeoutError extends Error {
+  override readonly name = 'DrainTimeoutError'
+  constructor(
+    readonly stages: string[],
+    deadline: number,
+  ) {
+    super(`Cannot drain in ${deadline} ms: still busy: ${stages.join(', ')}`)
+  }
+}
+
+/** How a wrong argument is shown in a message. */
+function show(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value) : Object(value) === value ? kindOf(value) : String(value)
+}
+const kindOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1)
+
+/** Throws `Cannot <action>: "<option>" must be <wanted>, got <value>` unless `ok`. */
+export function demand(
+  ok: unknown,
+  action: string,
+  option: string,
+  wanted: string,
+  value: unknown,
+  Kind: new (message: string) => Error = RangeError,
+): void {
+  if (!ok) throw new Kind(`Cannot ${action}: "${option}" must be ${wanted}, got ${show(value)}`)
+}
+
+/** `demand` for counts: an integer of at least `least`, or `Infinity`. */
+export function demandCount(value: number, action: string, option: string, least: number, endless = false): void {
+  demand(
+    (Number.isInteger(value) && value >= least) || (endless && value === Infinity),
+    action,
+    option,
+    `an integer >= ${least}${endless ? ' or Infinity' : ''}`,
+    value,
+  )
+}
+
+/** `demand` for times in milliseconds: zero or more, `Infinity` included. */
+export function demandTime(value: number, action: string, option: string): void {
+  demand(typeof value === 'number' && value >= 0, action, option, 'a number of milliseconds >= 0', value)
+}
+
+/** `demand` for functions. */
+export function demandFunction(value: unknown, action: string, option = 'fn'): void {
+  demand(typeof value === 'function', action, option, 'a function', value, TypeError)
+}

@@ -1,0 +1,7 @@
+export { channel } from './channel/channel.ts'
+export type { ChannelOptions, Receiver, Sender } from './channel/channel.ts'
+export type { WaitOptions } from './channel/waiting.ts'
+export { select, sendCase, trySelect } from './channel/select.ts'
+export type { Cases, SendCase, Selected, SelectOptions } from './channel/select.ts'
+export { after, never, tick } from './channel/timers.ts'
+export { DeadlockError, DrainTimeoutError, RecvError, SendError, StageError } from './errors.ts'
