@@ -1,7 +1,37 @@
-export { channel } from './channel/channel.ts'
-export type { ChannelOptions, Receiver, Sender } from './channel/channel.ts'
+/**
+ * sluice: stages that run by themselves, joined by bounded channels.
+ *
+ *     source ──▶ [channel] ──▶ stage ──▶ [channel] ──▶ sink
+ *                   256          task       256
+ *
+ *     import { batch, filter, map, pipeline, range } from 'sluice'
+ *     await pipeline(range(10), map((n) => n * n), filter((n) => n % 2 === 0), batch(3)).run()
+ *     // => [[0, 4, 16], [36, 64]]
+ */
+
+// Channels: senders and receivers, waiting on many at once, time.
+export { channel, type ChannelOptions, type Receiver, type Sender } from './channel/channel.ts'
 export type { WaitOptions } from './channel/waiting.ts'
-export { select, sendCase, trySelect } from './channel/select.ts'
-export type { Cases, SendCase, Selected, SelectOptions } from './channel/select.ts'
+export { type Cases, select, sendCase, type SendCase, type Selected, type SelectOptions, trySelect } from './channel/select.ts'
 export { after, never, tick } from './channel/timers.ts'
+
+// Pipelines: putting stages together and running them.
+export { pipeline, type Pipeline, type SinkPipeline } from './pipeline/pipeline.ts'
+export type { Run, RunOptions } from './pipeline/run.ts'
+export type { RunStats, StageStats } from './pipeline/stats.ts'
+export type { Graph, GraphEdge, GraphNode } from './pipeline/graph.ts'
+export { stage, through, type DuplexLike, type Transform } from './pipeline/custom.ts'
+export type { Sink, Source, Stage, StageContext, StageOptions, StageTask } from './pipeline/stage.ts'
+export type { CallFailure, CallOptions, Fn, RetryOptions } from './pipeline/calls.ts'
+export type { Input } from './pipeline/reading.ts'
+
+// The catalogue.
+export { range, source } from './stages/source.ts'
+export { fanIn, type FanInInput } from './stages/fan-in.ts'
+export { filter, flatMap, map, tap } from './stages/transform.ts'
+export { take } from './stages/limit.ts'
+export { batch, type BatchOptions, unbatch } from './stages/group.ts'
+export { count, drain, forEach, reduce, toArray, writeTo } from './stages/sink.ts'
+
+// What can go wrong.
 export { DeadlockError, DrainTimeoutError, RecvError, SendError, StageError } from './errors.ts'

@@ -60,9 +60,13 @@ export class Core<T> extends Link {
   ticker: Ticker | undefined
   /** How much the buffer may hold: the capacity, but 1 at a rendezvous that a parked task waits for. */
   limit: number
-  /** The tasks that are parked here. */
+  /** How many values it has accepted so far. */
+  accepted = 0
+  /** The pipeline tasks at either end of an edge, and whether they are parked. */
   reader: Wakeable | undefined
   writer: Wakeable | undefined
+  readerParked = false
+  writerParked = false
   #waits = 0
   #settleClosed: (() => void) | undefined
   #whenClosed: Promise<void> | undefined
@@ -93,19 +97,20 @@ export class Core<T> extends Link {
 
   /** Takes the value if that can be done without waiting. The channel must be `accepting`. */
   offer(value: T, group?: object): boolean {
+    const { buffer, overflow } = this
     const reader = this.readers.shift(group)
     if (reader !== undefined) {
+      this.accepted++
       reader.give(value)
       return true
     }
-    const { buffer, overflow } = this
     if (buffer.length >= this.limit || this.writers.head !== undefined) {
       if (overflow === 'drop-newest') this.#lose(value)
       if (overflow !== 'drop-oldest') return overflow === 'drop-newest'
       this.#lose(buffer.shift())
     }
-    buffer.push(value)
-    if (this.reader !== undefined) this.wakeReader()
+    this.#put(value)
+    if (this.readerParked) this.wakeReader()
     return true
   }
 
@@ -117,7 +122,10 @@ export class Core<T> extends Link {
 
   /** Takes the next value. The channel must be `readable`. */
   take(group?: object): T {
-    if (this.buffer.length === 0) return this.writers.shift(group)!.handOver()
+    if (this.buffer.length === 0) {
+      this.accepted++
+      return this.writers.shift(group)!.handOver()
+    }
     const value = this.buffer.shift()
     this.roomMade()
     return value
@@ -126,22 +134,25 @@ export class Core<T> extends Link {
   /** The buffer may have room: lets waiting writers in, and wakes the tasks that have something to do now. */
   roomMade(): void {
     const { buffer, writers } = this
-    while (buffer.length < this.limit && writers.head !== undefined) buffer.push(writers.shift()!.handOver())
-    if (this.reader !== undefined && buffer.length > 0) this.wakeReader()
-    if (this.writer !== undefined && buffer.length < this.limit) this.wakeWriter()
+    while (buffer.length < this.limit && writers.head !== undefined) this.#put(writers.shift()!.handOver())
+    if (this.readerParked && buffer.length > 0) this.wakeReader()
+    if (this.writerParked && buffer.length < this.limit) this.wakeWriter()
+  }
+
+  #put(value: T): void {
+    this.accepted++
+    this.buffer.push(value)
   }
 
   wakeReader(): void {
-    const task = this.reader
-    this.reader = undefined
+    this.readerParked = false
     this.limit = this.capacity
-    task?.wake()
+    this.reader?.wake()
   }
 
   wakeWriter(): void {
-    const task = this.writer
-    this.writer = undefined
-    task?.wake()
+    this.writerParked = false
+    this.writer?.wake()
   }
 
   // ---- waiting
@@ -152,7 +163,7 @@ export class Core<T> extends Link {
       if (this.watched) watch(this)
     }
     // At a rendezvous a waiting reader is the room.
-    if (this.writer !== undefined && this.readers.head !== undefined) this.wakeWriter()
+    if (this.writerParked && this.readers.head !== undefined) this.wakeWriter()
   }
 
   waitEnded(): void {

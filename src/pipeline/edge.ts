@@ -1,0 +1,51 @@
+/**
+ * A channel as the edge between two stages: whole chunks, and tasks that park instead of waiting in line.
+ *
+ * A task that finds nothing to do parks on the edge and is woken when that has changed. Room is counted in values
+ * and given back when a value has been handed on. At capacity 0 a parked reader is the room: its one value waits
+ * in the buffer for the task to run, but is in its hands already.
+ */
+import type { Chunk } from '../channel/buffer.ts'
+import type { Core } from '../channel/core.ts'
+
+/** How many values `append` may bring now. */
+export function room<T>({ limit, buffer, readers }: Core<T>): number {
+  return limit - buffer.length + (readers.head === undefined ? 0 : 1)
+}
+
+/** Hands over a filled chunk of at most `room` values. */
+export function append<T>(core: Core<T>, chunk: Chunk<T>): void {
+  if (core.readers.head !== undefined) {
+    for (let i = 0; i < chunk.end; i++) core.offer(chunk.items[i]!)
+    return
+  }
+  core.accepted += chunk.end
+  core.buffer.append(chunk)
+  if (core.readerParked) core.wakeReader()
+}
+
+/** The task has read `count` values of the head chunk in place. */
+export function skip<T>(core: Core<T>, count: number): void {
+  core.buffer.skip(count)
+  core.roomMade()
+}
+
+/** The reading task wants to be woken when a value is there or the channel has ended. It has found neither. */
+export function parkReader<T>(core: Core<T>): void {
+  core.readerParked = true
+  if (core.capacity > 0) return
+  core.limit = 1
+  core.roomMade()
+}
+
+/** The writing task wants to be woken when there is room, or nobody to read. It has found neither. */
+export function parkWriter<T>(core: Core<T>): void {
+  core.writerParked = true
+}
+
+/** Ends one side for good, clones that a custom stage made included. */
+export function closeSide<T>(core: Core<T>, side: 'sender' | 'receiver'): void {
+  for (const handle of [...core.handles]) if (handle.side === side) core.close(handle)
+  core[`${side}s`] = 0
+  core.settle()
+}

@@ -1,0 +1,130 @@
+/**
+ * `pipeline()`: puts pieces together. Building reads nothing; each run is independent of all others.
+ *
+ * A pipeline is a flat list of stage definitions: pieces that are pipelines themselves are taken apart, so nesting
+ * costs nothing at run time and `index` counts through.
+ */
+import type { Compose } from './compose.ts'
+import { type Graph, graphOf } from './graph.ts'
+import { demand } from '../errors.ts'
+import { type Definition, type Kind, type Part } from './stage.ts'
+import { DEFAULT_CAPACITY, Execution, type Run, type RunOptions } from './run.ts'
+
+/** A pipeline that ends in a stage: its run is worth the list of what comes out. */
+export interface Pipeline<Out> extends Part<'source', never, Out>, AsyncIterable<Out> {
+  /** Runs it and collects what comes out. Rejects with a `StageError`, or with the reason of an abort. */
+  run(options?: RunOptions): Promise<Out[]>
+  /** Runs it, and gives a handle on the run. */
+  start(options?: RunOptions): Run<Out[]>
+  /** The stages and the channels between them, as plain data. */
+  describe(): Graph
+  /** The results one by one, with backpressure. Leaving the loop early cancels the run. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Out>
+}
+
+/** A pipeline that ends in a sink: its run is worth what the sink has come to. */
+export interface SinkPipeline<R> extends Part<'job', never, R> {
+  run(options?: RunOptions): Promise<R>
+  start(options?: RunOptions): Run<R>
+  describe(): Graph
+}
+
+/** Keeps what comes out of the last stage of a pipeline without a sink. */
+const collector: Definition = {
+  name: 'results',
+  internal: true,
+  kernel() {
+    const values: unknown[] = []
+    return {
+      run(port) {
+        const { items, end } = port
+        for (let at = port.at; at < end; at++) values.push(items[at])
+        port.at = end
+      },
+      result: () => values,
+    }
+  },
+}
+
+class Runnable {
+  constructor(
+    readonly kind: 'source' | 'job',
+    readonly definitions: readonly Definition[],
+  ) {}
+
+  run(options?: RunOptions): Promise<unknown> {
+    return this.start(options).result
+  }
+
+  start(options?: RunOptions): Run<unknown> {
+    const { kind, definitions } = this
+    return new Execution(kind === 'job' ? definitions : [...definitions, collector], options)
+  }
+
+  describe(): Graph {
+    return graphOf(this.definitions, DEFAULT_CAPACITY)
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<unknown> {
+    let run: Execution<unknown> | undefined
+    const start = (): Execution<unknown> => (run ??= new Execution(this.definitions, {}, true))
+    return {
+      async next() {
+        const { outlet, result } = start()
+        // Once the channel has ended or failed, the run says how it went; not before all of it is over.
+        const step = await outlet!.next().catch(() => ({ done: true, value: undefined }) as const)
+        if (step.done) await result
+        return step
+      },
+      async return(value?: unknown) {
+        if (run === undefined) run = new Execution([], {}, true)
+        run.outlet?.close()
+        await run.result
+        return { done: true, value }
+      },
+      [Symbol.asyncIterator]() {
+        return this
+      },
+    }
+  }
+}
+
+/**
+ * Puts stages together.
+ *
+ * - Begins with a source: it can `run`. Otherwise it is a stage (or a sink) made of stages, for other pipelines.
+ * - Each stage is a task of its own, joined to the next by a bounded channel; nothing is read before it runs.
+ * - Types flow from left to right; a stage that does not fit is a type error at that stage.
+ *
+ * @throws TypeError for something that is no stage, or stands where it cannot.
+ * @example
+ * import { filter, map, pipeline, range } from 'sluice'
+ *
+ * const squares = pipeline(
+ *   range(10),
+ *   filter((n) => n % 2 === 1),
+ *   map((n) => n * n),
+ * )
+ * await squares.run() // => [1, 9, 25, 49, 81]
+ */
+export const pipeline = ((...parts: Part<Kind, never, unknown>[]): unknown => {
+  demand(parts.length > 0, 'create pipeline', 'stages', 'at least one stage', parts, TypeError)
+  parts.forEach((part, place) => {
+    const { kind, definitions } = Object(part) as Partial<typeof part>
+    const wanted = [
+      place === 0 ? ['source', 'stage'] : ['stage'],
+      place === parts.length - 1 && place > 0 ? ['sink'] : [],
+    ].flat()
+    demand(definitions, 'create pipeline', `stage ${place}`, `a ${wanted.join(' or ')}`, part, TypeError)
+    demand(wanted.includes(kind!), 'create pipeline', `stage ${place}`, `a ${wanted.join(' or ')}`, kind, TypeError)
+  })
+  const definitions = parts.flatMap((part) => part.definitions)
+  const source = parts[0]!.kind === 'source'
+  const sink = parts.at(-1)!.kind === 'sink'
+  if (source) return new Runnable(sink ? 'job' : 'source', definitions)
+  return {
+    kind: sink ? 'sink' : 'stage',
+    definitions,
+    run: () => Promise.reject(new TypeError('Cannot run pipeline: the first stage must be a source')),
+  }
+}) as Compose

@@ -1,0 +1,342 @@
+/**
+ * Reading from outside: the kernel behind `source` and the inputs of every fan-in.
+ *
+ * Each kind of input is one small kernel. All keep to the same manners: `next` is never called while another is
+ * pending, `return` is called once and never after an end, and a `next` that hangs is not waited for.
+ */
+import { handleOf, type Receiver } from '../channel/channel.ts'
+import type { Handle } from '../channel/core.ts'
+import { Waiter } from '../channel/waiting.ts'
+import { demand } from '../errors.ts'
+import { isThenable } from './calls.ts'
+import type { Kernel, Port, StageContext } from './stage.ts'
+
+/** What can be read. */
+export type Input<T> = Iterable<T> | AsyncIterable<T> | ReadableStream<T>
+
+type Pulled<T> = IteratorResult<T> | PromiseLike<IteratorResult<T>>
+type Reading<T> = Kernel<never, T>
+type Out<T> = Port<never, T>
+
+/** What an iterator of either kind has; a stream's reader is made to look like it. */
+interface Pull<T> {
+  next(): Pulled<T>
+  return?(): unknown
+}
+
+/** Gives the kernel for an input, told apart by what it can do. */
+export function reading<T>(
+  input: Input<T> | PromiseLike<Input<T>> | ((context: StageContext) => Input<T> | PromiseLike<Input<T>>),
+  action: string,
+  option: string,
+): (port: Out<T>) => Reading<T> {
+  if (typeof input !== 'function' && !isThenable(input)) return kernelFor(input, action, option)
+  return (port) => new Later<T>(port, input, action, option)
+}
+
+function kernelFor<T>(input: Input<T>, action: string, option: string): (port: Out<T>) => Reading<T> {
+  const { getReader, [Symbol.asyncIterator]: many, [Symbol.iterator]: some } = Object(input) as Partial<
+    ReadableStream<T> & AsyncIterable<T> & Iterable<T>
+  >
+  const wanted = 'an iterable, an async iterable, a ReadableStream, a receiver, or a function that gives one'
+  demand(getReader ?? many ?? some, action, option, wanted, input, TypeError)
+  const handle = handleOf(Object(input) as Receiver<T>)
+  if (handle?.side === 'receiver') return (port) => new ReadingReceiver(port, input as Receiver<T>, handle)
+  if (getReader) return (port) => new ReadingPulls(port, streamPull(input as ReadableStream<T>))
+  if (many) return (port) => new ReadingPulls(port, (input as AsyncIterable<T>)[Symbol.asyncIterator]())
+  return (port) => {
+    if (Array.isArray(input)) for (const value of input as unknown[]) if (isThenable(value)) heard(value)
+    return new ReadingIterator(port, (input as Iterable<T>)[Symbol.iterator]())
+  }
+}
+
+const nothing = (): void => {}
+/** A promise that is not awaited yet: should it reject meanwhile, somebody is listening. */
+const heard = (promise: PromiseLike<unknown>): void => void promise.then(nothing, nothing)
+
+function streamPull<T>(stream: ReadableStream<T>): Pull<T> {
+  const reader = stream.getReader()
+  return {
+    next: () => reader.read() as Promise<IteratorResult<T>>,
+    return: () => reader.cancel(),
+  }
+}
+
+/** Calls `return` as a loop would. Gives what is to be waited for. */
+function leave<T>(pull: Pull<T>, hanging: boolean): PromiseLike<unknown> | void {
+  const left = pull.return?.()
+  if (!isThenable(left)) return
+  if (!hanging) return left
+  heard(left)
+}
+
+const isStep = (step: unknown): boolean => typeof step === 'object' && step !== null
+
+/** A synchronous iterator: as many values at a time as there is room for. */
+class ReadingIterator<T> implements Reading<T> {
+  #waiting = false
+  #over = false
+  #stopped = false
+  #held: { value: T } | undefined
+
+  constructor(
+    readonly port: Out<T>,
+    readonly iterator: Iterator<T>,
+  ) {}
+
+  run(port: Out<T>): void {
+    const { out, room } = port
+    const { iterator } = this
+    let { count } = port
+    if (this.#held !== undefined && count < room) {
+      out[count++] = this.#held.value
+      this.#held = undefined
+    }
+    try {
+      while (count < room && !this.#waiting && !this.#stopped) {
+        const step = iterator.next()
+        if (!isStep(step)) throw new TypeError('The iterator gave something that is no object')
+        if (step.done) {
+          this.#over = true
+          break
+        }
+        const { value } = step
+        if (isThenable(value)) this.#await(value as PromiseLike<T>)
+        else out[count++] = value
+      }
+    } catch (error) {
+      this.#over = true
+      throw error
+    } finally {
+      port.count = count
+    }
+    port.held = this.#waiting
+    port.full = this.#held !== undefined
+    if ((this.#over || (this.#stopped && !this.#waiting)) && !port.full) port.finish()
+  }
+
+  #await(promise: PromiseLike<T>): void {
+    const { port } = this
+    this.#waiting = true
+    promise.then(
+      (value) => {
+        this.#waiting = false
+        this.#held = { value }
+        port.wake()
+      },
+      (error: unknown) => port.fail(error, { value: promise }),
+    )
+  }
+
+  stop(): PromiseLike<unknown> | void {
+    this.#stopped = true
+    return this.close()
+  }
+
+  close(): PromiseLike<unknown> | void {
+    if (this.#over) return
+    this.#over = true
+    return leave(this.iterator, false)
+  }
+}
+
+/** Anything that is pulled one value at a time. One value may be in hand while there is no room. */
+class ReadingPulls<T> implements Reading<T> {
+  #pulling = false
+  #over = false
+  #held: { value: T } | undefined
+
+  constructor(
+    readonly port: Out<T>,
+    readonly pull: Pull<T>,
+  ) {}
+
+  run(port: Out<T>): void {
+    if (this.#held !== undefined && port.count < port.room) {
+      port.out[port.count++] = this.#held.value
+      this.#held = undefined
+    }
+    port.held = true
+    port.full = this.#held !== undefined
+    if (port.full || this.#pulling) return
+    if (this.#over) port.finish()
+    else this.#next()
+  }
+
+  #next(): void {
+    this.#pulling = true
+    let step: Pulled<T>
+    try {
+      step = this.pull.next()
+    } catch (error) {
+      this.#over = true
+      throw error
+    }
+    // Promises of other libraries included, and what is no promise at all.
+    ;(step instanceof Promise ? step : Promise.resolve(step)).then(this.#pulled, this.#failed)
+  }
+
+  readonly #pulled = (step: IteratorResult<T>): void => {
+    this.#pulling = false
+    if (this.#over) return
+    if (!isStep(step)) return this.#failed(new TypeError('The iterator gave something that is no object'))
+    if (step.done) this.#over = true
+    else this.#held = step as { value: T }
+    this.port.wake()
+  }
+
+  readonly #failed = (error: unknown): void => {
+    this.#pulling = false
+    if (this.#over) return
+    this.#over = true
+    this.port.fail(error)
+  }
+
+  stop(): PromiseLike<unknown> | void {
+    const left = this.close()
+    this.#pulling = false
+    return left
+  }
+
+  close(): PromiseLike<unknown> | void {
+    if (this.#over) return
+    this.#over = true
+    return leave(this.pull, this.#pulling)
+  }
+}
+
+/** A receiver: takes what is there, and waits in its channel's line where nothing is. */
+class ReadingReceiver<T> extends Waiter<T> implements Reading<T> {
+  #waiting = false
+  #stopped = false
+  #held: { value: T } | undefined
+
+  constructor(
+    readonly port: Out<T>,
+    readonly receiver: Receiver<T>,
+    handle: Handle<T>,
+  ) {
+    super(handle)
+  }
+
+  get daemon(): boolean {
+    return this.handle.core.daemon
+  }
+
+  run(port: Out<T>): void {
+    const { core, open } = this.handle
+    if (this.#held !== undefined && port.count < port.room) {
+      port.out[port.count++] = this.#held.value
+      this.#held = undefined
+    }
+    port.full = this.#held !== undefined
+    if (port.full) return
+    while (open && port.count < port.room && !this.#stopped && core.readable()) port.out[port.count++] = core.take()
+    if (this.#stopped || !open) return port.finish()
+    if (!core.ended) {
+      port.held = port.count < port.room
+      if (port.held && !this.#waiting) this.#wait()
+      return
+    }
+    if (core.failure) throw core.failure.cause
+    port.finish()
+  }
+
+  #wait(): void {
+    this.#waiting = true
+    this.handle.core.readers.add(this)
+  }
+
+  give(value: T): void {
+    this.#held = { value }
+    this.end()
+  }
+  handOver(): T {
+    throw new TypeError('A source hands nothing over')
+  }
+  end(): void {
+    this.#waiting = false
+    this.port.wake()
+  }
+  giveUp(reason: unknown): void {
+    this.#leave()
+    this.port.fail(reason)
+  }
+
+  #leave(): void {
+    this.#waiting = false
+    this.handle.core.readers.remove(this)
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.close()
+  }
+
+  close(): void {
+    this.#leave()
+    this.receiver.close()
+  }
+}
+
+/** An input that is not there yet: a promise of one, or a function that makes one. */
+class Later<T> implements Reading<T> {
+  #kernel: Reading<T> | undefined
+  #asked = false
+  #over = false
+
+  constructor(
+    readonly port: Out<T>,
+    readonly input: PromiseLike<Input<T>> | ((context: StageContext) => Input<T> | PromiseLike<Input<T>>),
+    readonly action: string,
+    readonly option: string,
+  ) {}
+
+  run(port: Out<T>): void {
+    if (this.#kernel !== undefined) return this.#kernel.run(port)
+    if (this.#over) return port.finish()
+    port.held = true
+    if (this.#asked) return
+    this.#asked = true
+    const input = typeof this.input === 'function' ? this.input(port.context) : this.input
+    if (!isThenable(input)) {
+      this.#arrived(input)
+      port.held = false
+      return this.#kernel!.run(port)
+    }
+    input.then(
+      (arrived) => {
+        try {
+          this.#arrived(arrived)
+          port.wake()
+        } catch (error) {
+          port.fail(error)
+        }
+      },
+      (error: unknown) => port.fail(error),
+    )
+  }
+
+  #arrived(input: Input<T>): void {
+    this.#kernel = kernelFor(input, this.action, this.option)(this.port)
+    // Nobody waits for it any more.
+    if (this.#over) {
+      const closing = this.#kernel.close?.()
+      if (closing) heard(closing)
+    }
+  }
+
+  get daemon(): boolean {
+    return this.#kernel?.daemon === true
+  }
+
+  stop(port: Out<T>): PromiseLike<unknown> | void {
+    this.#over = true
+    return this.#kernel?.stop?.(port)
+  }
+
+  close(): PromiseLike<unknown> | void {
+    this.#over = true
+    return this.#kernel?.close?.()
+  }
+}

@@ -1,0 +1,205 @@
+/**
+ * One run of a pipeline: a task per stage, a channel per edge, and how all of it ends.
+ *
+ * The only place that starts tasks and settles the result. A run settles when every task is done: it has left, its
+ * calls have come back and its clean-up is through. An aborted run waits for clean-up alone.
+ */
+import { Core, type Wakeable } from '../channel/core.ts'
+import { onAbort, startTimer } from '../channel/clock.ts'
+import { watchRun } from '../channel/deadlock.ts'
+import { newReceiver, type Receiver } from '../channel/channel.ts'
+import { DeadlockError, demandCount, demandTime, DrainTimeoutError, type StageError } from '../errors.ts'
+import type { Definition } from './stage.ts'
+import { type RunStats, statsOf } from './stats.ts'
+import { type Owner, Task } from './task.ts'
+
+export interface RunOptions {
+  /** Aborts the run: it rejects with `signal.reason`. */
+  signal?: AbortSignal
+  /** How many values each channel between two stages holds, where the stage has no wish. Default: 256. */
+  capacity?: number
+  /** Shown in reports. Default: `pipeline`. */
+  name?: string
+}
+
+/** A pipeline at work. */
+export interface Run<R> extends AsyncDisposable {
+  /** The same promise that `pipeline(…).run()` gives. */
+  readonly result: Promise<R>
+  /** How many values each stage has seen, and what it spends its time on. */
+  stats(): RunStats
+  /**
+   * Lets no new input in; what is in flight comes out. Past the deadline (milliseconds, default: none) the run is
+   * aborted with a `DrainTimeoutError` that lists the stages still busy.
+   */
+  stop(options?: { deadline?: number }): Promise<R>
+  /** Ends everything now; settles when it has. */
+  abort(reason?: unknown): Promise<void>
+}
+
+export const DEFAULT_CAPACITY = 256
+
+export class Execution<R> implements Run<R>, Owner {
+  readonly tasks: Task[] = []
+  readonly result: Promise<R>
+  readonly began = performance.now()
+  ended: number | undefined
+  readonly #capacity: number
+  readonly #name: string
+  readonly #sink: Task | undefined
+  #failure: StageError | undefined
+  #aborted: { reason: unknown } | undefined
+  #open = 0
+  #resolve!: (result: R) => void
+  #reject!: (reason: unknown) => void
+  #release: () => void = () => {}
+
+  /** With a `reader`, the last edge is left open for it; else the last stage is a sink. */
+  constructor(definitions: readonly Definition[], options: RunOptions = {}, openEnded = false) {
+    const { signal, capacity = DEFAULT_CAPACITY, name = 'pipeline' } = options
+    demandCount(capacity, 'run pipeline', 'capacity', 0, true)
+    this.#capacity = capacity
+    this.#name = name
+    this.result = new Promise<R>((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    if (signal?.aborted) {
+      this.ended = this.began
+      this.#reject(signal.reason)
+      return
+    }
+    const last = this.#chain(definitions, openEnded)
+    this.#sink = openEnded ? undefined : this.tasks.at(-1)
+    if (last) this.outlet = newReceiver(last)
+    const stopWatching = watchRun(this)
+    const stopListening = signal && onAbort(signal, (reason) => this.#abort(reason))
+    this.#release = () => {
+      stopWatching()
+      stopListening?.()
+    }
+    // From the end: a stage that wants nothing says so before anything is pulled.
+    for (const task of [...this.tasks].reverse()) task.start()
+  }
+
+  /** The open end of the last edge. */
+  readonly outlet: Receiver<unknown> | undefined
+
+  /** Makes the tasks of a chain. Gives its last edge where it is open-ended. */
+  #chain(definitions: readonly Definition[], openEnded: boolean): Core<unknown> | undefined {
+    let edge: Core<unknown> | undefined
+    definitions.forEach((definition, index) => {
+      const ends = index === definitions.length - 1 && !openEnded
+      const { name, capacity = this.#capacity } = definition
+      const output: Core<unknown> | undefined = ends ? undefined : new Core<unknown>(capacity, name, false)
+      const before = this.tasks.length
+      const attach = (inputs: readonly Definition[], reader: Wakeable): Core<unknown> => {
+        const core = this.#chain(inputs, true)!
+        core.reader = reader
+        core.receivers = 1
+        return core
+      }
+      const task: Task = new Task(this, definition, index, edge, output, attach, this.began)
+      task.attached.push(...this.tasks.slice(before))
+      this.tasks.push(task)
+      this.#open++
+      edge = output
+    })
+    return edge
+  }
+
+  // ---- what tasks say
+
+  failed(task: Task, error: StageError): void {
+    if (this.#failure === undefined) this.#failure = error
+    else this.#failure.suppressed.push(error)
+    this.#interrupt(task, error)
+  }
+
+  /** Aborts the signals of a stage and of those before it: their results are not wanted. */
+  #interrupt(task: Task, reason: unknown): void {
+    const last = this.tasks.indexOf(task)
+    const first = last - task.index
+    for (const each of [...task.attached, ...this.tasks.slice(Math.max(0, first), last + 1)])
+      each.context.abort(reason)
+  }
+
+  knows(error: unknown): boolean {
+    return error === this.#failure || this.#failure?.suppressed.includes(error) === true
+  }
+
+  done(): void {
+    if (--this.#open === 0) this.#settle()
+    else if (this.#aborted) this.#settleAborted()
+  }
+
+  // ---- endings
+
+  #settle(): void {
+    if (this.ended !== undefined) return
+    this.ended = performance.now()
+    this.#release()
+    if (this.#aborted) this.#reject(this.#aborted.reason)
+    else if (this.#failure) this.#reject(this.#failure)
+    else this.#resolve(this.#sink?.kernel?.result?.() as R)
+    for (const tell of this.#whenOver) tell()
+  }
+
+  /** An aborted run does not wait for calls, only for clean-up. */
+  #settleAborted(): void {
+    if (!this.tasks.some((task) => task.cleaning)) this.#settle()
+  }
+
+  #abort(reason: unknown): void {
+    if (this.#aborted || this.ended !== undefined) return
+    this.#aborted = { reason }
+    for (const task of this.tasks) task.abort(reason)
+    this.outlet?.close()
+    this.#settleAborted()
+  }
+
+  async abort(reason: unknown = new DOMException('The run was aborted', 'AbortError')): Promise<void> {
+    this.#abort(reason)
+    // Not by awaiting the result: whoever aborts has not looked at its rejection.
+    if (this.ended === undefined) await new Promise<void>((resolve) => this.#whenOver.push(resolve))
+  }
+  readonly #whenOver: (() => void)[] = []
+
+  stop({ deadline = Infinity }: { deadline?: number } = {}): Promise<R> {
+    try {
+      demandTime(deadline, 'stop', 'deadline')
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    if (this.ended === undefined) {
+      for (const task of this.tasks) task.stop()
+      const stopTimer = startTimer(deadline, () => {
+        const busy = this.tasks.filter((task) => !task.left || task.calls > 0)
+        this.#abort(new DrainTimeoutError(busy.map(({ name }) => name), deadline))
+      })
+      const release = this.#release
+      this.#release = () => {
+        stopTimer()
+        release()
+      }
+    }
+    return this.result
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.result.catch(() => {})
+    await this.abort()
+  }
+
+  stats(): RunStats {
+    return statsOf(this)
+  }
+
+  /** The event loop has run dry: nothing will ever move this run again. */
+  deadlock(): boolean {
+    if (this.tasks.some((task) => !task.left && task.kernel?.daemon)) return false
+    const lines = this.tasks.filter((task) => !task.left || task.calls > 0).map((task) => `\n  ${task.describeWait()}`)
+    this.#abort(new DeadlockError(`Deadlock in pipeline "${this.#name}", nothing else runs:${lines.join('')}`))
+    return true
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * The run queue of all pipelines: tasks that have something to do, first come first served.
+ *
+ * One place gives time back to the event loop: after `BUDGET` ms of work the queue rests until timers and I/O have
+ * had their turn. It counts from the last rest, whoever worked in between, so that chains of promises that call it
+ * again and again are covered too; a rest that was not needed costs one turn of the loop.
+ *
+ * `quantum` is how many values a task may handle in one step. It adapts to the cost of a value, so that a step of
+ * slow functions stays short and one of cheap functions is long enough to make the rest of this file free.
+ */
+/** Milliseconds of work between two turns of the event loop. */
+const BUDGET = 8
+/** A step should take between these, in milliseconds. */
+const SHORT_STEP = 0.25
+const LONG_STEP = 1
+const LARGEST_QUANTUM = 4096
+
+export interface Steppable {
+  queued: boolean
+  quantum: number
+  /** Does what can be done without waiting. `now` is the time at its start. */
+  step(now: number): void
+  /** The step took from `began` to `ended`. */
+  stepped(began: number, ended: number): void
+}
+
+// Bound when the module loads: a test's fake clock must not stop the queue.
+const now = /* @__PURE__ */ performance.now.bind(performance)
+const { setImmediate, MessageChannel, setTimeout } = globalThis as Partial<typeof globalThis>
+
+/** A ring; its length is a power of two. */
+let queue: (Steppable | undefined)[] = /* @__PURE__ */ new Array(64).fill(undefined)
+let head = 0
+let tail = 0
+let running = false
+let resting = false
+let flushQueued = false
+let restAt = 0
+
+export function schedule(task: Steppable): void {
+  if (task.queued) return
+  task.queued = true
+  if (tail - head === queue.length) grow()
+  queue[tail++ & (queue.length - 1)] = task
+  if (running || resting || flushQueued) return
+  flushQueued = true
+  queueMicrotask(flush)
+}
+
+/** Runs what is scheduled, now. Called where nothing of the program is on the stack but a promise's callback. */
+export function flush(): void {
+  flushQueued = false
+  if (running || resting) return
+  running = true
+  let time = now()
+  while (head < tail) {
+    if (time > restAt) {
+      rest()
+      break
+    }
+    const at = head++ & (queue.length - 1)
+    const task = queue[at]!
+    queue[at] = undefined
+    if (head === tail) head = tail = 0
+    task.queued = false
+    const began = time
+    task.step(began)
+    time = now()
+    task.stepped(began, time)
+    const took = time - began
+    if (took < SHORT_STEP) {
+      if (task.quantum < LARGEST_QUANTUM) task.quantum *= 2
+    } else if (took > LONG_STEP && task.quantum > 1) task.quantum >>= 1
+  }
+  running = false
+}
+
+function grow(): void {
+  const at = head & (queue.length - 1)
+  queue = [...queue.slice(at), ...queue.slice(0, at), ...new Array<undefined>(queue.length).fill(undefined)]
+  tail -= head
+  head = 0
+}
+
+function rest(): void {
+  resting = true
+  nextTurn(() => {
+    resting = false
+    restAt = now() + BUDGET
+    flush()
+  })
+}
+
+/** Calls back once timers and I/O have had their turn. */
+function nextTurn(callback: () => void): void {
+  if (setImmediate !== undefined) setImmediate(callback)
+  else if (MessageChannel !== undefined) {
+    const { port1, port2 } = new MessageChannel()
+    port1.onmessage = () => {
+      port1.close()
+      callback()
+    }
+    port2.postMessage(0)
+  } else setTimeout!(callback, 0)
+}

@@ -1,0 +1,135 @@
+/**
+ * What a stage is: a name, where it fits, and how to make its kernel for one run.
+ *
+ * A kernel is the inner loop of a stage and nothing else. It never closes an output, forwards an error, looks at an
+ * abort signal or waits for room: its task does that (task.ts), the same for all. A kernel is asked to `run` whenever
+ * there may be something to do; it reads `port.items` from `port.at` to `port.end` as far as it likes, and writes at
+ * most `port.room` values behind `port.count` of `port.out`.
+ *
+ * Tried and rejected: an async function per stage over chunks (a promise per hop where values come one by one:
+ * three times the price), and a call per value into the stage (the call is megamorphic: twice the price).
+ */
+import type { Receiver, Sender } from '../channel/channel.ts'
+import type { Core, Wakeable } from '../channel/core.ts'
+import { demand, demandCount } from '../errors.ts'
+
+/** What a kernel sees of its task. */
+export interface Port<In, Out> {
+  /** The input: `items[at]` up to `items[end]`. The kernel moves `at` behind what it has read. */
+  readonly items: readonly In[]
+  at: number
+  readonly end: number
+  /** The output: the kernel writes `out[count++]`, no more than `room` values in one run. */
+  readonly out: Out[]
+  count: number
+  readonly room: number
+  /** Set by a kernel that cannot take input now: it will `wake` the task itself. */
+  held: boolean
+  /** Set by a kernel that has something to put out as soon as there is room. */
+  full: boolean
+  /** What the user's functions get as their last argument. */
+  readonly context: StageContext
+  /** Calls of the user's functions in flight: the run does not settle before they have. */
+  calls: number
+  /** One of them has come back. */
+  callEnded(): void
+  /** Whether the stage does nothing more; what comes back late is dropped. */
+  readonly left: boolean
+  /** How many values have failed, those that were skipped included. */
+  failures: number
+  /** Runs the kernel again, soon. */
+  wake(): void
+  /** The stage has had enough: closes the input, lets the output drain. */
+  finish(): void
+  /** The stage has failed, or what it called was interrupted, at `culprit.value` where one value did it. What it still puts out is dropped. */
+  fail(error: unknown, culprit?: { value: unknown }): void
+  /** The stage has failed, but what came before the failure is still to be put out: `fail` follows. */
+  failing(error: unknown, culprit?: { value: unknown }): void
+}
+
+export interface Kernel<In, Out> {
+  run(port: Port<In, Out>): void
+  /** Whether it holds values that it has not put out: it will `wake` the task. Default: no. */
+  readonly pending?: boolean
+  /** The input has ended, well or not, and all of it has been read: one value may still be put out. */
+  end?(port: Port<In, Out>): void
+  /** The stage was left before its end: lets go of what it holds. The run waits for a promise. */
+  close?(): PromiseLike<unknown> | void
+  /** The program asked for a graceful end. For sources: pulls no more, then finishes. */
+  stop?(port: Port<In, Out>): void
+  /** What a sink has come to. */
+  result?(): unknown
+  /** Whether waiting for ever is in order, as it is on a daemon channel. */
+  readonly daemon?: boolean
+}
+
+export interface StageContext {
+  /** Aborts when the results of this stage are no longer wanted. */
+  readonly signal: AbortSignal
+  readonly name: string
+}
+
+/** What a piece can be; a `job` is complete, from source to sink. */
+export type Kind = 'source' | 'stage' | 'sink' | 'job'
+
+/** An async function of a receiver and a sender: a stage written by the user. */
+export type StageTask<In, Out> = (rx: Receiver<In>, tx: Sender<Out>, context: StageContext) => Promise<void>
+
+/** Runs pieces beside the pipeline, as the inputs of a fan-in: gives the edge at which their results come out. */
+export type Attach = (definitions: readonly Definition[], reader: Wakeable) => Core<unknown>
+
+/**
+ * One stage, before any run. It is a kernel or a task.
+ *
+ * The types of the values are checked where pieces are put together (pipeline.ts); from here on a stage takes
+ * whatever the one before it gives.
+ */
+export interface Definition {
+  readonly name: string
+  /** How much its output holds, where the stage has a wish. */
+  readonly capacity?: number | undefined
+  readonly kernel?: (port: Port<unknown, unknown>, attach: Attach) => Kernel<unknown, unknown>
+  readonly task?: StageTask<unknown, unknown>
+  /** Made by `run` itself, and not shown. */
+  readonly internal?: boolean
+  /** What is attached beside it, for `describe`. */
+  readonly inputs?: readonly (readonly Definition[])[]
+}
+
+declare const IN: unique symbol
+declare const OUT: unique symbol
+
+/** A piece of a pipeline: takes values of `In`, gives values of `Out` (of a sink: is worth `Out`). */
+export interface Part<K extends Kind, in In, out Out> {
+  readonly kind: K
+  readonly definitions: readonly Definition[]
+  readonly [IN]?: (value: In) => void
+  readonly [OUT]?: () => Out
+}
+
+export type Source<Out> = Part<'source', never, Out>
+export type Stage<In, Out> = Part<'stage', In, Out>
+export type Sink<In, R> = Part<'sink', In, R>
+
+export interface StageOptions {
+  /** Shown in stats, errors and reports. Default: the name of the function that made the stage. */
+  name?: string
+  /** How many values the channel behind this stage holds. Default: that of the run, 256. */
+  capacity?: number
+}
+
+/** Makes a piece of one stage, and checks the options that all stages share. */
+export function part<K extends Kind, In, Out>(
+  kind: K,
+  make: string,
+  { name = make, capacity }: StageOptions,
+  rest: {
+    kernel?: (port: Port<In, Out>, attach: Attach) => Kernel<In, Out>
+    task?: StageTask<In, Out>
+    inputs?: readonly (readonly Definition[])[]
+  },
+): Part<K, In, Out> {
+  demand(typeof name === 'string', `create ${make}`, 'name', 'a string', name, TypeError)
+  if (capacity !== undefined) demandCount(capacity, `create ${make}`, 'capacity', 0, true)
+  return { kind, definitions: [{ name, capacity, ...rest } as Definition] }
+}

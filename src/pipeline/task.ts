@@ -1,0 +1,375 @@
+/**
+ * One stage in one run: the task that drives its kernel, or its user's function.
+ *
+ * All a stage need not do itself is done here, once: waiting for values and room, handing over whole chunks, closing,
+ * cancelling, wrapping what was thrown, counting. A task is running, then left (it does nothing more but waits for
+ * calls in flight and for clean-up), then done.
+ */
+import { newReceiver, newSender } from '../channel/channel.ts'
+import type { Chunk } from '../channel/buffer.ts'
+import { newChunk } from '../channel/buffer.ts'
+import type { Core, Wakeable } from '../channel/core.ts'
+import { RecvError, SendError, StageError } from '../errors.ts'
+import { append, closeSide, parkReader, parkWriter, room, skip } from './edge.ts'
+import { schedule, type Steppable } from './scheduler.ts'
+import type { Attach, Definition, Kernel, Port, StageContext } from './stage.ts'
+
+/** An `onError` that threw, and the error it was called for. */
+export class HandlerFailure {
+  constructor(
+    readonly thrown: unknown,
+    readonly handled: unknown,
+  ) {}
+}
+
+/** What a task tells its run. */
+export interface Owner {
+  /** Keeps the failure; the first one is what the run rejects with. Interrupts the stages up to this one. */
+  failed(task: Task, error: StageError): void
+  /** Whether this error is one the run has heard of already. */
+  knows(error: unknown): boolean
+  done(task: Task): void
+}
+
+export type Doing = 'nothing' | 'busy' | 'input' | 'output'
+
+const FIRST_QUANTUM = 64
+
+/** The context of a stage's functions. Most never ask for the signal, so it is made when they do. */
+class Context implements StageContext {
+  #controller: AbortController | undefined
+  #reason: { reason: unknown } | undefined
+
+  constructor(readonly name: string) {}
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#reason) this.#controller.abort(this.#reason.reason)
+    }
+    return this.#controller.signal
+  }
+
+  abort(reason: unknown): void {
+    if (this.#reason) return
+    this.#reason = { reason }
+    this.#controller?.abort(reason)
+  }
+
+  /** Whether `error` is only the echo of our own abort. */
+  caused(error: unknown): boolean {
+    return this.#reason !== undefined && (error === this.#reason.reason || (error as Error)?.name === 'AbortError')
+  }
+}
+
+export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
+  readonly name: string
+  readonly context: Context
+  queued = false
+  quantum = FIRST_QUANTUM
+  /** The stages attached beside this one; they are before it. */
+  readonly attached: Task[] = []
+  readonly kernel: Kernel<unknown, unknown> | undefined
+
+  items: unknown[] = []
+  at = 0
+  end = 0
+  out: unknown[] = []
+  count = 0
+  room = 0
+  held = false
+  full = false
+  calls = 0
+  failures = 0
+
+  // What stats.ts reads: time spent so far, and what it does since when.
+  readonly spent = { nothing: 0, busy: 0, input: 0, output: 0 }
+  doing: Doing = 'nothing'
+  since: number
+
+  left = false
+  #finishing = false
+  #cleaning = 0
+  #done = false
+  #blank: Chunk<unknown> | undefined
+  /** The failure that its output ends with, once what came before has been put out. */
+  #failure: StageError | undefined
+
+  constructor(
+    readonly owner: Owner,
+    readonly definition: Definition,
+    readonly index: number,
+    readonly input: Core<unknown> | undefined,
+    readonly output: Core<unknown> | undefined,
+    attach: Attach,
+    now: number,
+  ) {
+    this.name = definition.name
+    this.context = new Context(this.name)
+    this.since = now
+    if (input) input.reader = this
+    if (output) output.writer = this
+    if (definition.kernel === undefined) return
+    if (input) input.receivers = 1
+    if (output) output.senders = 1
+    this.kernel = definition.kernel(this, attach)
+  }
+
+  /** Starts a user's function: its handles are the two ends of its edges. */
+  start(): void {
+    const { input, output, definition } = this
+    if (definition.task === undefined) return schedule(this)
+    const rx = newReceiver(input!)
+    const tx = newSender(output!)
+    this.calls++
+    this.doing = 'busy'
+    new Promise<void>((resolve) => resolve(definition.task!(rx, tx, this.context))).then(
+      () => this.#returned(),
+      (error: unknown) => this.#threw(error),
+    )
+  }
+
+  #returned(): void {
+    this.calls--
+    if (!this.left) closeSide(this.output!, 'sender')
+    this.#leave()
+    this.#settle()
+  }
+
+  #threw(error: unknown): void {
+    const { output } = this
+    const closed = (error instanceof SendError || error instanceof RecvError) && error.code === 'CLOSED'
+    // Its reader has left, or it was interrupted, or it passes on what failed before it: no failure of its own.
+    if ((closed && !output!.accepting) || this.context.caused(error)) return this.#returned()
+    this.fail(error)
+    this.#returned()
+  }
+
+  // ---- a kernel's turn
+
+  wake(): void {
+    if (this.left) return
+    if (this.kernel !== undefined) schedule(this)
+    else if (!this.output!.accepting) this.cancel()
+  }
+
+  step(): void {
+    const { input, output, kernel } = this
+    if (this.left || kernel === undefined) return
+    if (output !== undefined && !output.accepting) return this.cancel()
+    const chunk = (this.#blank ??= output === undefined ? newChunk() : output.buffer.blank())
+    this.out = chunk.items
+    this.count = 0
+    this.room = output === undefined ? this.quantum : Math.max(0, Math.min(room(output), this.quantum))
+    if (input !== undefined) {
+      const { head } = input.buffer
+      this.items = head.items
+      this.at = this.#from = head.start
+      this.end = Math.min(head.end, this.at + this.quantum)
+    }
+    this.held = this.full = false
+    try {
+      kernel.run(this)
+      this.#handOver()
+      if (!this.held && !this.full && !this.#finishing && !this.left && this.#over) this.#atEnd()
+    } catch (error) {
+      this.fail(error, this.at < this.end ? { value: this.items[this.at] } : undefined)
+    }
+    if (this.left) return
+    if (this.#finishing && !this.full) return this.#finish()
+    this.#whatNext()
+  }
+
+  /** Hands on what the kernel wrote, then gives back the room of what it read. */
+  #handOver(): void {
+    const { input, output, count } = this
+    if (count > 0 && output !== undefined) {
+      const chunk = this.#blank!
+      this.#blank = undefined
+      chunk.end = count
+      this.count = 0
+      append(output, chunk)
+    }
+    const read = this.at - this.#from
+    this.#from = this.end = this.at
+    if (input !== undefined && read > 0) skip(input, read)
+  }
+
+  /** Whether all input has come and been dealt with. */
+  get #over(): boolean {
+    return this.input !== undefined && this.input.ended && !this.kernel!.pending
+  }
+
+  #atEnd(): void {
+    const { kernel, output, input } = this
+    if (kernel!.end !== undefined) {
+      if (output !== undefined && room(output) <= 0) {
+        this.full = true
+        return
+      }
+      this.out = (this.#blank ??= output === undefined ? newChunk() : output.buffer.blank()).items
+      kernel!.end(this)
+      this.#handOver()
+    }
+    const { failure } = input!
+    if (failure) output?.fail(failure.cause)
+    this.#finishing = true
+  }
+
+  #whatNext(): void {
+    const { input, output } = this
+    const blocked = output !== undefined && room(output) <= 0
+    if (this.full && output !== undefined) {
+      if (!blocked) return schedule(this)
+      parkWriter(output)
+    }
+    if (this.held || (input?.ended && this.kernel!.pending)) {
+      this.doing = this.full ? 'output' : input === undefined ? 'input' : 'busy'
+    } else if (input !== undefined && input.buffer.length === 0 && !input.ended) {
+      this.doing = this.calls > 0 ? 'busy' : 'input'
+      parkReader(input)
+    } else if (blocked) {
+      this.doing = 'output'
+      parkWriter(output)
+    } else schedule(this)
+  }
+
+  stepped(began: number, ended: number): void {
+    // `doing` was set by this step for the time after it; the time before it went to what it did until then.
+    this.spent[this.#before] += began - this.since
+    this.spent.busy += ended - began
+    this.#before = this.doing
+    this.since = ended
+  }
+  #before: Doing = 'nothing'
+  #from = 0
+
+  /** Where its time has gone, what it does now included. */
+  spentUntil(now: number): Record<Doing, number> {
+    const doing = this.left ? 'nothing' : this.definition.task ? this.doing : this.#before
+    return { ...this.spent, [doing]: this.spent[doing] + now - this.since }
+  }
+
+  describeWait(): string {
+    const { input, output } = this
+    const waits = {
+      nothing: 'has not begun',
+      busy: 'waits for what it has called',
+      input: input ? 'waits for a value' : 'waits for its source',
+      output: `waits for room (${output?.length} of ${output?.capacity})`,
+    }
+    return `stage ${this.index} "${this.name}" ${waits[this.doing]}`
+  }
+
+  // ---- ends
+
+  /** The program asked for a graceful end: sources pull no more. */
+  stop(): void {
+    const { kernel } = this
+    if (this.left || kernel?.stop === undefined) return
+    this.#cleanUp(() => kernel.stop!(this))
+    schedule(this)
+  }
+
+  finish(): void {
+    this.#finishing = true
+  }
+
+  #finish(): void {
+    if (this.output) closeSide(this.output, 'sender')
+    this.#leave()
+  }
+
+  failing(error: unknown, culprit?: { value: unknown }): void {
+    if (this.context.caused(error)) return
+    this.failures++
+    const failure = this.#wrap(error, culprit)
+    this.#failure ??= failure
+    this.owner.failed(this, failure)
+  }
+
+  fail(error: unknown, culprit?: { value: unknown }): void {
+    if (this.#failure === undefined) {
+      if (this.context.caused(error)) return this.cancel()
+      // A failure of a stage before this one passes through as it is.
+      if (this.owner.knows(error)) this.#failure = error as StageError
+      else this.failing(error, culprit)
+    }
+    if (this.left) return
+    this.#handOver()
+    this.output?.fail(this.#failure)
+    this.#leave(true)
+  }
+
+  #wrap(error: unknown, culprit?: { value: unknown }): StageError {
+    if (!(error instanceof HandlerFailure)) return new StageError(this.name, this.index, error, culprit)
+    const failure = this.#wrap(error.thrown, culprit)
+    failure.suppressed.push(this.#wrap(error.handled, culprit))
+    return failure
+  }
+
+  /** Nobody wants the results any more. */
+  cancel(): void {
+    if (this.left) return
+    this.context.abort(new DOMException('The results of this stage are no longer wanted', 'AbortError'))
+    this.#leave(true)
+  }
+
+  /** The run was aborted: ends now, waits for nothing but clean-up. */
+  abort(reason: unknown): void {
+    this.context.abort(reason)
+    if (this.output) closeSide(this.output, 'sender')
+    this.#leave(true)
+  }
+
+  /** Lets go of everything. `early`: before its own end. */
+  #leave(early = false): void {
+    if (this.left) return
+    this.left = true
+    this.doing = 'nothing'
+    if (early) this.#cleanUp(() => this.kernel?.close?.())
+    if (this.input) closeSide(this.input, 'receiver')
+    this.#settle()
+  }
+
+  #cleanUp(work: () => PromiseLike<unknown> | void): void {
+    const cleaned = (error?: { error: unknown }): void => {
+      this.#cleaning--
+      if (error && !this.context.caused(error.error)) this.owner.failed(this, this.#wrap(error.error))
+    }
+    this.#cleaning++
+    try {
+      const closing = work()
+      if (!closing) return cleaned()
+      closing.then(
+        () => {
+          cleaned()
+          this.#settle()
+        },
+        (error: unknown) => {
+          cleaned({ error })
+          this.#settle()
+        },
+      )
+    } catch (error) {
+      cleaned({ error })
+    }
+  }
+
+  get cleaning(): boolean {
+    return this.#cleaning > 0
+  }
+
+  /** Tells the run when nothing of this task will act any more. A kernel calls it when a call has come back. */
+  #settle(): void {
+    if (!this.left || this.calls > 0 || this.#cleaning > 0 || this.#done) return
+    this.#done = true
+    this.owner.done(this)
+  }
+
+  callEnded(): void {
+    this.calls--
+    if (this.left) this.#settle()
+    else schedule(this)
+  }
+}

@@ -1,0 +1,151 @@
+/** Many values as one, and back: `batch`, `unbatch`. */
+import { startTimer } from '../channel/clock.ts'
+import { demand, demandCount, demandFunction, demandTime } from '../errors.ts'
+import { type Kernel, part, type Port, type Stage, type StageOptions } from '../pipeline/stage.ts'
+
+export interface BatchOptions<T> extends StageOptions {
+  /** Milliseconds from the first value of a batch until it is passed on as it is. Default: none. */
+  ms?: number
+  /** The value with which a batch has this many bytes ends it. Default: none. */
+  bytes?: number
+  /** The bytes of a value. Default: the UTF-8 length of a string, the `byteLength` of anything that has one. */
+  sizeOf?: (value: T) => number
+}
+
+class Batching<T> implements Kernel<T, T[]> {
+  #values: T[] = []
+  #bytes = 0
+  #due = false
+  #stopTimer: (() => void) | undefined
+
+  constructor(
+    readonly size: number,
+    readonly options: Required<Pick<BatchOptions<T>, 'ms' | 'bytes' | 'sizeOf'>>,
+  ) {}
+
+  run(port: Port<T, T[]>): void {
+    const { items } = port
+    const { bytes, sizeOf } = this.options
+    if (this.#due && port.room > 0) this.#flush(port)
+    while (port.at < port.end && port.count < port.room) {
+      if (this.#values.length === 0) this.#startTimer(port)
+      const end = Math.min(port.end, port.at + this.size - this.#values.length)
+      const values = this.#values
+      if (bytes === Infinity) while (port.at < end) values.push(items[port.at++]!)
+      else
+        while (port.at < end && this.#bytes < bytes) {
+          this.#bytes += sizeOf(items[port.at]!)
+          values.push(items[port.at++]!)
+        }
+      if (values.length === this.size || this.#bytes >= bytes) this.#flush(port)
+    }
+    port.full = this.#due
+  }
+
+  #flush(port: Port<T, T[]>): void {
+    this.close()
+    port.out[port.count++] = this.#values
+    this.#values = []
+    this.#bytes = 0
+    this.#due = false
+  }
+
+  #startTimer(port: Port<T, T[]>): void {
+    const { ms } = this.options
+    if (ms === Infinity) return
+    this.#stopTimer = startTimer(ms, () => {
+      this.#due = true
+      port.wake()
+    })
+  }
+
+  end(port: Port<T, T[]>): void {
+    if (this.#values.length > 0) this.#flush(port)
+    this.close()
+  }
+
+  close(): void {
+    this.#stopTimer?.()
+    this.#stopTimer = undefined
+  }
+}
+
+function sizeInBytes(value: unknown): number {
+  if (typeof value === 'string') return utf8Length(value)
+  const { byteLength } = Object(value) as { byteLength?: unknown }
+  if (typeof byteLength === 'number') return byteLength
+  throw new TypeError('Cannot batch by bytes: "sizeOf" is needed for values other than strings and buffers')
+}
+
+function utf8Length(text: string): number {
+  let length = text.length
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    // A surrogate is half of a character of four bytes.
+    if (code > 0x7f) length += code > 0x7ff && (code < 0xd800 || code > 0xdfff) ? 2 : 1
+  }
+  return length
+}
+
+/**
+ * Gathers values into arrays of `size`, or fewer where `ms` or `bytes` is reached first. A batch is never empty; the
+ * rest comes at the end, at a stop, and before a failure passes.
+ *
+ * Ordered. Concurrency 1. Holds at most `size` values. On error: fails where `sizeOf` throws.
+ *
+ * @throws RangeError or TypeError for wrong arguments.
+ * @example
+ * import { batch, pipeline, range } from 'sluice'
+ *
+ * await pipeline(range(5), batch(2)).run() // => [[0, 1], [2, 3], [4]]
+ */
+export function batch<T>(size: number, options: BatchOptions<T> = {}): Stage<T, T[]> {
+  const { ms = Infinity, bytes = Infinity, sizeOf = sizeInBytes } = options
+  const action = 'create batch'
+  demandCount(size, action, 'size', 1)
+  demandTime(ms, action, 'ms')
+  demand(bytes > 0, action, 'bytes', 'a number above 0', bytes)
+  demandFunction(sizeOf, action, 'sizeOf')
+  return part('stage', 'batch', options, { kernel: () => new Batching<T>(size, { ms, bytes, sizeOf }) })
+}
+
+/**
+ * Passes the values of arrays and other iterables on one by one.
+ *
+ * Ordered. Concurrency 1. Holds at most one iterable. On error: fails at a value that is no iterable.
+ *
+ * @example
+ * import { pipeline, source, unbatch } from 'sluice'
+ *
+ * await pipeline(source([[1, 2], [], [3]]), unbatch()).run() // => [1, 2, 3]
+ */
+export function unbatch<T>(options: StageOptions = {}): Stage<Iterable<T>, T> {
+  return part('stage', 'unbatch', options, {
+    kernel() {
+      let current: Iterator<T> | undefined
+      return {
+        run(port: Port<Iterable<T>, T>) {
+          const { items, out, room } = port
+          while (port.at < port.end || current !== undefined) {
+            const many = items[port.at]!
+            if (current === undefined && Array.isArray(many) && many.length <= room - port.count) {
+              for (let i = 0; i < many.length; i++) out[port.count++] = many[i] as T
+              port.at++
+              continue
+            }
+            current ??= many[Symbol.iterator]()
+            for (;;) {
+              if ((port.full = port.count >= room)) return
+              const { done, value } = current.next()
+              if (done) break
+              out[port.count++] = value
+            }
+            current = undefined
+            port.at++
+          }
+        },
+        close: () => void current?.return?.(),
+      }
+    },
+  })
+}

@@ -1,0 +1,251 @@
+/** One to one and one to many: `map`, `filter`, `tap`, `flatMap`. Each is a loop, the rest is in pipeline/calls.ts. */
+import { type CallOptions, Calls, checkCall, type Family, type Fn, isThenable, type Slot, special } from '../pipeline/calls.ts'
+import { part, type Stage } from '../pipeline/stage.ts'
+
+/** Makes the stage that calls `fn` for each value. */
+function calling<In, R, Out>(
+  make: string,
+  family: Family<In, R, Out>,
+  fn: Fn<In, R>,
+  options: CallOptions<In> = {},
+): Stage<In, Out> {
+  checkCall(make, fn, options)
+  return part('stage', make, options, { kernel: (port) => new Calls(port, family, fn, options) })
+}
+
+// The loops are alike but for the line that keeps the result. A shared one would call that line through a function,
+// which costs as much as the rest (bench: cheap-stages).
+
+const mapping: Family<unknown, unknown, unknown> = {
+  loop(port, fn, offset) {
+    const { items, out, context } = port
+    const end = Math.min(port.end, port.at + port.room - port.count)
+    let { at, count } = port
+    try {
+      for (; at < end; at++) {
+        const result = fn(items[at], offset + at, context)
+        if (special(result)) return result
+        out[count++] = result
+      }
+    } finally {
+      port.at = at
+      port.count = count
+    }
+  },
+  emit(port, { result }) {
+    if ((port.full = port.count >= port.room)) return false
+    port.out[port.count++] = result
+    return true
+  },
+}
+
+const filtering: Family<unknown, unknown, unknown> = {
+  loop(port, fn, offset) {
+    const { items, out, context } = port
+    const end = Math.min(port.end, port.at + port.room - port.count)
+    let { at, count } = port
+    try {
+      for (; at < end; at++) {
+        const value = items[at]
+        const result = fn(value, offset + at, context)
+        if (special(result)) return result
+        if (result) out[count++] = value
+      }
+    } finally {
+      port.at = at
+      port.count = count
+    }
+  },
+  emit(port, { value, result }) {
+    if (!result) return true
+    if ((port.full = port.count >= port.room)) return false
+    port.out[port.count++] = value
+    return true
+  },
+}
+
+const tapping: Family<unknown, unknown, unknown> = {
+  loop(port, fn, offset) {
+    const { items, out, context } = port
+    const end = Math.min(port.end, port.at + port.room - port.count)
+    let { at, count } = port
+    try {
+      for (; at < end; at++) {
+        const value = items[at]
+        const result = fn(value, offset + at, context)
+        if (special(result)) return result
+        out[count++] = value
+      }
+    } finally {
+      port.at = at
+      port.count = count
+    }
+  },
+  emit(port, { value }) {
+    if ((port.full = port.count >= port.room)) return false
+    port.out[port.count++] = value
+    return true
+  },
+}
+
+/**
+ * Replaces each value by what `fn` makes of it.
+ *
+ * Ordered unless told otherwise. Concurrency 1 unless told otherwise. Holds at most `concurrency` values. On error:
+ * fails, or follows `retry` and `onError`.
+ *
+ * @throws TypeError or RangeError for wrong arguments.
+ * @example
+ * import { map, pipeline, range } from 'sluice'
+ *
+ * await pipeline(
+ *   range(4),
+ *   map(async (n) => n * 10, { concurrency: 2 }),
+ * ).run() // => [0, 10, 20, 30]
+ */
+export function map<In, Out>(fn: Fn<In, Out>, options?: CallOptions<In>): Stage<In, Out> {
+  return calling('map', mapping as Family<In, Out, Out>, fn, options)
+}
+
+/**
+ * Keeps the values for which `fn` says yes. A type guard narrows the type of what comes out.
+ *
+ * Ordered unless told otherwise. Concurrency 1 unless told otherwise. Holds at most `concurrency` values. On error:
+ * fails, or follows `retry` and `onError`.
+ *
+ * @throws TypeError or RangeError for wrong arguments.
+ * @example
+ * import { filter, pipeline, source } from 'sluice'
+ *
+ * await pipeline(
+ *   source([1, 'two', 3]),
+ *   filter((value) => typeof value === 'number'),
+ * ).run() // => [1, 3]
+ */
+export function filter<In, Out extends In>(
+  fn: (value: In, index: number) => value is Out,
+  options?: CallOptions<In>,
+): Stage<In, Out>
+export function filter<In>(fn: Fn<In, unknown>, options?: CallOptions<In>): Stage<In, In>
+export function filter<In>(fn: Fn<In, unknown>, options?: CallOptions<In>): Stage<In, In> {
+  return calling('filter', filtering as Family<In, unknown, In>, fn, options)
+}
+
+/**
+ * Calls `fn` for each value and passes the value on.
+ *
+ * Ordered unless told otherwise. Concurrency 1 unless told otherwise. Holds at most `concurrency` values. On error:
+ * fails, or follows `retry` and `onError`.
+ *
+ * @throws TypeError or RangeError for wrong arguments.
+ * @example
+ * import { pipeline, range, tap } from 'sluice'
+ *
+ * const seen: number[] = []
+ * await pipeline(
+ *   range(3),
+ *   tap((n) => void seen.push(n)),
+ * ).run() // => [0, 1, 2]
+ * seen // => [0, 1, 2]
+ */
+export function tap<In>(fn: Fn<In, unknown>, options?: CallOptions<In>): Stage<In, In> {
+  return calling('tap', tapping as Family<In, unknown, In>, fn, options)
+}
+
+type Many<T> = Iterable<T> | AsyncIterable<T>
+type AnyIterator<T> = Iterator<T> | AsyncIterator<T>
+
+/** The values of one result after the other; what does not fit waits in its slot. */
+class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
+  readonly #iterators = new Map<Slot<In, Many<Out>>, AnyIterator<Out>>()
+  /** The value that an async iterable gave, for which there was no room yet. */
+  readonly #pulled = new Map<Slot<In, Many<Out>>, IteratorResult<Out>>()
+  calls!: Calls<In, Many<Out>, Out>
+
+  loop(port: Parameters<Family<In, Many<Out>, Out>['loop']>[0], fn: Fn<In, Many<Out>>, offset: number): unknown {
+    const { items, out, context } = port
+    for (; port.at < port.end; port.at++) {
+      const result = fn(items[port.at]!, offset + port.at, context)
+      if (!Array.isArray(result) || result.length > port.room - port.count) return result
+      for (let i = 0; i < result.length; i++) out[port.count++] = result[i] as Out
+    }
+    return undefined
+  }
+
+  emit(port: Parameters<Family<In, Many<Out>, Out>['emit']>[0], slot: Slot<In, Many<Out>>): boolean {
+    const iterator = this.#iterators.get(slot) ?? this.#open(slot)
+    for (;;) {
+      if ((port.full = port.count >= port.room)) return false
+      let step: IteratorResult<Out> | PromiseLike<IteratorResult<Out>> | undefined = this.#pulled.get(slot)
+      this.#pulled.delete(slot)
+      step ??= iterator.next()
+      if (isThenable(step)) {
+        this.#await(port, slot, step as PromiseLike<IteratorResult<Out>>)
+        return false
+      }
+      const { done, value } = step as IteratorResult<Out>
+      if (done) {
+        this.#iterators.delete(slot)
+        return true
+      }
+      port.out[port.count++] = value as Out
+    }
+  }
+
+  #open(slot: Slot<In, Many<Out>>): AnyIterator<Out> {
+    const many = Object(slot.result) as Partial<Iterable<Out> & AsyncIterable<Out>>
+    const iterator = many[Symbol.asyncIterator]?.() ?? many[Symbol.iterator]?.()
+    if (iterator === undefined) throw new TypeError('Cannot flatMap: the function must give an iterable')
+    this.#iterators.set(slot, iterator)
+    return iterator
+  }
+
+  #await(port: Parameters<Family<In, Many<Out>, Out>['emit']>[0], slot: Slot<In, Many<Out>>, step: PromiseLike<IteratorResult<Out>>): void {
+    slot.state = 'pending'
+    step.then(
+      (result) => {
+        this.#pulled.set(slot, result)
+        this.calls.resume(slot)
+      },
+      (error: unknown) => {
+        this.#iterators.delete(slot)
+        if (!port.left) slot.err(error)
+      },
+    )
+  }
+
+  close(slot: Slot<In, Many<Out>>): PromiseLike<unknown> | void {
+    const iterator = this.#iterators.get(slot)
+    if (iterator === undefined) return
+    this.#iterators.delete(slot)
+    const closing = iterator.return?.()
+    // One that hangs in a `next` is not waited for.
+    if (isThenable(closing) && slot.state !== 'pending') return closing as PromiseLike<unknown>
+    if (isThenable(closing)) closing.then(null, () => {})
+  }
+}
+
+/**
+ * Replaces each value by any number of values: those of the iterable or async iterable that `fn` gives.
+ *
+ * Ordered unless told otherwise. Concurrency 1 unless told otherwise. Holds at most `concurrency` values. On error:
+ * fails, or follows `retry` and `onError` where the call failed.
+ *
+ * @throws TypeError or RangeError for wrong arguments.
+ * @example
+ * import { flatMap, pipeline, source } from 'sluice'
+ *
+ * await pipeline(
+ *   source(['a b', 'c']),
+ *   flatMap((line) => line.split(' ')),
+ * ).run() // => ['a', 'b', 'c']
+ */
+export function flatMap<In, Out>(fn: Fn<In, Many<Out>>, options: CallOptions<In> = {}): Stage<In, Out> {
+  checkCall('flatMap', fn, options)
+  return part('stage', 'flatMap', options, {
+    kernel(port) {
+      const flattening = new Flattening<In, Out>()
+      return (flattening.calls = new Calls(port, flattening, fn, options))
+    },
+  })
+}
