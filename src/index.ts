@@ -23,7 +23,7 @@ export type { Graph, GraphEdge, GraphNode } from './pipeline/graph.ts'
 export { stage, through, type DuplexLike, type Transform } from './pipeline/custom.ts'
 export type { Sink, Source, Stage, StageContext, StageOptions, StageTask } from './pipeline/stage.ts'
 export type { CallFailure, CallOptions, Fn, RetryOptions } from './pipeline/calls.ts'
-export type { Input } from './pipeline/reading.ts'
+export type { Input, LateInput } from './pipeline/reading.ts'
 
 // The catalogue.
 export { range, source } from './stages/source.ts'

@@ -169,20 +169,30 @@ class SenderEnd<T> extends End<T> implements Sender<T> {
     demand(many ?? input[Symbol.iterator], 'send', 'values', 'an iterable', values, TypeError)
     const source = (many ? input[Symbol.asyncIterator]!() : input[Symbol.iterator]!()) as Iterator<T>
     let pulling = false
+    let broken = false
+    const pull = async (): Promise<IteratorResult<T>> => {
+      try {
+        return await source.next()
+      } catch (error) {
+        broken = true
+        throw error
+      }
+    }
     try {
       for (;;) {
+        options?.signal?.throwIfAborted()
         pulling = many !== undefined
-        const step = source.next()
-        const { done, value } = pulling ? await orAbort(Promise.resolve(step), options?.signal) : step
+        const { done, value } = pulling ? await orAbort(pull(), options?.signal) : source.next()
         pulling = false
         if (done) return
         const sent = this.send(value, options)
         if (sent !== DONE) await sent
       }
     } catch (error) {
-      // A source that stands at a value is left as a loop would leave it; one that hangs is not waited for.
-      const left = Promise.resolve(source.return?.()).catch(() => {})
-      if (!pulling) await left
+      // A source that stands at a value is left as a loop would leave it, one that hangs is not waited for.
+      const left = Promise.resolve(broken ? undefined : source).then((it) => it?.return?.())
+      const quiet = left.catch(() => {})
+      if (!pulling) await quiet
       throw error
     }
   }

@@ -54,8 +54,12 @@ export function onAbort(signal: AbortSignal, listener: Listener): () => void {
 /** `promise`, unless the signal aborts first. */
 export function orAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise
+  if (signal.aborted) {
+    promise.catch(() => {})
+    return Promise.reject(signal.reason)
+  }
   return new Promise((resolve, reject) => {
     const stopListening = onAbort(signal, reject)
-    Promise.resolve(promise).then(resolve, reject).finally(stopListening)
+    promise.then(resolve, reject).finally(stopListening)
   })
 }

@@ -105,9 +105,11 @@ export class Core<T> extends Link {
       return true
     }
     if (buffer.length >= this.limit || this.writers.head !== undefined) {
-      if (overflow === 'drop-newest') this.#lose(value)
-      if (overflow !== 'drop-oldest') return overflow === 'drop-newest'
-      this.#lose(buffer.shift())
+      if (overflow === 'block' || overflow === 'fail') return false
+      const lost = overflow === 'drop-newest' ? value : buffer.shift()
+      if (overflow === 'drop-oldest') this.#put(value)
+      this.#lose(lost)
+      return true
     }
     this.#put(value)
     if (this.readerParked) this.wakeReader()

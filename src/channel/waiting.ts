@@ -74,13 +74,9 @@ export class WaitQueue<T> extends Link {
     return waiter
   }
 
-  /** Everyone in line, in order; each may leave meanwhile. */
+  /** Everyone in line, in order. */
   *[Symbol.iterator](): Generator<Waiter<T>> {
-    for (let waiter = this.head; waiter !== undefined; ) {
-      const next = this.#after(waiter)
-      yield waiter
-      waiter = next
-    }
+    for (let waiter = this.head; waiter !== undefined; waiter = this.#after(waiter)) yield waiter
   }
 
   #after(waiter: Waiter<T>): Waiter<T> | undefined {
@@ -89,12 +85,13 @@ export class WaitQueue<T> extends Link {
 
   /** Ends everyone in line; of one handle only, where one is given. */
   endAll(handle?: Handle<T>): void {
-    if (handle?.waiting !== 0)
-      for (const waiter of this)
-        if (handle === undefined || waiter.handle === handle) {
-          this.remove(waiter)
-          waiter.end()
-        }
+    if (handle?.waiting === 0) return
+    for (const waiter of [...this]) {
+      // The end of one case of a select takes its other cases out of the line.
+      if (waiter.next === waiter || (handle !== undefined && waiter.handle !== handle)) continue
+      this.remove(waiter)
+      waiter.end()
+    }
   }
 }
 

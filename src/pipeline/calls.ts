@@ -157,7 +157,12 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   #call(): void {
     const slot = this.#slot()
     if (this.#by !== undefined) {
-      const key = (slot.key = this.#by(slot.value))
+      let key: unknown
+      try {
+        key = slot.key = this.#by(slot.value)
+      } catch (error) {
+        return this.#hold(slot, Promise.reject(error) as Promise<R>)
+      }
       const before = this.#lastOfKey.get(key)
       this.#lastOfKey.set(key, slot)
       if (before !== undefined) {
@@ -210,13 +215,15 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   /** The call of a slot has come back. */
   settled(slot: Slot<In, R>): void {
     const { port } = this
-    if (slot.state === 'failed' && this.#culprit === undefined) {
-      this.#culprit = slot
-      port.failing(slot.result, { value: slot.value })
-    } else if (slot.state === 'failed') port.failing(slot.result, { value: slot.value })
+    if (slot.state === 'failed') this.#failing(slot)
     if (!this.#inOrder) this.#append(slot)
     if (this.#culprit === undefined) this.#next(slot)
     port.callEnded()
+  }
+
+  #failing(slot: Slot<In, R>): void {
+    this.#culprit ??= slot
+    this.port.failing(slot.result, { value: slot.value })
   }
 
   /** Whoever waited for this call of the same key goes next. */
@@ -228,9 +235,10 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     else this.#lastOfKey.delete(slot.key)
   }
 
-  /** A slot that has more to give is ready again. */
-  resume(slot: Slot<In, R>): void {
+  /** A slot that has more to give is ready again, or has broken. */
+  resume(slot: Slot<In, R>, broken?: { error: unknown }): void {
     slot.state = 'ready'
+    if (broken) this.#break(slot, broken.error)
     if (!this.#inOrder) this.#append(slot)
     this.port.wake()
   }
@@ -240,7 +248,8 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     for (let slot = this.#first; slot !== undefined && slot.state !== 'pending'; slot = this.#first) {
       if (slot.state === 'failed') {
         if (slot === this.#culprit) return port.fail(slot.result)
-      } else if (slot.result !== SKIPPED && !this.family.emit(port, slot)) {
+      } else if (slot.result !== SKIPPED && !this.#emit(slot)) {
+        if (this.#broken(slot)) continue
         if (port.full || this.#inOrder) return
         this.#shift()
         continue
@@ -253,6 +262,25 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     }
   }
 
+  #emit(slot: Slot<In, R>): boolean {
+    try {
+      return this.family.emit(this.port, slot)
+    } catch (error) {
+      this.#break(slot, error)
+      return false
+    }
+  }
+
+  #broken(slot: Slot<In, R>): boolean {
+    return slot.state === 'failed'
+  }
+
+  #break(slot: Slot<In, R>, error: unknown): void {
+    slot.state = 'failed'
+    slot.result = error as R
+    this.#failing(slot)
+  }
+
   #shift(): void {
     const slot = this.#first!
     this.#first = slot.next
@@ -260,24 +288,34 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   }
 
   close(): PromiseLike<unknown> | void {
-    const { close } = this.family
-    if (close === undefined) return
-    return Promise.all([...this.#slots].map((slot) => close(slot)))
+    const { family } = this
+    if (family.close) return Promise.all([...this.#slots].map((slot) => family.close!(slot)))
   }
 }
 
 /** Checks the options of a call where the stage is built. */
 export function checkCall<In>(make: string, fn: unknown, options: CallOptions<In>): void {
   const action = `create ${make}`
-  const { concurrency = 1, ordered, timeout = 0, retry, onError = 'fail' } = options
+  const { concurrency = 1, ordered = true, timeout = 0, retry = 0, onError = 'fail' } = options
   demandFunction(fn, action)
   demandCount(concurrency, action, 'concurrency', 1, true)
   demandTime(timeout, action, 'timeout')
-  if (typeof ordered === 'object') demandFunction(ordered.by, action, 'ordered.by')
-  if (typeof retry === 'object') demandCount(retry.attempts ?? 1, action, 'retry.attempts', 1, true)
-  else if (retry !== undefined) demandCount(retry, action, 'retry', 0, true)
+  if (typeof ordered === 'object' && ordered !== null) demandFunction(ordered.by, action, 'ordered.by')
+  else demand(typeof ordered === 'boolean', action, 'ordered', 'a boolean or { by }', ordered, TypeError)
+  if (typeof retry === 'object' && retry !== null) checkRetry(action, retry)
+  else demandCount(retry, action, 'retry', 0, true)
   const known = onError === 'fail' || onError === 'skip' || typeof onError === 'function'
   demand(known, action, 'onError', "'fail', 'skip' or a function", onError, TypeError)
+}
+
+function checkRetry(action: string, retry: RetryOptions): void {
+  const { attempts = 1, delay = 0, factor = 1, maxDelay = 0, jitter = 0, when } = retry
+  demandCount(attempts, action, 'retry.attempts', 1, true)
+  demandTime(delay, action, 'retry.delay')
+  demandTime(maxDelay, action, 'retry.maxDelay')
+  demand(factor > 0, action, 'retry.factor', 'a number above 0', factor)
+  demand(jitter >= 0 && jitter <= 1, action, 'retry.jitter', 'a number from 0 to 1', jitter)
+  if (when !== undefined) demandFunction(when, action, 'retry.when')
 }
 
 /** `fn` with its timeout, its further calls and its way with errors. `fn` itself where it has none of them. */
@@ -292,6 +330,7 @@ function guarded<In, R, Out>(port: Port<In, Out>, fn: Fn<In, R>, options: CallOp
     let made = 1
     for (let wait = delay; made < attempts && !context.signal.aborted && when(error, made); wait *= factor) {
       await pause(Math.min(wait, maxDelay) * (1 - jitter * Math.random()), context.signal)
+      if (context.signal.aborted) break
       made++
       try {
         return await timed(value, index, context)

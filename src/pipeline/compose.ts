@@ -6,6 +6,7 @@
  * does not fit at that stage. `NoInfer` keeps a stage from having a say in what the one before it gives: without it
  * the wrong one is blamed. Longer pipelines are made of pipelines.
  */
+import type { Graph } from './graph.ts'
 import type { Pipeline, SinkPipeline } from './pipeline.ts'
 import type { Part, Stage } from './stage.ts'
 
@@ -17,9 +18,12 @@ export type Piped<K extends First, I, L extends Last, O> = K extends 'source'
   ? L extends 'sink'
     ? SinkPipeline<O>
     : Pipeline<O>
-  : L extends 'sink'
-    ? Part<'sink', I, O>
-    : Part<'stage', I, O>
+  : Composition<L, I, O>
+
+/** Stages put together that have no source yet: a stage, or a sink, for other pipelines. */
+export interface Composition<L extends Last, in I, out O> extends Part<L, I, O> {
+  describe(): Graph
+}
 
 // prettier-ignore
 export interface Compose {

@@ -102,16 +102,12 @@ async function throughPair<In, Out>(rx: Receiver<In>, tx: Sender<Out>, pair: Tra
   const writer = pair.writable.getWriter()
   const reader = pair.readable.getReader()
   const feed = async (): Promise<void> => {
-    try {
-      for await (const value of rx) {
-        await writer.ready
-        writer.write(value).catch(() => {})
-      }
-      await writer.close()
-    } catch (error) {
-      await writer.abort(error).catch(() => {})
-      throw error
-    }
+    const failure = await inputFailure(rx, async (value) => {
+      await writer.ready
+      writer.write(value).catch(() => {})
+    })
+    await writer.close()
+    if (failure) throw failure.error
   }
   const drain = async (): Promise<void> => {
     try {
@@ -127,13 +123,11 @@ async function throughPair<In, Out>(rx: Receiver<In>, tx: Sender<Out>, pair: Tra
 
 async function throughDuplex(rx: Receiver<unknown>, tx: Sender<unknown>, duplex: DuplexLike): Promise<void> {
   const feed = async (): Promise<void> => {
-    try {
-      for await (const value of rx) if (!duplex.write(value)) await drained(duplex)
-      duplex.end()
-    } catch (error) {
-      duplex.destroy(error instanceof Error ? error : new Error(String(error)))
-      throw error
-    }
+    const failure = await inputFailure(rx, async (value) => {
+      if (!duplex.write(value)) await drained(duplex)
+    })
+    duplex.end()
+    if (failure) throw failure.error
   }
   const drain = async (): Promise<void> => {
     try {
@@ -143,6 +137,23 @@ async function throughDuplex(rx: Receiver<unknown>, tx: Sender<unknown>, duplex:
     }
   }
   await both(feed(), drain())
+}
+
+/** Gives all input to `write`. Where the input fails, that is told, so that what was given can still come out. */
+async function inputFailure<T>(
+  rx: Receiver<T>,
+  write: (value: T) => Promise<void>,
+): Promise<{ error: unknown } | undefined> {
+  for (;;) {
+    let step
+    try {
+      step = await rx.next()
+    } catch (error) {
+      return { error }
+    }
+    if (step.done) return undefined
+    await write(step.value)
+  }
 }
 
 /** Settles when both have; the first failure is the one that counts. */

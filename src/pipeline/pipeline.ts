@@ -46,23 +46,30 @@ const collector: Definition = {
   },
 }
 
-class Runnable {
+/** Stages put together that have no source yet. */
+class Composed {
   constructor(
-    readonly kind: 'source' | 'job',
+    readonly kind: Kind,
     readonly definitions: readonly Definition[],
   ) {}
 
-  run(options?: RunOptions): Promise<unknown> {
+  run(_options?: RunOptions): Promise<unknown> {
+    return Promise.reject(new TypeError('Cannot run pipeline: it must begin with a source'))
+  }
+
+  describe(): Graph {
+    return graphOf(this.definitions, DEFAULT_CAPACITY)
+  }
+}
+
+class Runnable extends Composed {
+  override async run(options?: RunOptions): Promise<unknown> {
     return this.start(options).result
   }
 
   start(options?: RunOptions): Run<unknown> {
     const { kind, definitions } = this
     return new Execution(kind === 'job' ? definitions : [...definitions, collector], options)
-  }
-
-  describe(): Graph {
-    return graphOf(this.definitions, DEFAULT_CAPACITY)
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<unknown> {
@@ -122,9 +129,5 @@ export const pipeline = ((...parts: Part<Kind, never, unknown>[]): unknown => {
   const source = parts[0]!.kind === 'source'
   const sink = parts.at(-1)!.kind === 'sink'
   if (source) return new Runnable(sink ? 'job' : 'source', definitions)
-  return {
-    kind: sink ? 'sink' : 'stage',
-    definitions,
-    run: () => Promise.reject(new TypeError('Cannot run pipeline: the first stage must be a source')),
-  }
+  return new Composed(sink ? 'sink' : 'stage', definitions)
 }) as Compose

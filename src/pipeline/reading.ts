@@ -9,6 +9,7 @@ import type { Handle } from '../channel/core.ts'
 import { Waiter } from '../channel/waiting.ts'
 import { demand } from '../errors.ts'
 import { isThenable } from './calls.ts'
+import { nextTurn } from './scheduler.ts'
 import type { Kernel, Port, StageContext } from './stage.ts'
 
 /** What can be read. */
@@ -24,30 +25,32 @@ interface Pull<T> {
   return?(): unknown
 }
 
-/** Gives the kernel for an input, told apart by what it can do. */
-export function reading<T>(
-  input: Input<T> | PromiseLike<Input<T>> | ((context: StageContext) => Input<T> | PromiseLike<Input<T>>),
-  action: string,
-  option: string,
-): (port: Out<T>) => Reading<T> {
-  if (typeof input !== 'function' && !isThenable(input)) return kernelFor(input, action, option)
-  return (port) => new Later<T>(port, input, action, option)
+/** What `source` takes: something that can be read, or a way to get it. */
+export type LateInput<T> = Input<T> | PromiseLike<Input<T>> | ((context: StageContext) => Input<T> | PromiseLike<Input<T>>)
+
+/** Gives the kernel that reads `input`. Nothing of it is touched before the run. */
+export function reading<T>(input: LateInput<T>, action: string, option: string): (port: Out<T>) => Reading<T> {
+  if (typeof input !== 'function' && !isThenable(input)) demandInput(input, action, option)
+  return (port) => new Opening(port, input, action, option)
 }
 
-function kernelFor<T>(input: Input<T>, action: string, option: string): (port: Out<T>) => Reading<T> {
+function demandInput(input: unknown, action: string, option: string): void {
   const { getReader, [Symbol.asyncIterator]: many, [Symbol.iterator]: some } = Object(input) as Partial<
-    ReadableStream<T> & AsyncIterable<T> & Iterable<T>
+    ReadableStream & AsyncIterable<unknown> & Iterable<unknown>
   >
   const wanted = 'an iterable, an async iterable, a ReadableStream, a receiver, or a function that gives one'
   demand(getReader ?? many ?? some, action, option, wanted, input, TypeError)
+}
+
+/** The kernel for an input, told apart by what it can do. */
+function kernelFor<T>(port: Out<T>, input: Input<T>): Reading<T> {
   const handle = handleOf(Object(input) as Receiver<T>)
-  if (handle?.side === 'receiver') return (port) => new ReadingReceiver(port, input as Receiver<T>, handle)
-  if (getReader) return (port) => new ReadingPulls(port, streamPull(input as ReadableStream<T>))
-  if (many) return (port) => new ReadingPulls(port, (input as AsyncIterable<T>)[Symbol.asyncIterator]())
-  return (port) => {
-    if (Array.isArray(input)) for (const value of input as unknown[]) if (isThenable(value)) heard(value)
-    return new ReadingIterator(port, (input as Iterable<T>)[Symbol.iterator]())
-  }
+  if (handle?.side === 'receiver') return new ReadingReceiver(port, input as Receiver<T>, handle)
+  if ('getReader' in Object(input)) return new ReadingPulls(port, streamPull(input as ReadableStream<T>))
+  if (Symbol.asyncIterator in Object(input))
+    return new ReadingPulls(port, (input as AsyncIterable<T>)[Symbol.asyncIterator]())
+  if (Array.isArray(input)) for (const value of input as unknown[]) if (isThenable(value)) heard(value)
+  return new ReadingIterator(port, (input as Iterable<T>)[Symbol.iterator]())
 }
 
 const nothing = (): void => {}
@@ -62,12 +65,20 @@ function streamPull<T>(stream: ReadableStream<T>): Pull<T> {
   }
 }
 
-/** Calls `return` as a loop would. Gives what is to be waited for. */
-function leave<T>(pull: Pull<T>, hanging: boolean): PromiseLike<unknown> | void {
+/**
+ * Calls `return` as a loop would. Gives what is to be waited for: the clean-up of an iterator that stands at a value,
+ * but not one that hangs in `pending`, its `next`. One that only has had no turn yet is given one.
+ */
+function leave<T>(pull: Pull<T>, pending?: PromiseLike<unknown>): PromiseLike<unknown> | void {
   const left = pull.return?.()
   if (!isThenable(left)) return
-  if (!hanging) return left
+  if (pending === undefined) return left
   heard(left)
+  return new Promise<boolean>((resolve) => {
+    const stands = (): void => resolve(true)
+    pending.then(stands, stands)
+    nextTurn(() => resolve(false))
+  }).then((stands) => (stands ? left : undefined))
 }
 
 const isStep = (step: unknown): boolean => typeof step === 'object' && step !== null
@@ -136,13 +147,14 @@ class ReadingIterator<T> implements Reading<T> {
   close(): PromiseLike<unknown> | void {
     if (this.#over) return
     this.#over = true
-    return leave(this.iterator, false)
+    return leave(this.iterator)
   }
 }
 
 /** Anything that is pulled one value at a time. One value may be in hand while there is no room. */
 class ReadingPulls<T> implements Reading<T> {
   #pulling = false
+  #pending: Promise<IteratorResult<T>> | undefined
   #over = false
   #held: { value: T } | undefined
 
@@ -173,7 +185,8 @@ class ReadingPulls<T> implements Reading<T> {
       throw error
     }
     // Promises of other libraries included, and what is no promise at all.
-    ;(step instanceof Promise ? step : Promise.resolve(step)).then(this.#pulled, this.#failed)
+    this.#pending = step instanceof Promise ? step : Promise.resolve(step)
+    this.#pending.then(this.#pulled, this.#failed)
   }
 
   readonly #pulled = (step: IteratorResult<T>): void => {
@@ -201,7 +214,7 @@ class ReadingPulls<T> implements Reading<T> {
   close(): PromiseLike<unknown> | void {
     if (this.#over) return
     this.#over = true
-    return leave(this.pull, this.#pulling)
+    return leave(this.pull, this.#pulling ? this.#pending : undefined)
   }
 }
 
@@ -279,51 +292,47 @@ class ReadingReceiver<T> extends Waiter<T> implements Reading<T> {
   }
 }
 
-/** An input that is not there yet: a promise of one, or a function that makes one. */
-class Later<T> implements Reading<T> {
+/** Opens the input at the first turn of the run, and waits for one that is not there yet. */
+class Opening<T> implements Reading<T> {
   #kernel: Reading<T> | undefined
   #asked = false
   #over = false
 
   constructor(
     readonly port: Out<T>,
-    readonly input: PromiseLike<Input<T>> | ((context: StageContext) => Input<T> | PromiseLike<Input<T>>),
+    readonly input: LateInput<T>,
     readonly action: string,
     readonly option: string,
   ) {}
 
   run(port: Out<T>): void {
-    if (this.#kernel !== undefined) return this.#kernel.run(port)
-    if (this.#over) return port.finish()
-    port.held = true
-    if (this.#asked) return
-    this.#asked = true
-    const input = typeof this.input === 'function' ? this.input(port.context) : this.input
-    if (!isThenable(input)) {
-      this.#arrived(input)
-      port.held = false
-      return this.#kernel!.run(port)
+    if (this.#kernel === undefined && !this.#asked) {
+      this.#asked = true
+      const input = typeof this.input === 'function' ? this.input(port.context) : this.input
+      if (isThenable(input)) this.#await(input as PromiseLike<Input<T>>)
+      else this.#open(input as Input<T>)
     }
-    input.then(
-      (arrived) => {
-        try {
-          this.#arrived(arrived)
-          port.wake()
-        } catch (error) {
-          port.fail(error)
-        }
-      },
-      (error: unknown) => port.fail(error),
-    )
+    if (this.#kernel !== undefined) this.#kernel.run(port)
+    else if (this.#over) port.finish()
+    else port.held = true
   }
 
-  #arrived(input: Input<T>): void {
-    this.#kernel = kernelFor(input, this.action, this.option)(this.port)
+  #await(input: PromiseLike<Input<T>>): void {
+    input
+      .then((arrived) => {
+        this.#open(arrived)
+        this.port.wake()
+      })
+      .then(null, (error: unknown) => this.port.fail(error))
+  }
+
+  #open(input: Input<T>): void {
+    demandInput(input, this.action, this.option)
+    this.#kernel = kernelFor(this.port, input)
+    if (!this.#over) return
     // Nobody waits for it any more.
-    if (this.#over) {
-      const closing = this.#kernel.close?.()
-      if (closing) heard(closing)
-    }
+    const closing = this.#kernel.close?.()
+    if (closing) heard(closing)
   }
 
   get daemon(): boolean {
@@ -331,12 +340,12 @@ class Later<T> implements Reading<T> {
   }
 
   stop(port: Out<T>): PromiseLike<unknown> | void {
-    this.#over = true
+    this.#over = this.#asked = true
     return this.#kernel?.stop?.(port)
   }
 
   close(): PromiseLike<unknown> | void {
-    this.#over = true
+    this.#over = this.#asked = true
     return this.#kernel?.close?.()
   }
 }

@@ -92,7 +92,7 @@ function rest(): void {
 }
 
 /** Calls back once timers and I/O have had their turn. */
-function nextTurn(callback: () => void): void {
+export function nextTurn(callback: () => void): void {
   if (setImmediate !== undefined) setImmediate(callback)
   else if (MessageChannel !== undefined) {
     const { port1, port2 } = new MessageChannel()

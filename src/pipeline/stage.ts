@@ -51,8 +51,8 @@ export interface Kernel<In, Out> {
   run(port: Port<In, Out>): void
   /** Whether it holds values that it has not put out: it will `wake` the task. Default: no. */
   readonly pending?: boolean
-  /** The input has ended, well or not, and all of it has been read: one value may still be put out. */
-  end?(port: Port<In, Out>): void
+  /** The input has ended, or failed, and all of it has been read: one value may still be put out. */
+  end?(port: Port<In, Out>, failed: boolean): void
   /** The stage was left before its end: lets go of what it holds. The run waits for a promise. */
   close?(): PromiseLike<unknown> | void
   /** The program asked for a graceful end. For sources: pulls no more, then finishes. */

@@ -5,7 +5,7 @@
  * cancelling, wrapping what was thrown, counting. A task is running, then left (it does nothing more but waits for
  * calls in flight and for clean-up), then done.
  */
-import { newReceiver, newSender } from '../channel/channel.ts'
+import { newReceiver, newSender, type Receiver, type Sender } from '../channel/channel.ts'
 import type { Chunk } from '../channel/buffer.ts'
 import { newChunk } from '../channel/buffer.ts'
 import type { Core, Wakeable } from '../channel/core.ts'
@@ -89,9 +89,12 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
 
   left = false
   #finishing = false
+  #cancelled = false
   #cleaning = 0
   #done = false
   #blank: Chunk<unknown> | undefined
+  /** What a user's function works with. */
+  #handles: { rx: Receiver<unknown>; tx: Sender<unknown> } | undefined
   /** The failure that its output ends with, once what came before has been put out. */
   #failure: StageError | undefined
 
@@ -109,7 +112,10 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     this.since = now
     if (input) input.reader = this
     if (output) output.writer = this
-    if (definition.kernel === undefined) return
+    if (definition.kernel === undefined) {
+      this.#handles = { rx: newReceiver(input!), tx: newSender(output!) }
+      return
+    }
     if (input) input.receivers = 1
     if (output) output.senders = 1
     this.kernel = definition.kernel(this, attach)
@@ -117,13 +123,11 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
 
   /** Starts a user's function: its handles are the two ends of its edges. */
   start(): void {
-    const { input, output, definition } = this
-    if (definition.task === undefined) return schedule(this)
-    const rx = newReceiver(input!)
-    const tx = newSender(output!)
+    if (this.#handles === undefined) return schedule(this)
+    const { rx, tx } = this.#handles
     this.calls++
     this.doing = 'busy'
-    new Promise<void>((resolve) => resolve(definition.task!(rx, tx, this.context))).then(
+    new Promise<void>((resolve) => resolve(this.definition.task!(rx, tx, this.context))).then(
       () => this.#returned(),
       (error: unknown) => this.#threw(error),
     )
@@ -208,12 +212,14 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
         return
       }
       this.out = (this.#blank ??= output === undefined ? newChunk() : output.buffer.blank()).items
-      kernel!.end(this)
+      kernel!.end(this, input!.failure !== undefined)
       this.#handOver()
     }
     const { failure } = input!
-    if (failure) output?.fail(failure.cause)
     this.#finishing = true
+    if (failure === undefined) return
+    output?.fail(failure.cause)
+    this.#leave(true)
   }
 
   #whatNext(): void {
@@ -283,6 +289,8 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   failing(error: unknown, culprit?: { value: unknown }): void {
     if (this.context.caused(error)) return
     this.failures++
+    // Nobody wants the result of a call that fails after its stage was left.
+    if (this.#cancelled) return
     const failure = this.#wrap(error, culprit)
     this.#failure ??= failure
     this.owner.failed(this, failure)
@@ -311,6 +319,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   /** Nobody wants the results any more. */
   cancel(): void {
     if (this.left) return
+    this.#cancelled = true
     this.context.abort(new DOMException('The results of this stage are no longer wanted', 'AbortError'))
     this.#leave(true)
   }

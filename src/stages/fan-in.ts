@@ -2,7 +2,7 @@
 import type { Core, Wakeable } from '../channel/core.ts'
 import { demand } from '../errors.ts'
 import { closeSide, parkReader, skip } from '../pipeline/edge.ts'
-import { type Input, reading } from '../pipeline/reading.ts'
+import { type LateInput, reading } from '../pipeline/reading.ts'
 import {
   type Attach,
   type Definition,
@@ -11,15 +11,12 @@ import {
   type Part,
   type Port,
   type Source,
-  type StageContext,
 } from '../pipeline/stage.ts'
 
 /** What a fan-in reads: whatever `source` takes, sources, and pipelines. */
 export type FanInInput<T> =
   | Part<'source', never, T>
-  | Input<T>
-  | PromiseLike<Input<T>>
-  | ((context: StageContext) => Input<T> | PromiseLike<Input<T>>)
+  | LateInput<T>
 
 /** One input, as the fan-in sees it: an edge that says when there is something to read. */
 class Inlet<T> implements Wakeable {
@@ -129,6 +126,6 @@ function chainOf<T>(input: FanInInput<T>, option: string): readonly Definition[]
     demand(kind === 'source', 'create fanIn', option, 'a source or a pipeline that begins with one', kind, TypeError)
     return definitions
   }
-  const kernel = reading(input as Input<T>, 'create fanIn', option)
+  const kernel = reading(input as LateInput<T>, 'create fanIn', option)
   return part('source', 'source', {}, { kernel }).definitions
 }

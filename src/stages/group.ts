@@ -25,7 +25,7 @@ class Batching<T> implements Kernel<T, T[]> {
 
   run(port: Port<T, T[]>): void {
     const { items } = port
-    const { bytes, sizeOf } = this.options
+    const { bytes } = this.options
     if (this.#due && port.room > 0) this.#flush(port)
     while (port.at < port.end && port.count < port.room) {
       if (this.#values.length === 0) this.#startTimer(port)
@@ -34,12 +34,22 @@ class Batching<T> implements Kernel<T, T[]> {
       if (bytes === Infinity) while (port.at < end) values.push(items[port.at++]!)
       else
         while (port.at < end && this.#bytes < bytes) {
-          this.#bytes += sizeOf(items[port.at]!)
+          this.#bytes += this.#measure(items[port.at]!, port)
           values.push(items[port.at++]!)
         }
       if (values.length === this.size || this.#bytes >= bytes) this.#flush(port)
     }
     port.full = this.#due
+  }
+
+  /** The size of a value. Where that fails, what came before it goes out first. */
+  #measure(value: T, port: Port<T, T[]>): number {
+    try {
+      return this.options.sizeOf(value)
+    } catch (error) {
+      this.end(port)
+      throw error
+    }
   }
 
   #flush(port: Port<T, T[]>): void {

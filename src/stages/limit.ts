@@ -3,21 +3,21 @@ import { demandCount } from '../errors.ts'
 import { part, type Stage, type StageOptions } from '../pipeline/stage.ts'
 
 /**
- * Passes the first `count` values on and ends, without waiting for another; `take(0)` pulls nothing.
+ * Passes the first `n` values on and ends, without waiting for another; `take(0)` pulls nothing.
  *
  * Ordered. Concurrency 1. Holds nothing. On error: cannot fail.
  *
- * @throws RangeError for a count that is no integer >= 0 or `Infinity`.
+ * @throws RangeError for an `n` that is no integer >= 0 or `Infinity`.
  * @example
  * import { pipeline, range, take } from 'sluice'
  *
  * await pipeline(range(0, Infinity), take(3)).run() // => [0, 1, 2]
  */
-export function take<T>(count: number, options: StageOptions = {}): Stage<T, T> {
-  demandCount(count, 'create take', 'count', 0, true)
+export function take<T>(n: number, options: StageOptions = {}): Stage<T, T> {
+  demandCount(n, 'create take', 'n', 0, true)
   return part('stage', 'take', options, {
     kernel() {
-      let left = count
+      let left = n
       return {
         run(port) {
           const { items, out } = port

@@ -150,114 +150,156 @@ export function drain(options: StageOptions = {}): Sink<unknown, undefined> {
 
 /** A Node `Writable`, as far as it is needed here. */
 export interface WritableLike {
-  write(chunk: unknown): boolean
+  write(chunk: unknown, done?: (error?: Error | null) => void): boolean
   end(): unknown
   destroy(error?: Error): unknown
   readonly destroyed?: boolean
-  once(event: string, listener: (...args: never[]) => void): unknown
+  readonly closed?: boolean
+  readonly writableNeedDrain?: boolean
+  readonly writableFinished?: boolean
+  on(event: string, listener: (...args: never[]) => void): unknown
   off(event: string, listener: (...args: never[]) => void): unknown
 }
 
-/** What a target must do; each settles when the target can go on. */
+/** What a target must do; what it gives settles when the target can go on. */
 interface Target {
   /** `undefined`: it can go on at once. */
   write(value: unknown): PromiseLike<unknown> | undefined
   end(): PromiseLike<unknown>
-  destroy(): void
+  /** Ends it as failed, once what was written is through. */
+  destroy(): PromiseLike<unknown>
 }
 
-function nodeTarget(stream: WritableLike): Target {
-  let failure: { error: unknown } | undefined
-  const onError = (error: unknown): void => void (failure ??= { error })
-  const check = (): void => {
-    if (failure) throw failure.error
-    if (stream.destroyed) throw new Error('Cannot write: the stream was closed before its end')
+class NodeTarget implements Target {
+  #failure: { error: unknown } | undefined
+  #unwritten = 0
+  /** Called at the next event. */
+  #notify: (() => void) | undefined
+
+  constructor(readonly stream: WritableLike) {
+    for (const event of EVENTS) stream.on(event, this.#listener)
   }
-  stream.once('error', onError)
-  /** Any of these events, or a failure. */
-  const next = (...events: string[]): Promise<void> =>
-    new Promise<void>((resolve) => {
-      const all = [...events, 'error', 'close']
-      const done = (): void => {
-        for (const event of all) stream.off(event, done)
-        resolve()
-      }
-      for (const event of all) stream.once(event, done)
+
+  readonly #listener = (error?: unknown): void => {
+    if (error !== undefined) this.#failure ??= { error }
+    this.#notify?.()
+  }
+
+  write(value: unknown): PromiseLike<unknown> | undefined {
+    this.#check()
+    this.#unwritten++
+    const goOn = this.stream.write(value, () => {
+      this.#unwritten--
+      this.#notify?.()
     })
-  return {
-    write(value) {
-      check()
-      return stream.write(value) ? undefined : next('drain').then(check)
-    },
-    end() {
-      check()
-      const finished = next('finish')
-      stream.end()
-      return finished.then(() => {
-        if (failure) throw failure.error
-      })
-    },
-    destroy: () => void stream.destroy(),
+    return goOn ? undefined : this.#until(() => this.stream.writableNeedDrain !== true)
+  }
+
+  async end(): Promise<void> {
+    this.#check()
+    this.stream.end()
+    await this.#until(() => this.stream.writableFinished === true)
+    this.#release()
+  }
+
+  async destroy(): Promise<void> {
+    await this.#until(() => this.#unwritten === 0).catch(() => {})
+    if (!this.stream.destroyed) {
+      this.stream.destroy()
+      await this.#until(() => this.stream.closed === true).catch(() => {})
+    }
+    this.#release()
+  }
+
+  #release(): void {
+    for (const event of EVENTS) this.stream.off(event, this.#listener)
+  }
+
+  #check(): void {
+    if (this.#failure) throw this.#failure.error
+    if (this.stream.destroyed) throw new Error('Cannot write: the stream was destroyed before its end')
+  }
+
+  async #until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
+      this.#check()
+      await new Promise<void>((resolve) => (this.#notify = resolve))
+    }
   }
 }
 
-function webTarget(stream: WritableStream): Target {
-  const writer = stream.getWriter()
-  const failed = writer.closed.then(null, (error: unknown) => Promise.reject(error))
-  failed.catch(() => {})
-  return {
-    write(value) {
-      writer.write(value).catch(() => {})
-      return (writer.desiredSize ?? 0) > 0 ? undefined : writer.ready
-    },
-    end: () => writer.close(),
-    destroy: () => void writer.abort().catch(() => {}),
+const EVENTS = ['drain', 'finish', 'error', 'close'] as const
+
+class WebTarget implements Target {
+  readonly #writer: WritableStreamDefaultWriter<unknown>
+
+  constructor(stream: WritableStream) {
+    this.#writer = stream.getWriter()
+    this.#writer.closed.catch(() => {})
+  }
+
+  write(value: unknown): PromiseLike<unknown> | undefined {
+    this.#writer.write(value).catch(() => {})
+    return (this.#writer.desiredSize ?? 0) > 0 ? undefined : this.#writer.ready
+  }
+
+  async end(): Promise<void> {
+    await this.#writer.close()
+    this.#writer.releaseLock()
+  }
+
+  async destroy(): Promise<void> {
+    await this.#writer.ready.catch(() => {})
+    await this.#writer.abort().catch(() => {})
+    this.#writer.releaseLock()
   }
 }
 
 class Writing<In> implements Kernel<In, undefined> {
   #over = false
+  #writing = false
   readonly #target: Target
 
   constructor(
     readonly port: Port<In, undefined>,
     readonly stream: WritableLike | WritableStream<In>,
   ) {
-    this.#target = 'getWriter' in stream ? webTarget(stream) : nodeTarget(stream)
+    this.#target = 'getWriter' in stream ? new WebTarget(stream) : new NodeTarget(stream)
   }
 
   run(port: Port<In, undefined>): void {
-    while (!port.held && port.at < port.end) {
-      const written = this.#target.write(port.items[port.at]!)
+    while (!this.#writing && port.at < port.end) {
+      const written = this.#target.write(port.items[port.at])
       port.at++
       if (written !== undefined) this.#wait(written)
-      port.held = port.calls > 0
     }
-    port.held = port.calls > 0
+    port.held = this.#writing
   }
 
   #wait(work: PromiseLike<unknown>): void {
     const { port } = this
+    this.#writing = true
     port.calls++
-    work.then(
-      () => port.callEnded(),
-      (error: unknown) => {
-        port.fail(error)
-        this.close()
-        port.callEnded()
-      },
-    )
+    const ended = (): void => {
+      this.#writing = false
+      port.callEnded()
+    }
+    work.then(ended, (error: unknown) => {
+      port.fail(error)
+      ended()
+    })
   }
 
-  end(): void {
-    if (this.#over) return
+  end(_port: Port<In, undefined>, failed: boolean): void {
+    if (failed) return
     this.#over = true
     this.#wait(this.#target.end())
   }
 
-  close(): void {
+  close(): PromiseLike<unknown> | void {
+    if (this.#over) return
     this.#over = true
-    this.#target.destroy()
+    return this.#target.destroy()
   }
 }
 

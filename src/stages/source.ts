@@ -1,8 +1,7 @@
 /** Where a pipeline begins: `source` for whatever can be read, `range`. */
 import { demand } from '../errors.ts'
 import { part, type Source, type StageOptions } from '../pipeline/stage.ts'
-import { type Input, reading } from '../pipeline/reading.ts'
-import type { StageContext } from '../pipeline/stage.ts'
+import { type LateInput, reading } from '../pipeline/reading.ts'
 
 /**
  * Reads values from anything that has them: an array or other iterable, an async iterable, a `ReadableStream`, a
@@ -21,7 +20,7 @@ import type { StageContext } from '../pipeline/stage.ts'
  * await pipeline(source(new Set(['a', 'b']))).run() // => ['a', 'b']
  */
 export function source<T>(
-  input: Input<T> | PromiseLike<Input<T>> | ((context: StageContext) => Input<T> | PromiseLike<Input<T>>),
+  input: LateInput<T>,
   options: StageOptions = {},
 ): Source<Awaited<T>> {
   return part('source', 'source', options, { kernel: reading(input, 'create source', 'input') }) as Source<Awaited<T>>

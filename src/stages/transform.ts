@@ -209,7 +209,7 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
       },
       (error: unknown) => {
         this.#iterators.delete(slot)
-        if (!port.left) slot.err(error)
+        if (!port.left) this.calls.resume(slot, { error })
       },
     )
   }
