@@ -168,31 +168,27 @@ class SenderEnd<T> extends End<T> implements Sender<T> {
     const many = input[Symbol.asyncIterator]
     demand(many ?? input[Symbol.iterator], 'send', 'values', 'an iterable', values, TypeError)
     const source = (many ? input[Symbol.asyncIterator]!() : input[Symbol.iterator]!()) as Iterator<T>
+    const signal = options?.signal
     let pulling = false
-    let broken = false
-    const pull = async (): Promise<IteratorResult<T>> => {
-      try {
-        return await source.next()
-      } catch (error) {
-        broken = true
-        throw error
-      }
-    }
     try {
       for (;;) {
-        options?.signal?.throwIfAborted()
-        pulling = many !== undefined
-        const { done, value } = pulling ? await orAbort(pull(), options?.signal) : source.next()
+        signal?.throwIfAborted()
+        pulling = true
+        const step = source.next()
+        const { done, value } = many ? await orAbort(Promise.resolve(step), signal) : step
         pulling = false
         if (done) return
         const sent = this.send(value, options)
         if (sent !== DONE) await sent
       }
     } catch (error) {
-      // A source that stands at a value is left as a loop would leave it, one that hangs is not waited for.
-      const left = Promise.resolve(broken ? undefined : source).then((it) => it?.return?.())
-      const quiet = left.catch(() => {})
-      if (!pulling) await quiet
+      // As in any loop: a source that failed is not returned, and what its return throws does not hide the error.
+      // One that hangs is returned but not waited for.
+      if (!pulling || signal?.aborted) {
+        const left = Promise.resolve(source).then((it) => it.return?.())
+        const quiet = left.catch(() => {})
+        if (!pulling) await quiet
+      }
       throw error
     }
   }

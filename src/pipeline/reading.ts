@@ -331,7 +331,7 @@ class Opening<T> implements Reading<T> {
     this.#kernel = kernelFor(this.port, input)
     if (!this.#over) return
     // Nobody waits for it any more.
-    const closing = this.#kernel.close?.()
+    const closing = this.#kernel.close?.(true)
     if (closing) heard(closing)
   }
 
@@ -346,6 +346,6 @@ class Opening<T> implements Reading<T> {
 
   close(): PromiseLike<unknown> | void {
     this.#over = this.#asked = true
-    return this.#kernel?.close?.()
+    return this.#kernel?.close?.(true)
   }
 }

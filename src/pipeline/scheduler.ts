@@ -1,9 +1,9 @@
 /**
  * The run queue of all pipelines: tasks that have something to do, first come first served.
  *
- * One place gives time back to the event loop: after `BUDGET` ms of work the queue rests until timers and I/O have
- * had their turn. It counts from the last rest, whoever worked in between, so that chains of promises that call it
- * again and again are covered too; a rest that was not needed costs one turn of the loop.
+ * One place gives time back to the event loop. The first work after a turn of the loop asks to be told of the next
+ * turn; if `BUDGET` ms pass before that comes, the queue rests until it does. It does not matter who worked in
+ * between, so chains of promises that come back again and again are covered too.
  *
  * `quantum` is how many values a task may handle in one step. It adapts to the cost of a value, so that a step of
  * slow functions stays short and one of cheap functions is long enough to make the rest of this file free.
@@ -35,6 +35,7 @@ let tail = 0
 let running = false
 let resting = false
 let flushQueued = false
+/** Until when there may be work in this turn of the event loop; 0 before any. */
 let restAt = 0
 
 export function schedule(task: Steppable): void {
@@ -53,9 +54,13 @@ export function flush(): void {
   if (running || resting) return
   running = true
   let time = now()
+  if (restAt === 0) {
+    restAt = time + BUDGET
+    nextTurn(turned)
+  }
   while (head < tail) {
     if (time > restAt) {
-      rest()
+      resting = true
       break
     }
     const at = head++ & (queue.length - 1)
@@ -82,13 +87,12 @@ function grow(): void {
   head = 0
 }
 
-function rest(): void {
-  resting = true
-  nextTurn(() => {
-    resting = false
-    restAt = now() + BUDGET
-    flush()
-  })
+/** Timers and I/O have had their turn. */
+function turned(): void {
+  restAt = 0
+  if (!resting) return
+  resting = false
+  flush()
 }
 
 /** Calls back once timers and I/O have had their turn. */

@@ -53,8 +53,11 @@ export interface Kernel<In, Out> {
   readonly pending?: boolean
   /** The input has ended, or failed, and all of it has been read: one value may still be put out. */
   end?(port: Port<In, Out>, failed: boolean): void
-  /** The stage was left before its end: lets go of what it holds. The run waits for a promise. */
-  close?(): PromiseLike<unknown> | void
+  /**
+   * The stage was left before its end: lets go of what it holds. The run waits for a promise. One that was aborted
+   * does so without waiting for anything else.
+   */
+  close?(aborted: boolean): PromiseLike<unknown> | void
   /** The program asked for a graceful end. For sources: pulls no more, then finishes. */
   stop?(port: Port<In, Out>): void
   /** What a sink has come to. */

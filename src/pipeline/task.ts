@@ -328,15 +328,15 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   abort(reason: unknown): void {
     this.context.abort(reason)
     if (this.output) closeSide(this.output, 'sender')
-    this.#leave(true)
+    this.#leave(true, true)
   }
 
   /** Lets go of everything. `early`: before its own end. */
-  #leave(early = false): void {
+  #leave(early = false, aborted = false): void {
     if (this.left) return
     this.left = true
     this.doing = 'nothing'
-    if (early) this.#cleanUp(() => this.kernel?.close?.())
+    if (early) this.#cleanUp(() => this.kernel?.close?.(aborted))
     if (this.input) closeSide(this.input, 'receiver')
     this.#settle()
   }

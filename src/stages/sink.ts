@@ -166,8 +166,8 @@ interface Target {
   /** `undefined`: it can go on at once. */
   write(value: unknown): PromiseLike<unknown> | undefined
   end(): PromiseLike<unknown>
-  /** Ends it as failed, once what was written is through. */
-  destroy(): PromiseLike<unknown>
+  /** Ends it as failed: at once, or when what was written is through. */
+  destroy(atOnce: boolean): PromiseLike<unknown>
 }
 
 class NodeTarget implements Target {
@@ -188,7 +188,8 @@ class NodeTarget implements Target {
   write(value: unknown): PromiseLike<unknown> | undefined {
     this.#check()
     this.#unwritten++
-    const goOn = this.stream.write(value, () => {
+    const goOn = this.stream.write(value, (error) => {
+      if (error) this.#failure ??= { error }
       this.#unwritten--
       this.#notify?.()
     })
@@ -202,12 +203,11 @@ class NodeTarget implements Target {
     this.#release()
   }
 
-  async destroy(): Promise<void> {
-    await this.#until(() => this.#unwritten === 0).catch(() => {})
-    if (!this.stream.destroyed) {
-      this.stream.destroy()
-      await this.#until(() => this.stream.closed === true).catch(() => {})
-    }
+  async destroy(atOnce: boolean): Promise<void> {
+    if (!atOnce) await this.#until(() => this.#unwritten === 0).catch(() => {})
+    this.stream.destroy()
+    // Errors may be told until it is closed: somebody has to listen.
+    while (this.stream.closed === false) await this.#event()
     this.#release()
   }
 
@@ -223,8 +223,12 @@ class NodeTarget implements Target {
   async #until(condition: () => boolean): Promise<void> {
     while (!condition()) {
       this.#check()
-      await new Promise<void>((resolve) => (this.#notify = resolve))
+      await this.#event()
     }
+  }
+
+  #event(): Promise<void> {
+    return new Promise((resolve) => (this.#notify = resolve))
   }
 }
 
@@ -248,8 +252,8 @@ class WebTarget implements Target {
     this.#writer.releaseLock()
   }
 
-  async destroy(): Promise<void> {
-    await this.#writer.ready.catch(() => {})
+  async destroy(atOnce: boolean): Promise<void> {
+    if (!atOnce) await this.#writer.ready.catch(() => {})
     await this.#writer.abort().catch(() => {})
     this.#writer.releaseLock()
   }
@@ -296,10 +300,10 @@ class Writing<In> implements Kernel<In, undefined> {
     this.#wait(this.#target.end())
   }
 
-  close(): PromiseLike<unknown> | void {
+  close(aborted: boolean): PromiseLike<unknown> | void {
     if (this.#over) return
     this.#over = true
-    return this.#target.destroy()
+    return this.#target.destroy(aborted)
   }
 }
 
