@@ -3,7 +3,7 @@
  *
  * Always true between two operations:
  * - a reader waits only while the buffer is empty, a writer only while the buffer is full (so at capacity 0 one of
- *   the two queues is empty, but for the cases of one select, which never meet each other);
+ *   the two queues is empty, but for the cases of one select, which wait for others and never for each other);
  * - `buffer.length <= limit`, and values leave in the order in which they or their waiting writers came;
  * - no reader waits on a channel that has ended, no writer on one that takes nothing more.
  *
@@ -96,9 +96,9 @@ export class Core<T> extends Link {
   // ---- values
 
   /** Takes the value if that can be done without waiting. The channel must be `accepting`. */
-  offer(value: T, group?: object): boolean {
+  offer(value: T): boolean {
     const { buffer, overflow } = this
-    const reader = this.readers.shift(group)
+    const reader = this.readers.shift()
     if (reader !== undefined) {
       this.accepted++
       reader.give(value)
@@ -117,16 +117,16 @@ export class Core<T> extends Link {
   }
 
   /** Whether `take` has something to take. */
-  readable(group?: object): boolean {
+  readable(): boolean {
     this.ticker?.poll()
-    return this.buffer.length > 0 || this.writers.first(group) !== undefined
+    return this.buffer.length > 0 || this.writers.head !== undefined
   }
 
   /** Takes the next value. The channel must be `readable`. */
-  take(group?: object): T {
+  take(): T {
     if (this.buffer.length === 0) {
       this.accepted++
-      return this.writers.shift(group)!.handOver()
+      return this.writers.shift()!.handOver()
     }
     const value = this.buffer.shift()
     this.roomMade()

@@ -50,7 +50,7 @@ class Case extends Waiter<unknown> {
     readonly owner: object,
     readonly value: unknown,
   ) {
-    super(handle, selection)
+    super(handle)
   }
 
   get queue(): WaitQueue<unknown> {
@@ -66,17 +66,17 @@ class Case extends Waiter<unknown> {
   get ready(): boolean {
     const { core, side } = this.handle
     if (this.#over) return true
-    if (side === 'receiver') return core.readable(this.group)
+    if (side === 'receiver') return core.readable()
     const room = core.buffer.length < core.limit && core.writers.head === undefined
-    return room || core.overflow.startsWith('drop') || core.readers.first(this.group) !== undefined
+    return room || core.overflow.startsWith('drop') || core.readers.head !== undefined
   }
 
   /** Does what `ready` promised. Throws the cause of a channel that failed. */
   perform(): Outcome {
     const { core, side } = this.handle
     if (this.#over) return this.#ended()
-    if (side === 'receiver') return this.#outcome(false, core.take(this.group))
-    core.offer(this.value, this.group)
+    if (side === 'receiver') return this.#outcome(false, core.take())
+    core.offer(this.value)
     return this.#outcome(false, undefined)
   }
 

@@ -16,11 +16,7 @@ export interface WaitOptions {
 }
 
 export abstract class Waiter<T> extends Link {
-  constructor(
-    readonly handle: Handle<T>,
-    /** The select this waiter is a case of: it never meets its own kind. */
-    readonly group?: object,
-  ) {
+  constructor(readonly handle: Handle<T>) {
     super()
   }
 
@@ -61,26 +57,16 @@ export class WaitQueue<T> extends Link {
     this.core.waitEnded()
   }
 
-  /** Takes out the first in line that is not of `group`. */
-  shift(group?: object): Waiter<T> | undefined {
-    const waiter = this.first(group)
+  /** Takes out the first in line. */
+  shift(): Waiter<T> | undefined {
+    const waiter = this.head
     if (waiter !== undefined) this.remove(waiter)
-    return waiter
-  }
-
-  first(group?: object): Waiter<T> | undefined {
-    let waiter = this.head
-    if (group !== undefined) while (waiter?.group === group) waiter = this.#after(waiter)
     return waiter
   }
 
   /** Everyone in line, in order. */
   *[Symbol.iterator](): Generator<Waiter<T>> {
-    for (let waiter = this.head; waiter !== undefined; waiter = this.#after(waiter)) yield waiter
-  }
-
-  #after(waiter: Waiter<T>): Waiter<T> | undefined {
-    return waiter.next === this ? undefined : (waiter.next as Waiter<T>)
+    for (let link = this.next; link !== this; link = link.next) yield link as Waiter<T>
   }
 
   /** Ends everyone in line; of one handle only, where one is given. */

@@ -130,7 +130,10 @@ export class Execution<R> implements Run<R>, Owner {
 
   done(): void {
     if (--this.#open === 0) this.#settle()
-    else if (this.#aborted) this.#settleAborted()
+  }
+
+  cleaned(): void {
+    if (this.#aborted) this.#settleAborted()
   }
 
   // ---- endings

@@ -28,6 +28,8 @@ export interface Owner {
   failed(task: Task, error: StageError): void
   /** Whether this error is one the run has heard of already. */
   knows(error: unknown): boolean
+  /** The task has let go of what it held, or failed at that. */
+  cleaned(): void
   done(task: Task): void
 }
 
@@ -344,6 +346,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   #cleanUp(work: () => PromiseLike<unknown> | void): void {
     const cleaned = (error?: { error: unknown }): void => {
       this.#cleaning--
+      this.owner.cleaned()
       if (error && !this.context.caused(error.error)) this.owner.failed(this, this.#wrap(error.error))
     }
     this.#cleaning++

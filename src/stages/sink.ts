@@ -1,6 +1,7 @@
 /** Where a pipeline ends: `toArray`, `forEach`, `reduce`, `count`, `drain`, `writeTo`. */
 import { demand, demandFunction } from '../errors.ts'
 import { type CallOptions, Calls, checkCall, type Family, type Fn, special } from '../pipeline/calls.ts'
+import { nextTurn } from '../pipeline/scheduler.ts'
 import { type Kernel, part, type Port, type Sink, type StageOptions } from '../pipeline/stage.ts'
 
 /**
@@ -206,8 +207,9 @@ class NodeTarget implements Target {
   async destroy(atOnce: boolean): Promise<void> {
     if (!atOnce) await this.#until(() => this.#unwritten === 0).catch(() => {})
     this.stream.destroy()
-    // Errors may be told until it is closed: somebody has to listen.
     while (this.stream.closed === false) await this.#event()
+    // It may tell of an error just after that: somebody has to listen.
+    await new Promise<void>(nextTurn)
     this.#release()
   }
 
