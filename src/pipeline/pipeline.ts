@@ -74,19 +74,21 @@ class Runnable extends Composed {
 
   [Symbol.asyncIterator](): AsyncIterableIterator<unknown> {
     let run: Execution<unknown> | undefined
-    const start = (): Execution<unknown> => (run ??= new Execution(this.definitions, {}, true))
+    let left = false
+    const { definitions } = this
     return {
       async next() {
-        const { outlet, result } = start()
+        if (left) return { done: true, value: undefined }
+        const { outlet, result } = (run ??= new Execution(definitions, {}, true))
         // Once the channel has ended or failed, the run says how it went; not before all of it is over.
         const step = await outlet!.next().catch(() => ({ done: true, value: undefined }) as const)
         if (step.done) await result
         return step
       },
       async return(value?: unknown) {
-        if (run === undefined) run = new Execution([], {}, true)
-        run.outlet?.close()
-        await run.result
+        left = true
+        run?.outlet?.close()
+        await run?.result
         return { done: true, value }
       },
       [Symbol.asyncIterator]() {

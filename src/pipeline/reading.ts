@@ -85,9 +85,9 @@ const isStep = (step: unknown): boolean => typeof step === 'object' && step !== 
 
 /** A synchronous iterator: as many values at a time as there is room for. */
 class ReadingIterator<T> implements Reading<T> {
+  #inside = false
   #waiting = false
   #over = false
-  #stopped = false
   #held: { value: T } | undefined
 
   constructor(
@@ -96,16 +96,19 @@ class ReadingIterator<T> implements Reading<T> {
   ) {}
 
   run(port: Out<T>): void {
-    const { out, room } = port
+    const { out } = port
     const { iterator } = this
     let { count } = port
-    if (this.#held !== undefined && count < room) {
+    if (this.#held !== undefined && count < port.room) {
       out[count++] = this.#held.value
       this.#held = undefined
     }
     try {
-      while (count < room && !this.#waiting && !this.#stopped) {
+      while (!this.#over && count < port.room && !this.#waiting) {
+        this.#inside = true
         const step = iterator.next()
+        this.#inside = false
+        if (port.left) return void leave(iterator)
         if (!isStep(step)) throw new TypeError('The iterator gave something that is no object')
         if (step.done) {
           this.#over = true
@@ -117,13 +120,14 @@ class ReadingIterator<T> implements Reading<T> {
       }
     } catch (error) {
       this.#over = true
+      this.#inside = false
       throw error
     } finally {
       port.count = count
     }
     port.held = this.#waiting
     port.full = this.#held !== undefined
-    if ((this.#over || (this.#stopped && !this.#waiting)) && !port.full) port.finish()
+    if (this.#over && !this.#waiting && !port.full) port.finish()
   }
 
   #await(promise: PromiseLike<T>): void {
@@ -140,14 +144,14 @@ class ReadingIterator<T> implements Reading<T> {
   }
 
   stop(): PromiseLike<unknown> | void {
-    this.#stopped = true
     return this.close()
   }
 
   close(): PromiseLike<unknown> | void {
     if (this.#over) return
     this.#over = true
-    return leave(this.iterator)
+    // A generator that aborts its own run is running: it is left when it has given its value.
+    if (!this.#inside) return leave(this.iterator)
   }
 }
 

@@ -18,8 +18,9 @@ export interface Port<In, Out> {
   /** The input: `items[at]` up to `items[end]`. The kernel moves `at` behind what it has read. */
   readonly items: readonly In[]
   at: number
-  readonly end: number
-  /** The output: the kernel writes `out[count++]`, no more than `room` values in one run. */
+  /** Becomes 0 when the stage is left, which a function of the user may bring about: loops over one look here. */
+  end: number
+  /** The output: the kernel writes `out[count++]`, no more than `room` values in one run; 0 like `end`. */
   readonly out: Out[]
   count: number
   readonly room: number

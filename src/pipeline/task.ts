@@ -155,8 +155,11 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
 
   wake(): void {
     if (this.left) return
-    if (this.kernel !== undefined) schedule(this)
-    else if (!this.output!.accepting) this.cancel()
+    if (this.kernel !== undefined) return schedule(this)
+    // A stage of the user may fail its own sender instead of throwing.
+    const { accepting, failure } = this.output!
+    if (failure !== undefined) this.fail(failure.cause)
+    else if (!accepting) this.cancel()
   }
 
   step(): void {
@@ -176,8 +179,9 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     this.held = this.full = false
     try {
       kernel.run(this)
+      if (this.left) return
       this.#handOver()
-      if (!this.held && !this.full && !this.#finishing && !this.left && this.#over) this.#atEnd()
+      if (!this.held && !this.full && !this.#finishing && this.#over) this.#atEnd()
     } catch (error) {
       this.fail(error, this.at < this.end ? { value: this.items[this.at] } : undefined)
     }
@@ -307,7 +311,8 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     }
     if (this.left) return
     this.#handOver()
-    this.output?.fail(this.#failure)
+    const { output } = this
+    if (output?.fail(this.#failure) === false) output.failure &&= { cause: this.#failure }
     this.#leave(true)
   }
 
@@ -337,6 +342,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   #leave(early = false, aborted = false): void {
     if (this.left) return
     this.left = true
+    this.end = this.room = 0
     this.doing = 'nothing'
     if (early) this.#cleanUp(() => this.kernel?.close?.(aborted))
     if (this.input) closeSide(this.input, 'receiver')

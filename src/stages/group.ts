@@ -29,15 +29,15 @@ class Batching<T> implements Kernel<T, T[]> {
     if (this.#due && port.room > 0) this.#flush(port)
     while (port.at < port.end && port.count < port.room) {
       if (this.#values.length === 0) this.#startTimer(port)
-      const end = Math.min(port.end, port.at + this.size - this.#values.length)
       const values = this.#values
+      const end = Math.min(port.end, port.at + this.size - values.length)
       if (bytes === Infinity) while (port.at < end) values.push(items[port.at++]!)
       else
-        while (port.at < end && this.#bytes < bytes) {
+        while (port.at < Math.min(end, port.end) && this.#bytes < bytes) {
           this.#bytes += this.#measure(items[port.at]!, port)
           values.push(items[port.at++]!)
         }
-      if (values.length === this.size || this.#bytes >= bytes) this.#flush(port)
+      if (!port.left && (values.length === this.size || this.#bytes >= bytes)) this.#flush(port)
     }
     port.full = this.#due
   }

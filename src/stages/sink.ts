@@ -32,10 +32,10 @@ export function toArray<T>(options: StageOptions = {}): Sink<T, T[]> {
 
 const calling: Family<unknown, unknown, never> = {
   loop(port, fn, offset) {
-    const { items, end, context } = port
+    const { items, context } = port
     let { at } = port
     try {
-      for (; at < end; at++) {
+      for (; at < port.end; at++) {
         const result = fn(items[at], offset + at, context)
         if (special(result)) return result
       }

@@ -19,10 +19,10 @@ function calling<In, R, Out>(
 const mapping: Family<unknown, unknown, unknown> = {
   loop(port, fn, offset) {
     const { items, out, context } = port
-    const end = Math.min(port.end, port.at + port.room - port.count)
     let { at, count } = port
+    port.end = Math.min(port.end, at + port.room - count)
     try {
-      for (; at < end; at++) {
+      for (; at < port.end; at++) {
         const result = fn(items[at], offset + at, context)
         if (special(result)) return result
         out[count++] = result
@@ -42,10 +42,10 @@ const mapping: Family<unknown, unknown, unknown> = {
 const filtering: Family<unknown, unknown, unknown> = {
   loop(port, fn, offset) {
     const { items, out, context } = port
-    const end = Math.min(port.end, port.at + port.room - port.count)
     let { at, count } = port
+    port.end = Math.min(port.end, at + port.room - count)
     try {
-      for (; at < end; at++) {
+      for (; at < port.end; at++) {
         const value = items[at]
         const result = fn(value, offset + at, context)
         if (special(result)) return result
@@ -67,10 +67,10 @@ const filtering: Family<unknown, unknown, unknown> = {
 const tapping: Family<unknown, unknown, unknown> = {
   loop(port, fn, offset) {
     const { items, out, context } = port
-    const end = Math.min(port.end, port.at + port.room - port.count)
     let { at, count } = port
+    port.end = Math.min(port.end, at + port.room - count)
     try {
-      for (; at < end; at++) {
+      for (; at < port.end; at++) {
         const value = items[at]
         const result = fn(value, offset + at, context)
         if (special(result)) return result
