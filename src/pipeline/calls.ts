@@ -8,6 +8,7 @@
  */
 import { startTimer, onAbort } from '../channel/clock.ts'
 import { demand, demandCount, demandFunction, demandTime } from '../errors.ts'
+import { isThenable, type Keep, loopFor, SKIPPED } from './loops.ts'
 import { HandlerFailure } from './task.ts'
 import type { Kernel, Port, StageContext, StageOptions } from './stage.ts'
 
@@ -50,29 +51,14 @@ export interface CallOptions<In> extends StageOptions {
   onError?: 'fail' | 'skip' | ((failure: CallFailure<In>) => void | PromiseLike<void>)
 }
 
-/** What a family makes of results. */
+/** What a stage makes of results. */
 export interface Family<In, R, Out> {
-  /**
-   * Calls `fn` over the input while there is room. Stops at the first result that is not for the loop (see
-   * `special`), with `port.at` on its value, and returns it.
-   */
+  /** As one of loops.ts, for results that come at once. */
   loop(port: Port<In, Out>, fn: Fn<In, R>, offset: number): unknown
-  /** Puts out what a result is worth. `false` when it is not through: it set `full`, or the slot to pending. */
+  /** Puts out what one result is worth. `false` when it is not through: it set `full`, or the slot to pending. */
   emit(port: Port<In, Out>, slot: Slot<In, R>): boolean
   /** The stage was left: lets go of what a slot still holds. */
   close?(slot: Slot<In, R>): PromiseLike<unknown> | void
-}
-
-/** The result of a call whose value is dropped. */
-export const SKIPPED: object = /* @__PURE__ */ Object.freeze({})
-
-/** Whether a result must be waited for or dropped. */
-export function special(result: unknown): boolean {
-  return typeof result === 'object' && result !== null && (isThenable(result) || result === SKIPPED)
-}
-
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function'
 }
 
 /** One call whose result has not been put out. */
@@ -102,8 +88,26 @@ export class Slot<In, R> {
   }
 }
 
+/** A stage that puts out one value for each, or none. */
+export function keeping<In, R, Out>(keep: Keep, fn: Fn<In, R>): Family<In, R, Out> {
+  const loop = loopFor(fn)
+  return {
+    loop(port, call, offset) {
+      if (keep !== 'nothing') port.end = Math.min(port.end, port.at + port.room - port.count)
+      return loop(port as Port<unknown, unknown>, call as Fn<unknown, unknown>, offset, keep)
+    },
+    emit(port, { value, result }) {
+      if (keep === 'nothing' || (keep === 'passed' && !result)) return true
+      if ((port.full = port.count >= port.room)) return false
+      port.out[port.count++] = (keep === 'result' ? result : value) as Out
+      return true
+    },
+  }
+}
+
 export class Calls<In, R, Out> implements Kernel<In, Out> {
   readonly #fn: Fn<In, R>
+  readonly #recover: Recover<In, R>
   readonly #concurrency: number
   readonly #inOrder: boolean
   readonly #by: ((value: In) => unknown) | undefined
@@ -125,7 +129,8 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     options: CallOptions<In>,
   ) {
     const { concurrency = 1, ordered = true } = options
-    this.#fn = guarded(port, fn, options)
+    this.#recover = recovering(port, options)
+    this.#fn = guarded(fn, options, this.#recover)
     this.#concurrency = concurrency
     this.#inOrder = ordered === true
     this.#by = typeof ordered === 'object' ? ordered.by : undefined
@@ -237,8 +242,8 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
 
   /** A slot that has more to give is ready again, or has broken. */
   resume(slot: Slot<In, R>, broken?: { error: unknown }): void {
+    if (broken) return this.#break(slot, broken.error)
     slot.state = 'ready'
-    if (broken) this.#break(slot, broken.error)
     if (!this.#inOrder) this.#append(slot)
     this.port.wake()
   }
@@ -249,7 +254,6 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
       if (slot.state === 'failed') {
         if (slot === this.#culprit) return port.fail(slot.result)
       } else if (slot.result !== SKIPPED && !this.#emit(slot)) {
-        if (this.#broken(slot)) continue
         if (port.full || this.#inOrder) return
         this.#shift()
         continue
@@ -271,14 +275,11 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     }
   }
 
-  #broken(slot: Slot<In, R>): boolean {
-    return slot.state === 'failed'
-  }
-
+  /** What a call gave has failed while it was put out: there is no calling it again, but `onError` applies. */
   #break(slot: Slot<In, R>, error: unknown): void {
-    slot.state = 'failed'
-    slot.result = error as R
-    this.#failing(slot)
+    slot.state = 'pending'
+    this.port.calls++
+    this.#recover(error, slot.value, 1).then(slot.ok, slot.err)
   }
 
   #shift(): void {
@@ -318,8 +319,26 @@ function checkRetry(action: string, retry: RetryOptions): void {
   if (when !== undefined) demandFunction(when, action, 'retry.when')
 }
 
+/** What becomes of a value that failed for good: rejects, or gives `SKIPPED`. */
+type Recover<In, R> = (error: unknown, value: In, attempts: number) => Promise<R>
+
+function recovering<In, R, Out>(port: Port<In, Out>, { onError = 'fail' }: CallOptions<In>): Recover<In, R> {
+  return async (error, value, attempts) => {
+    const { name, signal } = port.context
+    if (onError === 'fail' || signal.aborted) throw error
+    port.failures++
+    if (onError !== 'skip')
+      try {
+        await onError({ value, error, stage: name, attempts })
+      } catch (thrown) {
+        throw new HandlerFailure(thrown, error)
+      }
+    return SKIPPED as R
+  }
+}
+
 /** `fn` with its timeout, its further calls and its way with errors. `fn` itself where it has none of them. */
-function guarded<In, R, Out>(port: Port<In, Out>, fn: Fn<In, R>, options: CallOptions<In>): Fn<In, R> {
+function guarded<In, R>(fn: Fn<In, R>, options: CallOptions<In>, recover: Recover<In, R>): Fn<In, R> {
   const { timeout, retry = 0, onError = 'fail' } = options
   if (timeout === undefined && retry === 0 && onError === 'fail') return fn
   const timed = timeout === undefined ? fn : limited(fn, timeout)
@@ -338,15 +357,7 @@ function guarded<In, R, Out>(port: Port<In, Out>, fn: Fn<In, R>, options: CallOp
         error = thrown
       }
     }
-    if (onError === 'fail' || context.signal.aborted) throw error
-    port.failures++
-    if (onError !== 'skip')
-      try {
-        await onError({ value, error, stage: context.name, attempts: made })
-      } catch (thrown) {
-        throw new HandlerFailure(thrown, error)
-      }
-    return SKIPPED as R
+    return recover(error, value, made)
   }
 
   return (value, index, context) => {

@@ -40,13 +40,13 @@ export interface TransformPair<In, Out> {
   readonly readable: ReadableStream<Out>
 }
 
-/** A Node `Duplex` or `Transform`, as far as it is needed here. Its values have no types. */
+/** A Node `Duplex` or `Transform`, as far as it is needed here. Its values have no types: name them at `through`. */
 export interface DuplexLike extends AsyncIterable<unknown> {
   write(chunk: unknown): boolean
   end(): unknown
   destroy(error?: Error): unknown
-  once(event: string, listener: (...args: never[]) => void): unknown
-  off(event: string, listener: (...args: never[]) => void): unknown
+  once(event: string, listener: (...args: unknown[]) => void): unknown
+  off(event: string, listener: (...args: unknown[]) => void): unknown
 }
 
 export type Transform<In, Out> = ((input: AsyncIterable<In>) => AsyncIterable<Out>) | TransformPair<In, Out>
@@ -66,8 +66,6 @@ export type Transform<In, Out> = ((input: AsyncIterable<In>) => AsyncIterable<Ou
  * }
  * await pipeline(range(3), through(twice)).run() // => [0, 0, 1, 1, 2, 2]
  */
-export function through<In, Out>(transform: Transform<In, Out>, options?: StageOptions): Stage<In, Out>
-export function through(transform: DuplexLike, options?: StageOptions): Stage<unknown, unknown>
 export function through<In, Out>(
   transform: Transform<In, Out> | DuplexLike,
   options: StageOptions = {},

@@ -8,7 +8,7 @@ import { handleOf, type Receiver } from '../channel/channel.ts'
 import type { Handle } from '../channel/core.ts'
 import { Waiter } from '../channel/waiting.ts'
 import { demand } from '../errors.ts'
-import { isThenable } from './calls.ts'
+import { isThenable } from './loops.ts'
 import { nextTurn } from './scheduler.ts'
 import type { Kernel, Port, StageContext } from './stage.ts'
 

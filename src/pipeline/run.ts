@@ -177,7 +177,7 @@ export class Execution<R> implements Run<R>, Owner {
     if (this.ended === undefined) {
       for (const task of this.tasks) task.stop()
       const stopTimer = startTimer(deadline, () => {
-        const busy = this.tasks.filter((task) => !task.left || task.calls > 0)
+        const busy = this.tasks.filter((task) => task.busy)
         this.#abort(new DrainTimeoutError(busy.map(({ name }) => name), deadline))
       })
       const release = this.#release

@@ -262,6 +262,12 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     return { ...this.spent, [doing]: this.spent[doing] + now - this.since }
   }
 
+  /** Whether it has something in hand or to read, so that a drain waits for it. */
+  get busy(): boolean {
+    const { kernel, input } = this
+    return this.calls > 0 || (!this.left && (kernel?.pending === true || this.full || (input?.buffer.length ?? 0) > 0))
+  }
+
   describeWait(): string {
     const { input, output } = this
     const waits = {

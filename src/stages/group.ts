@@ -45,7 +45,9 @@ class Batching<T> implements Kernel<T, T[]> {
   /** The size of a value. Where that fails, what came before it goes out first. */
   #measure(value: T, port: Port<T, T[]>): number {
     try {
-      return this.options.sizeOf(value)
+      const size = this.options.sizeOf(value)
+      demand(size >= 0, 'batch by bytes', 'sizeOf', 'a function that gives a number >= 0', size)
+      return size
     } catch (error) {
       this.end(port)
       throw error

@@ -1,6 +1,7 @@
 /** Where a pipeline ends: `toArray`, `forEach`, `reduce`, `count`, `drain`, `writeTo`. */
 import { demand, demandFunction } from '../errors.ts'
-import { type CallOptions, Calls, checkCall, type Family, type Fn, special } from '../pipeline/calls.ts'
+import { type CallOptions, Calls, checkCall, type Fn, keeping } from '../pipeline/calls.ts'
+import { special } from '../pipeline/loops.ts'
 import { nextTurn } from '../pipeline/scheduler.ts'
 import { type Kernel, part, type Port, type Sink, type StageOptions } from '../pipeline/stage.ts'
 
@@ -30,22 +31,6 @@ export function toArray<T>(options: StageOptions = {}): Sink<T, T[]> {
   })
 }
 
-const calling: Family<unknown, unknown, never> = {
-  loop(port, fn, offset) {
-    const { items, context } = port
-    let { at } = port
-    try {
-      for (; at < port.end; at++) {
-        const result = fn(items[at], offset + at, context)
-        if (special(result)) return result
-      }
-    } finally {
-      port.at = at
-    }
-  },
-  emit: () => true,
-}
-
 /**
  * Calls `fn` for each value. The run is worth `undefined`.
  *
@@ -65,8 +50,9 @@ const calling: Family<unknown, unknown, never> = {
  */
 export function forEach<In>(fn: Fn<In, unknown>, options: CallOptions<In> = {}): Sink<In, undefined> {
   checkCall('forEach', fn, options)
+  const family = keeping<In, unknown, never>('nothing', fn)
   return part('sink', 'forEach', options, {
-    kernel: (port) => new Calls(port, calling as Family<In, unknown, never>, fn, options),
+    kernel: (port) => new Calls(port, family, fn, options),
   })
 }
 
@@ -98,7 +84,7 @@ export function reduce<In, R>(
         if (!special(next)) return void (result = next as R)
         return (next as PromiseLike<R>).then((settled) => void (result = settled))
       }
-      const calls = new Calls(port, calling as Family<In, unknown, R>, step, {})
+      const calls = new Calls(port, keeping<In, unknown, R>('nothing', step), step, {})
       return Object.assign(calls, { result: () => result })
     },
   })
@@ -158,8 +144,8 @@ export interface WritableLike {
   readonly closed?: boolean
   readonly writableNeedDrain?: boolean
   readonly writableFinished?: boolean
-  on(event: string, listener: (...args: never[]) => void): unknown
-  off(event: string, listener: (...args: never[]) => void): unknown
+  on(event: string, listener: (...args: unknown[]) => void): unknown
+  off(event: string, listener: (...args: unknown[]) => void): unknown
 }
 
 /** What a target must do; what it gives settles when the target can go on. */

@@ -1,91 +1,13 @@
-/** One to one and one to many: `map`, `filter`, `tap`, `flatMap`. Each is a loop, the rest is in pipeline/calls.ts. */
-import { type CallOptions, Calls, checkCall, type Family, type Fn, isThenable, type Slot, special } from '../pipeline/calls.ts'
-import { part, type Stage } from '../pipeline/stage.ts'
+/** One to one and one to many: `map`, `filter`, `tap`, `flatMap`. How functions are called is in pipeline/calls.ts. */
+import { type CallOptions, Calls, checkCall, type Family, type Fn, keeping, type Slot } from '../pipeline/calls.ts'
+import { isThenable, type Keep } from '../pipeline/loops.ts'
+import { part, type Stage, type StageContext } from '../pipeline/stage.ts'
 
 /** Makes the stage that calls `fn` for each value. */
-function calling<In, R, Out>(
-  make: string,
-  family: Family<In, R, Out>,
-  fn: Fn<In, R>,
-  options: CallOptions<In> = {},
-): Stage<In, Out> {
+function calling<In, Out>(make: string, keep: Keep, fn: Fn<In, unknown>, options: CallOptions<In> = {}): Stage<In, Out> {
   checkCall(make, fn, options)
+  const family = keeping<In, unknown, Out>(keep, fn)
   return part('stage', make, options, { kernel: (port) => new Calls(port, family, fn, options) })
-}
-
-// The loops are alike but for the line that keeps the result. A shared one would call that line through a function,
-// which costs as much as the rest (bench: cheap-stages).
-
-const mapping: Family<unknown, unknown, unknown> = {
-  loop(port, fn, offset) {
-    const { items, out, context } = port
-    let { at, count } = port
-    port.end = Math.min(port.end, at + port.room - count)
-    try {
-      for (; at < port.end; at++) {
-        const result = fn(items[at], offset + at, context)
-        if (special(result)) return result
-        out[count++] = result
-      }
-    } finally {
-      port.at = at
-      port.count = count
-    }
-  },
-  emit(port, { result }) {
-    if ((port.full = port.count >= port.room)) return false
-    port.out[port.count++] = result
-    return true
-  },
-}
-
-const filtering: Family<unknown, unknown, unknown> = {
-  loop(port, fn, offset) {
-    const { items, out, context } = port
-    let { at, count } = port
-    port.end = Math.min(port.end, at + port.room - count)
-    try {
-      for (; at < port.end; at++) {
-        const value = items[at]
-        const result = fn(value, offset + at, context)
-        if (special(result)) return result
-        if (result) out[count++] = value
-      }
-    } finally {
-      port.at = at
-      port.count = count
-    }
-  },
-  emit(port, { value, result }) {
-    if (!result) return true
-    if ((port.full = port.count >= port.room)) return false
-    port.out[port.count++] = value
-    return true
-  },
-}
-
-const tapping: Family<unknown, unknown, unknown> = {
-  loop(port, fn, offset) {
-    const { items, out, context } = port
-    let { at, count } = port
-    port.end = Math.min(port.end, at + port.room - count)
-    try {
-      for (; at < port.end; at++) {
-        const value = items[at]
-        const result = fn(value, offset + at, context)
-        if (special(result)) return result
-        out[count++] = value
-      }
-    } finally {
-      port.at = at
-      port.count = count
-    }
-  },
-  emit(port, { value }) {
-    if ((port.full = port.count >= port.room)) return false
-    port.out[port.count++] = value
-    return true
-  },
 }
 
 /**
@@ -104,7 +26,7 @@ const tapping: Family<unknown, unknown, unknown> = {
  * ).run() // => [0, 10, 20, 30]
  */
 export function map<In, Out>(fn: Fn<In, Out>, options?: CallOptions<In>): Stage<In, Out> {
-  return calling('map', mapping as Family<In, Out, Out>, fn, options)
+  return calling('map', 'result', fn, options)
 }
 
 /**
@@ -123,12 +45,12 @@ export function map<In, Out>(fn: Fn<In, Out>, options?: CallOptions<In>): Stage<
  * ).run() // => [1, 3]
  */
 export function filter<In, Out extends In>(
-  fn: (value: In, index: number) => value is Out,
+  fn: (value: In, index: number, context: StageContext) => value is Out,
   options?: CallOptions<In>,
 ): Stage<In, Out>
 export function filter<In>(fn: Fn<In, unknown>, options?: CallOptions<In>): Stage<In, In>
 export function filter<In>(fn: Fn<In, unknown>, options?: CallOptions<In>): Stage<In, In> {
-  return calling('filter', filtering as Family<In, unknown, In>, fn, options)
+  return calling('filter', 'passed', fn, options)
 }
 
 /**
@@ -149,7 +71,7 @@ export function filter<In>(fn: Fn<In, unknown>, options?: CallOptions<In>): Stag
  * seen // => [0, 1, 2]
  */
 export function tap<In>(fn: Fn<In, unknown>, options?: CallOptions<In>): Stage<In, In> {
-  return calling('tap', tapping as Family<In, unknown, In>, fn, options)
+  return calling('tap', 'value', fn, options)
 }
 
 type Many<T> = Iterable<T> | AsyncIterable<T>

@@ -1,0 +1,120 @@
+// Log aggregation: the lines of many producers, batched into one file. `npm start -- --help` says what it can do.
+//
+//     access.log ─▶ [2] ─┐
+//     FIFO       ─▶ [2] ─┼─▶ fanIn ─▶ [2] ─▶ parse ─▶ [1024] ─▶ batch ─▶ [2] ─▶ append ─▶ file
+//     stdin      ─▶ [2] ─┘
+//
+// Nothing is shared: every line is in the hands of one stage. Nothing is lost: each channel is bounded, so what the
+// file does not take is not read. The inputs hand on what one read brought, some hundred lines, so a chunk is the
+// unit up to `parse`, and two of them fill a channel.
+//
+// Stopping is the end of the inputs. They close their channels, each stage writes out what it holds and closes its
+// own, and the run is over when the file has everything.
+
+import { batch, fanIn, flatMap, forEach, pipeline, source, StageError } from 'sluice'
+import { type Demo, startDemo } from './log-aggregation/demo.ts'
+import { type Input, linesOf, openInputs } from './log-aggregation/inputs.ts'
+import { levels } from './log-aggregation/levels.ts'
+import { help, type Options, readOptions } from './log-aggregation/options.ts'
+import { openOutput, type Output } from './log-aggregation/output.ts'
+import { Problem } from './log-aggregation/problem.ts'
+import { toRecords } from './log-aggregation/records.ts'
+import { showProgress, summary } from './log-aggregation/report.ts'
+import { serve } from './log-aggregation/server.ts'
+import { stopOnSignals } from './log-aggregation/signals.ts'
+import { Tally } from './log-aggregation/tally.ts'
+
+function aggregate(inputs: Input[], output: Output, tally: Tally, stop: AbortSignal, options: Options) {
+  const producers = inputs.map((input) => {
+    const account = tally.add(input.name)
+    return source(({ signal }) => linesOf(input, account, AbortSignal.any([stop, signal])), {
+      name: input.name,
+    })
+  })
+  const least = options.level === undefined ? 0 : levels.indexOf(options.level)
+  const { bytes, every: ms } = options
+  // In characters, which are bytes in most logs; counting bytes takes longer than the rest of the stage.
+  const sizeOf = (record: string) => record.length + 1
+  return pipeline(
+    fanIn(...producers),
+    flatMap((lines) => toRecords(lines, least), { name: 'parse', capacity: 1024 }),
+    batch<string>(options.batch, { ms, bytes, sizeOf }),
+    forEach((records) => output.append(records), { name: 'append' }),
+  )
+}
+
+async function run(options: Options): Promise<number> {
+  const tally = new Tally()
+  const stop = stopOnSignals(() => unwritten(tally, options.out))
+  const demo = options.files.length === 0 ? await startDemo() : undefined
+  try {
+    const inputs = demo?.inputs ?? openInputs(options.files)
+    const output = openOutput(options.out, tally)
+    refuseToReadOutput(inputs, output)
+    tally.began = performance.now()
+    const running = aggregate(inputs, output, tally, stop, options).start({
+      name: 'log aggregation',
+      capacity: 2,
+    })
+    const endProgress = showProgress(tally, () => running.stats())
+    if (demo) endDemo(demo, options.seconds, stop)
+    await running.result.finally(endProgress)
+    await output.close()
+    console.log(summary(tally, options.out))
+    if (demo)
+      console.log(`${demo.requests.toLocaleString('en')} requests answered by ${inputs.length} servers`)
+    const problems = tally.sources.flatMap(({ problem }) => problem ?? [])
+    for (const problem of problems) console.error(problem)
+    return problems.length > 0 ? 1 : 0
+  } catch (error) {
+    const problem = error instanceof StageError ? error.cause : error
+    if (!(problem instanceof Problem)) throw error
+    throw tally.inFlight > 0 ? new Problem(`${problem.message}; ${unwritten(tally, options.out)}`) : problem
+  } finally {
+    demo?.kill()
+  }
+}
+
+function endDemo(demo: Demo, seconds: number, stop: AbortSignal): void {
+  const timer = setTimeout(() => void demo.finish(), seconds * 1000)
+  const finish = () => {
+    clearTimeout(timer)
+    void demo.finish()
+  }
+  if (stop.aborted) finish()
+  else stop.addEventListener('abort', finish)
+}
+
+function unwritten({ written, inFlight }: Tally, file: string): string {
+  const lines = (count: number, one: string, many: string) =>
+    `${count.toLocaleString('en')} ${count === 1 ? one : many}`
+  const missing = lines(inFlight, 'line that had been read was not', 'lines that had been read were not')
+  return `${lines(written, 'line was', 'lines were')} written to ${file}, ${missing}`
+}
+
+/** It would grow for ever. */
+function refuseToReadOutput(inputs: Input[], output: Output): void {
+  const same = inputs.find(
+    ({ stats }) => stats?.isFile() && stats.dev === output.stats?.dev && stats.ino === output.stats.ino,
+  )
+  if (same) throw new Problem(`Cannot read ${same.name}: it is the file that is written to`)
+}
+
+async function main(args: string[]): Promise<void> {
+  const options = readOptions(args)
+  if (options === undefined) console.log(help)
+  else process.exitCode = await run(options)
+}
+
+const [mode, name] = process.argv.slice(2)
+if (mode === '--serve') {
+  serve(name)
+} else {
+  // Whoever read our output and went away has seen enough.
+  process.stdout.on('error', () => {})
+  await main(process.argv.slice(2)).catch((error: unknown) => {
+    if (!(error instanceof Problem)) throw error
+    console.error(error.message)
+    process.exitCode = 1
+  })
+}

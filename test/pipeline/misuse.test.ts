@@ -1,0 +1,151 @@
+/** A wrong argument is an error where the stage is built: action, colon, wanted state, actual state. */
+import { describe, expect, test } from 'vitest'
+import {
+  batch,
+  fanIn,
+  filter,
+  flatMap,
+  forEach,
+  map,
+  pipeline,
+  range,
+  reduce,
+  source,
+  stage,
+  take,
+  tap,
+  through,
+  toArray,
+  writeTo,
+} from 'sluice'
+
+/** A wrong argument, which the types refuse and a program in JavaScript can still pass. */
+const wrong = (value: unknown): never => value as never
+const same = (n: number): number => n
+
+/** What `build` throws. */
+function thrownBy(build: () => unknown): unknown {
+  try {
+    build()
+  } catch (error) {
+    return error
+  }
+  throw new Error('nothing was thrown')
+}
+
+/** The name of a stage, the option that is guilty, and ways to get it wrong. */
+type Misuse = [stage: string, guilty: string, builds: (() => unknown)[]]
+
+const outOfRange: Misuse[] = [
+  ['batch', 'size', [() => batch(0), () => batch(-1), () => batch(1.5), () => batch(NaN)]],
+  ['batch', 'ms', [() => batch(2, { ms: -1 }), () => batch(2, { ms: NaN })]],
+  ['batch', 'bytes', [() => batch(2, { bytes: -1 }), () => batch(2, { bytes: NaN })]],
+  ['take', '(n|count)', [() => take(-1), () => take(1.5), () => take(NaN)]],
+  ['range', 'step', [() => range(0, 5, 0), () => range(0, 5, NaN)]],
+  ['map', 'concurrency', [0, -1, 1.5, NaN].map((concurrency) => () => map(same, { concurrency }))],
+  ['map', 'timeout', [() => map(same, { timeout: -1 }), () => map(same, { timeout: NaN })]],
+  ['map', 'retry', [() => map(same, { retry: -1 }), () => map(same, { retry: 1.5 })]],
+  [
+    'map',
+    'attempts',
+    [() => map(same, { retry: { attempts: 0 } }), () => map(same, { retry: { attempts: NaN } })],
+  ],
+  [
+    'map',
+    'jitter',
+    [
+      () => map(same, { retry: { attempts: 2, jitter: 2 } }),
+      () => map(same, { retry: { attempts: 2, jitter: -1 } }),
+    ],
+  ],
+  ['map', 'delay', [() => map(same, { retry: { attempts: 2, delay: -1 } })]],
+  ['map', 'capacity', [() => map(same, { capacity: -1 }), () => map(same, { capacity: 1.5 })]],
+  ['filter', 'concurrency', [() => filter(() => true, { concurrency: 0 })]],
+  ['flatMap', 'concurrency', [() => flatMap((n: number) => [n], { concurrency: 0 })]],
+  ['tap', 'timeout', [() => tap(() => {}, { timeout: -1 })]],
+  ['forEach', 'retry', [() => forEach(() => {}, { retry: -1 })]],
+  ['source', 'capacity', [() => source([1], { capacity: -1 }), () => source([1], { capacity: NaN })]],
+]
+
+const ofWrongType: Misuse[] = [
+  ['map', 'fn', [() => map(wrong(undefined)), () => map(wrong(42)), () => map(wrong({}))]],
+  ['filter', 'fn', [() => filter(wrong('text'))]],
+  ['flatMap', 'fn', [() => flatMap(wrong(null))]],
+  ['tap', 'fn', [() => tap(wrong([]))]],
+  ['forEach', 'fn', [() => forEach(wrong(undefined))]],
+  ['reduce', 'fn', [() => reduce(wrong(5), 0)]],
+  ['map', 'onError', [() => map(same, { onError: wrong('ignore') }), () => map(same, { onError: wrong(1) })]],
+  [
+    'map',
+    'ordered',
+    [() => map(same, { ordered: wrong('yes') }), () => map(same, { ordered: wrong({ by: 3 }) })],
+  ],
+  ['map', 'when', [() => map(same, { retry: { attempts: 2, when: wrong(true) } })]],
+  ['source', 'input', [() => source(wrong(42)), () => source(wrong(null)), () => source(wrong({}))]],
+  ['source', 'input', [() => source(wrong(undefined))]],
+  ['fanIn', 'input', [() => fanIn(wrong(42))]],
+  ['through', 'transform', [() => through(wrong(42)), () => through(wrong({}))]],
+  ['writeTo', 'target', [() => writeTo(wrong({})), () => writeTo(wrong(undefined))]],
+  ['stage', 'task', [() => stage('custom', wrong(5))]],
+  ['stage', 'name', [() => stage(wrong(5), async () => {})]],
+]
+
+describe('a number out of range', () => {
+  test('is told in full', () => {
+    const error = thrownBy(() => batch(0))
+    expect(error).toBeInstanceOf(RangeError)
+    expect((error as RangeError).message).toBe('Cannot create batch: "size" must be an integer >= 1, got 0')
+  })
+
+  test.each(outOfRange)('for %s is a RangeError that names "%s"', (name, guilty, builds) => {
+    for (const build of builds) {
+      const error = thrownBy(build)
+      expect(error).toBeInstanceOf(RangeError)
+      expect((error as RangeError).message).toMatch(
+        new RegExp(`^Cannot create ${name}: ".*${guilty}" must be .*, got .*[^.]$`),
+      )
+    }
+  })
+})
+
+describe('a value of the wrong type', () => {
+  test.each(ofWrongType)('for %s is a TypeError', (name, _guilty, builds) => {
+    for (const build of builds) {
+      const error = thrownBy(build)
+      expect(error).toBeInstanceOf(TypeError)
+      expect((error as TypeError).message).toMatch(new RegExp(`^Cannot create ${name}: .*, got .*[^.]$`))
+    }
+  })
+
+  test('where a number is wanted is an error, too', () => {
+    for (const build of [
+      () => batch(wrong('3')),
+      () => take(wrong('3')),
+      () => range(wrong('3')),
+      () => range(NaN),
+    ]) {
+      const error = thrownBy(build)
+      expect(error instanceof TypeError || error instanceof RangeError).toBe(true)
+      expect((error as Error).message).toMatch(/^Cannot create (batch|take|range): /)
+    }
+  })
+})
+
+describe('stages in an order that cannot run', () => {
+  const loose = (...stages: unknown[]): unknown => pipeline(...(stages as [ReturnType<typeof range>]))
+
+  test('are a TypeError where the pipeline is built', () => {
+    const orders = {
+      'no stage': () => loose(range(3), 42),
+      nothing: () => loose(undefined),
+      'a stage after a sink': () => loose(range(3), toArray(), map(same)),
+      'a source in the middle': () => loose(range(3), source([1]), toArray()),
+      'two sinks': () => loose(range(3), toArray(), toArray()),
+    }
+    for (const [order, build] of Object.entries(orders)) {
+      const error = thrownBy(build)
+      expect(error, order).toBeInstanceOf(TypeError)
+      expect((error as TypeError).message, order).toMatch(/^Cannot create pipeline: /)
+    }
+  })
+})

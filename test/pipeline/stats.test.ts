@@ -1,0 +1,143 @@
+/** What a run tells about itself while it runs and afterwards. */
+import { describe, expect, test } from 'vitest'
+import { batch, drain, filter, forEach, map, pipeline, range, source, stage, type RunStats } from 'sluice'
+import { naturals, probe } from './support-sources.ts'
+import { deferred, never, rejection, stable, turns, until } from './support-waiting.ts'
+
+/** What holds for every snapshot of every run. */
+function expectSound(stats: RunStats): void {
+  expect(stats.elapsed).toBeGreaterThanOrEqual(0)
+  expect(['string', 'undefined']).toContain(typeof stats.bottleneck)
+  stats.stages.forEach((each, index) => {
+    expect(each.index).toBe(index)
+    for (const share of [each.busy, each.waitingInput, each.waitingOutput]) {
+      expect(share).toBeGreaterThanOrEqual(0)
+      expect(share).toBeLessThanOrEqual(1)
+    }
+    expect(each.busy + each.waitingInput + each.waitingOutput).toBeLessThanOrEqual(1 + 1e-9)
+    if (each.output) expect(each.output.length).toBeLessThanOrEqual(each.output.capacity)
+  })
+  if (stats.bottleneck !== undefined)
+    expect(stats.stages.map((each) => each.name)).toContain(stats.bottleneck)
+}
+
+describe('stats()', () => {
+  test('counts what each stage received and sent', async () => {
+    const run = pipeline(
+      range(10),
+      filter((n) => n % 2 === 0),
+      map(String, { name: 'text' }),
+      batch(2),
+      drain(),
+    ).start()
+    await run.result
+    const stats = run.stats()
+    expectSound(stats)
+    expect(
+      stats.stages.map(({ name, received, sent, failed }) => ({ name, received, sent, failed })),
+    ).toMatchObject([
+      { name: 'range', sent: 10, failed: 0 },
+      { name: 'filter', received: 10, sent: 5, failed: 0 },
+      { name: 'text', received: 5, sent: 5, failed: 0 },
+      { name: 'batch', received: 5, sent: 3, failed: 0 },
+      { name: 'drain', received: 3, failed: 0 },
+    ])
+  })
+
+  test('counts values that failed, whether they are skipped or end the run', async () => {
+    const odd = (n: number) => (n % 2 ? Promise.reject(new Error('odd')) : n)
+    const skipping = pipeline(range(10), map(odd, { onError: 'skip' }), drain()).start()
+    await skipping.result
+    expect(skipping.stats().stages[1]).toMatchObject({ received: 10, sent: 5, failed: 5 })
+    const failing = pipeline(range(1, 2), map(odd), drain()).start()
+    await rejection(failing.result)
+    expect(failing.stats().stages[1]).toMatchObject({ received: 1, sent: 0, failed: 1 })
+  })
+
+  test('counts for custom stages too', async () => {
+    const everySecond = stage<number, number>('everySecond', async (rx, tx) => {
+      for await (const n of rx) if (n % 2) await tx.send(n)
+    })
+    const run = pipeline(range(10), everySecond, drain()).start()
+    await run.result
+    expect(run.stats().stages[1]).toMatchObject({ name: 'everySecond', received: 10, sent: 5, failed: 0 })
+    expectSound(run.stats())
+  })
+
+  test('shows the capacity of each output and what lies in it; a sink has none', async () => {
+    const input = probe(naturals)
+    const run = pipeline(
+      source(input),
+      map((n) => n, { capacity: 3 }),
+      forEach(never),
+    ).start({ capacity: 5 })
+    await stable(() => input.pulled)
+    const stats = run.stats()
+    expectSound(stats)
+    expect(stats.stages.map((each) => each.output)).toEqual([
+      { length: 5, capacity: 5 },
+      { length: 3, capacity: 3 },
+      undefined,
+    ])
+    await Promise.all([rejection(run.result), run.abort()])
+  })
+
+  test('is sound at every moment of a run, and its counts never go down', async () => {
+    const run = pipeline(
+      range(200),
+      map(async (n) => (await turns(n % 2), n), { concurrency: 3 }),
+      batch(7),
+      forEach(() => turns(1)),
+    ).start({ capacity: 2 })
+    let ended = false
+    const end = run.result.then(() => void (ended = true))
+    let before = run.stats()
+    while (!ended) {
+      const now = run.stats()
+      expectSound(now)
+      expect(now.elapsed).toBeGreaterThanOrEqual(before.elapsed)
+      now.stages.forEach((each, index) => {
+        expect(each.received).toBeGreaterThanOrEqual(before.stages[index]!.received)
+        expect(each.sent).toBeGreaterThanOrEqual(before.stages[index]!.sent)
+      })
+      before = now
+      await turns(1)
+    }
+    await end
+    expectSound(run.stats())
+  })
+
+  test('is plain data: a snapshot that later events do not change', async () => {
+    const gate = deferred()
+    const run = pipeline(
+      range(3),
+      map(async (n) => (await gate.promise, n)),
+      drain(),
+    ).start()
+    await turns(3)
+    const snapshot = run.stats()
+    const copy = structuredClone(snapshot)
+    gate.resolve()
+    await run.result
+    expect(snapshot).toEqual(copy)
+  })
+
+  test('names the slow stage as the bottleneck, and says that its neighbours wait', async () => {
+    let calls = 0
+    const run = pipeline(
+      source(naturals),
+      map((n) => n, { name: 'before' }),
+      map(async (n) => (calls++, await turns(20), n), { name: 'slow' }),
+      forEach(() => {}, { name: 'after' }),
+    ).start({ capacity: 2 })
+    await until(() => calls > 20)
+    const stats = run.stats()
+    expectSound(stats)
+    expect(stats.bottleneck).toBe('slow')
+    const [, before, slow, after] = stats.stages
+    expect(slow!.busy).toBeGreaterThan(0.5)
+    expect(before!.waitingOutput).toBeGreaterThan(0.5)
+    expect(after!.waitingInput).toBeGreaterThan(0.5)
+    await Promise.all([rejection(run.result), run.abort()])
+  })
+})

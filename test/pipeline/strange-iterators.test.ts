@@ -1,0 +1,130 @@
+/** Iterators that bend the protocol: what a run makes of them is a result or a StageError, never a hang or a crash. */
+import { describe, expect, test } from 'vitest'
+import { drain, map, pipeline, source, take, toArray } from 'sluice'
+import { stageError, unhandledDuring } from './support-leaks.ts'
+import { naturals, probe } from './support-sources.ts'
+import { turns } from './support-waiting.ts'
+
+const boom = new Error('boom')
+const capacities = [0, 1, 256]
+
+/** An async iterable made of one hand-written iterator. */
+const iterable = <T>(iterator: AsyncIterator<T>): AsyncIterable<T> => ({
+  [Symbol.asyncIterator]: () => iterator,
+})
+
+/** An iterator that counts up to `last` and has nothing but `next`. */
+function bare(last: number): AsyncIterator<number> {
+  let n = 0
+  return { next: async () => (n > last ? { done: true, value: undefined } : { done: false, value: n++ }) }
+}
+
+describe.each(capacities)('at capacity %i a source', (capacity) => {
+  test('without `return` can be read and left', async () => {
+    expect(await pipeline(source(iterable(bare(3))), toArray()).run({ capacity })).toEqual([0, 1, 2, 3])
+    expect(await pipeline(source(iterable(bare(3))), take(2)).run({ capacity })).toEqual([0, 1])
+    const sync: Iterable<number> = { [Symbol.iterator]: () => ({ next: () => ({ done: false, value: 7 }) }) }
+    expect(await pipeline(source(sync), take(2)).run({ capacity })).toEqual([7, 7])
+  })
+
+  test('without `return` does not trouble a failing or an aborted run', async () => {
+    const failing = pipeline(
+      source(iterable(bare(Infinity))),
+      map(() => Promise.reject(boom)),
+      drain(),
+    )
+    expect(await stageError(failing.run({ capacity }))).toMatchObject({
+      stage: 'map',
+      cause: boom,
+      suppressed: [],
+    })
+  })
+
+  test('whose `next` gives no object fails the run with a TypeError', async () => {
+    for (const step of [undefined, null, 42, 'text']) {
+      const input = iterable<number>({ next: async () => step as never })
+      const error = await stageError(pipeline(source(input), drain()).run({ capacity }))
+      expect(error).toMatchObject({ stage: 'source', index: 0 })
+      expect(error.cause).toBeInstanceOf(TypeError)
+    }
+    const sync: Iterable<number> = { [Symbol.iterator]: () => ({ next: () => 42 as never }) }
+    const error = await stageError(pipeline(source(sync), drain()).run({ capacity }))
+    expect(error.cause).toBeInstanceOf(TypeError)
+  })
+
+  test('whose `next` throws, at once or later, fails the run with what it threw', async () => {
+    const throwing = () => {
+      throw boom
+    }
+    const inputs = [
+      source(iterable<number>({ next: throwing })),
+      source(iterable<number>({ next: () => Promise.reject(boom) })),
+      source<number>({ [Symbol.iterator]: () => ({ next: throwing }) }),
+      source<number>({ [Symbol.iterator]: throwing }),
+      source<number>({ [Symbol.asyncIterator]: throwing }),
+    ]
+    for (const input of inputs) {
+      const error = await stageError(pipeline(input, drain()).run({ capacity }))
+      expect(error).toMatchObject({ stage: 'source', index: 0, suppressed: [] })
+      expect(error.cause).toBe(boom)
+    }
+  })
+
+  test('whose `return` throws or rejects leaves the first failure the cause', async () => {
+    const throwing = () => {
+      throw new Error('clean-up')
+    }
+    const closes: NonNullable<AsyncIterator<number>['return']>[] = [
+      throwing,
+      () => Promise.reject(new Error('clean-up')),
+    ]
+    const unhandled = await unhandledDuring(async () => {
+      for (const close of closes) {
+        const input = iterable({ ...bare(Infinity), return: close })
+        const pipe = pipeline(
+          source(input),
+          map((n) => (n === 2 ? Promise.reject(boom) : n)),
+          drain(),
+        )
+        const error = await stageError(pipe.run({ capacity }))
+        expect(error).toMatchObject({ stage: 'map', index: 1, value: 2 })
+        expect(error.cause).toBe(boom)
+      }
+    })
+    expect(unhandled).toEqual([])
+  })
+
+  test('never gets two calls of `next` at a time, and none after its `return`', async () => {
+    const input = probe(naturals)
+    const pipe = pipeline(
+      source(input),
+      map(async (n) => (await turns(n % 3), n), { concurrency: 8, ordered: false }),
+      take(50),
+    )
+    await pipe.run({ capacity })
+    const { pulled } = input
+    await turns(5)
+    expect(input).toMatchObject({ overlaps: 0, returned: 1, pulled })
+  })
+
+  test('may answer `next` without a promise or with any thenable', async () => {
+    let n = 0
+    const step = () =>
+      n < 3 ? { done: false as const, value: n++ } : { done: true as const, value: undefined }
+    const direct = iterable<number>({ next: () => step() as never })
+    expect(await pipeline(source(direct)).run({ capacity })).toEqual([0, 1, 2])
+    n = 0
+    const thenable = {
+      next: () => ({ then: (resolve: (value: unknown) => void) => resolve(step()) }) as never,
+    }
+    expect(await pipeline(source(iterable<number>(thenable))).run({ capacity })).toEqual([0, 1, 2])
+  })
+
+  test('does not pass on the value that comes with its end', async () => {
+    let n = 0
+    const input = iterable<string>({
+      next: async () => (n++ < 1 ? { done: false, value: 'in' } : { done: true, value: 'out' }),
+    })
+    expect(await pipeline(source(input)).run({ capacity })).toEqual(['in'])
+  })
+})

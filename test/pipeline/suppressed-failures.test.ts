@@ -1,0 +1,177 @@
+/** Two failures in one run: the first one is the run's, the others are kept in `suppressed`, each as a StageError. */
+import { describe, expect, test } from 'vitest'
+import { drain, forEach, map, pipeline, range, source, stage, StageError } from 'sluice'
+import { stageError, unhandledDuring } from './support-leaks.ts'
+import { naturals } from './support-sources.ts'
+import { deferred, turns } from './support-waiting.ts'
+
+const first = new Error('first')
+const second = new Error('second')
+
+/** The suppressed failures of a run, checked to be StageErrors. */
+function suppressedOf(error: StageError): StageError[] {
+  return error.suppressed.map((each) => {
+    expect(each).toBeInstanceOf(StageError)
+    return each as StageError
+  })
+}
+
+describe('two failures', () => {
+  test('of one stage: the first in time wins, the other is suppressed with its own value', async () => {
+    const run = pipeline(
+      range(2),
+      map(
+        async (n) => {
+          await turns(n === 0 ? 6 : 2)
+          throw n === 0 ? second : first
+        },
+        { concurrency: 2, ordered: false },
+      ),
+      drain(),
+    ).run()
+    const error = await stageError(run)
+    expect(error).toMatchObject({ stage: 'map', index: 1, value: 1 })
+    expect(error.cause).toBe(first)
+    const [other, ...more] = suppressedOf(error)
+    expect(other).toMatchObject({ stage: 'map', index: 1, value: 0 })
+    expect(other?.cause).toBe(second)
+    expect(more).toEqual([])
+  })
+
+  test('of an ordered stage are both told', async () => {
+    const run = pipeline(
+      range(2),
+      map(
+        async (n) => {
+          await turns(n === 0 ? 6 : 2)
+          throw n === 0 ? second : first
+        },
+        { concurrency: 2 },
+      ),
+      drain(),
+    ).run()
+    const error = await stageError(run)
+    expect(error.cause).toBe(first)
+    expect(suppressedOf(error).map((each) => each.cause)).toEqual([second])
+  })
+
+  test('of two stages: the later one in time is suppressed, wherever it stands', async () => {
+    const gate = deferred()
+    const run = pipeline(
+      range(2),
+      map(async (n) => {
+        if (n === 0) return n
+        gate.resolve()
+        throw first
+      }),
+      forEach(async () => {
+        await gate.promise
+        await turns(3)
+        throw second
+      }),
+    ).run()
+    const error = await stageError(run)
+    expect(error).toMatchObject({ stage: 'map', index: 1, value: 1 })
+    expect(error.cause).toBe(first)
+    const [other] = suppressedOf(error)
+    expect(other).toMatchObject({ stage: 'forEach', index: 2, value: 0 })
+    expect(other?.cause).toBe(second)
+  })
+
+  test('in the same moment: one is the cause, all others are suppressed, none is lost or unhandled', async () => {
+    const gate = deferred()
+    let waiting = 0
+    const unhandled = await unhandledDuring(async () => {
+      const run = pipeline(
+        range(8),
+        map(
+          async (n) => {
+            if (++waiting === 8) gate.resolve()
+            await gate.promise
+            throw new Error(`no ${n}`)
+          },
+          { concurrency: 8 },
+        ),
+        drain(),
+      ).run()
+      const error = await stageError(run)
+      const told = [error, ...suppressedOf(error)].map((each) => (each.cause as Error).message)
+      expect(told.sort()).toEqual(['no 0', 'no 1', 'no 2', 'no 3', 'no 4', 'no 5', 'no 6', 'no 7'])
+    })
+    expect(unhandled).toEqual([])
+  })
+})
+
+describe('clean-up that throws too', () => {
+  test('of a generator: the first failure stays the cause and the other is suppressed', async () => {
+    async function* input() {
+      try {
+        yield* naturals
+      } finally {
+        await Promise.reject(second)
+      }
+    }
+    const run = pipeline(
+      source(input),
+      map(async (n) => {
+        if (n < 3) return n
+        await turns(5) // the channel is full now, and the generator stands at its yield
+        throw first
+      }),
+      drain(),
+    ).run({ capacity: 1 })
+    const error = await stageError(run)
+    expect(error).toMatchObject({ stage: 'map', index: 1, value: 3 })
+    expect(error.cause).toBe(first)
+    const [other] = suppressedOf(error)
+    expect(other).toMatchObject({ stage: 'source', index: 0 })
+    expect(other?.cause).toBe(second)
+  })
+
+  test('of a custom stage: the first failure stays the cause and the other is suppressed', async () => {
+    const messy = stage<number, number>('messy', async (rx, tx) => {
+      try {
+        for await (const n of rx) await tx.send(n)
+      } finally {
+        await Promise.reject(second)
+      }
+    })
+    const run = pipeline(
+      range(5),
+      map((n) => {
+        if (n === 3) throw first
+        return n
+      }),
+      messy,
+      drain(),
+    ).run()
+    const error = await stageError(run)
+    expect(error.cause).toBe(first)
+    const [other] = suppressedOf(error)
+    expect(other).toMatchObject({ stage: 'messy', index: 2 })
+    expect(other?.cause).toBe(second)
+  })
+
+  test('leaves no rejection unhandled where a `return` throws or rejects', async () => {
+    const thrown = () => {
+      throw second
+    }
+    for (const close of [thrown, () => Promise.reject(second)]) {
+      const input = {
+        [Symbol.asyncIterator]: () => ({
+          next: async () => ({ done: false as const, value: 1 }),
+          return: close,
+        }),
+      }
+      const unhandled = await unhandledDuring(async () => {
+        const run = pipeline(
+          source(input),
+          map(() => Promise.reject(first)),
+          drain(),
+        ).run()
+        expect((await stageError(run)).cause).toBe(first)
+      })
+      expect(unhandled).toEqual([])
+    }
+  })
+})

@@ -1,0 +1,135 @@
+// Runs every recipe as a user would, in a process of its own, and checks what it prints and how it exits.
+// The recipes check their own results; here it is seen that they get as far as that, and that README.md
+// lists them all and shows what they really print.
+
+import { execFile } from 'node:child_process'
+import { readdir, readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it, vi } from 'vitest'
+
+// Each recipe is a process that compiles: more of them at a time than there are cores only get in each
+// other's way, and some of them look at the clock.
+vi.setConfig({ maxConcurrency: 2, testTimeout: 60_000 })
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+
+interface Expected {
+  /** What is printed, in this order. */
+  prints: (string | RegExp)[]
+  code?: number
+  /** What is written to stderr: nothing, unless the recipe is about that. */
+  reports?: RegExp
+}
+
+const expected: Record<string, Expected> = {
+  'first-message.ts': { prints: ['received: hello from another task'] },
+  'many-values.ts': {
+    prints: ['received  messages', 'received  one', 'the loops ended after 5 and 10 words'],
+  },
+  'many-producers.ts': { prints: ['door 1', '9 readings from 3 sensors'] },
+  'forgotten-sender.ts': {
+    prints: ['102'],
+    code: 1,
+    reports: /DeadlockError: .*"numbers".*\n.*sender made at .*forgotten-sender\.ts:17:/,
+  },
+  'bounded-and-unbounded.ts': {
+    prints: [
+      /capacity 8 +at most 8 values/,
+      /capacity 0 +at most 0 values/,
+      /capacity Infinity +at most [12]\d{3} values/,
+      'same values, same order: only the bound differs',
+    ],
+  },
+  'closed-channel-errors.ts': {
+    prints: [
+      'not sent, still in our hands: 2 × coffee',
+      'still received: last words',
+      'then the end',
+      'read 1 page, then: the printer is on fire',
+    ],
+  },
+  'trying-and-waiting.ts': {
+    prints: [
+      'try:     sent, full, received, empty',
+      'timeout: gave up after 20 ms, twice',
+      'signal:  the caller hung up',
+      'after:   still alive',
+    ],
+  },
+  'three-stages.ts': { prints: ['by hand:   1 4 9 16 25', 'pipeline:  1 4 9 16 25'] },
+  'typed-commands.ts': { prints: ['a flower at 2,3', 'a stone at 2,-1'] },
+  'actor.ts': { prints: ['granted: true, false, false; left: 40'] },
+  'worker-pool.ts': { prints: [/20 jobs done: ann \d+, bob \d+, cid \d+/] },
+  'select-many.ts': { prints: [/heard .*; ended by stop/, /heard .*; ended by silence/] },
+  'log-pipeline.ts': {
+    prints: [
+      '09:00:04 [WARN] db: slow query, 1200 ms',
+      '09:00:07 [ERROR] mail: connection refused',
+      '09:00:15 [ERROR] db: deadlock found',
+      '2 bad lines, kept',
+    ],
+  },
+}
+
+interface Outcome {
+  code: number | string | null
+  stdout: string
+  stderr: string
+}
+
+function run(recipe: string): Promise<Outcome> {
+  const { NODE_OPTIONS: _, ...env } = process.env
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      ['--import', 'tsx', `recipes/${recipe}`],
+      { cwd: root, env, timeout: 45_000 },
+      (_error, stdout, stderr) => resolve({ code: child.exitCode ?? child.signalCode, stdout, stderr }),
+    )
+  })
+}
+
+/** Checks that `text` has every part, each after the one before. */
+function expectInOrder(text: string, parts: (string | RegExp)[]) {
+  let rest = text
+  for (const part of parts) {
+    const found = typeof part === 'string' ? { 0: part, index: rest.indexOf(part) } : part.exec(rest)
+    if (!found || found.index < 0) expect.fail(`Expected ${part} in:\n${rest}\nof:\n${text}`)
+    rest = rest.slice(found.index + found[0].length)
+  }
+}
+
+// The big recipe has a test of its own, beside this one.
+const isElsewhere = (file: string) => file.startsWith('log-aggregation')
+const readme = () => readFile(`${root}recipes/README.md`, 'utf8')
+
+describe('recipes', () => {
+  it.concurrent.each(Object.entries(expected))('%s does what it says', async (recipe, expectation) => {
+    const { code, stdout, stderr } = await run(recipe)
+
+    if (expectation.reports) expect(stderr).toMatch(expectation.reports)
+    else expect(stderr).toBe('')
+    expectInOrder(stdout, expectation.prints)
+    expect(code).toBe(expectation.code ?? 0)
+  })
+
+  it('are all listed here and in README.md, and nothing else is', async () => {
+    const files = (await readdir(`${root}recipes`)).filter(
+      (file) => file.endsWith('.ts') && !isElsewhere(file),
+    )
+    const rows = [...(await readme()).matchAll(/^\| \[`(.+?)`\]\((.+?)\) .*`npx tsx recipes\/(.+?)` +\|$/gm)]
+
+    expect(Object.keys(expected).sort()).toEqual(files.sort())
+    expect(rows.map(([, name]) => name).sort()).toEqual(files)
+    for (const [, name, link, command] of rows) expect([link, command]).toEqual([name, name])
+    expect(await readme()).toMatch(/^\| \[`log-aggregation.ts`\]\(log-aggregation.ts\) .*`npm start`/m)
+  })
+
+  it.concurrent('show in README.md the deadlock report as it really is', async () => {
+    const { stdout, stderr } = await run('forgotten-sender.ts')
+    const [report] = /^DeadlockError: .*(\n {2}\S.*)*/m.exec(stderr) ?? expect.fail(stderr)
+
+    expect(await readme()).toContain('```text\n' + report.replaceAll(root, '') + '\n```')
+    expect(stdout).not.toContain('never printed')
+  })
+})

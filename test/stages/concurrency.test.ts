@@ -1,0 +1,164 @@
+/** What the function of a stage is called with, and how many of its calls are in flight. */
+import { describe, expect, test } from 'vitest'
+import { filter, flatMap, forEach, map, pipeline, range, source, take, tap } from 'sluice'
+import { gauge } from '../pipeline/support-gauge.ts'
+import { naturals, probe, upTo } from '../pipeline/support-sources.ts'
+import { never, rejection, turns, until } from '../pipeline/support-waiting.ts'
+
+describe('the function of a stage', () => {
+  const contexts: [
+    string,
+    (fn: (...args: [number, number, { signal: AbortSignal }]) => void) => Promise<unknown>,
+  ][] = [
+    [
+      'map',
+      (fn) =>
+        pipeline(
+          source([7, 8]),
+          map((...args) => fn(...args)),
+        ).run(),
+    ],
+    [
+      'filter',
+      (fn) =>
+        pipeline(
+          source([7, 8]),
+          filter((value, index, context) => (fn(value, index, context), true)),
+        ).run(),
+    ],
+    [
+      'flatMap',
+      (fn) =>
+        pipeline(
+          source([7, 8]),
+          flatMap((...args) => (fn(...args), [1])),
+        ).run(),
+    ],
+    [
+      'tap',
+      (fn) =>
+        pipeline(
+          source([7, 8]),
+          tap((...args) => fn(...args)),
+        ).run(),
+    ],
+    [
+      'forEach',
+      (fn) =>
+        pipeline(
+          source([7, 8]),
+          forEach((...args) => fn(...args)),
+        ).run(),
+    ],
+  ]
+
+  test.each(contexts)('of %s gets the value, its index and a signal', async (_name, run) => {
+    const calls: unknown[] = []
+    await run((value, index, { signal }) =>
+      calls.push([value, index, signal instanceof AbortSignal, signal.aborted]),
+    )
+    expect(calls).toEqual([
+      [7, 0, true, false],
+      [8, 1, true, false],
+    ])
+  })
+
+  test('may be async in each of them', async () => {
+    const seen: number[] = []
+    const out = await pipeline(
+      range(6),
+      filter(async (n) => (await turns(1), n % 2 === 0)),
+      map(async (n) => (await turns(1), n + 1)),
+      flatMap(async (n) => (await turns(1), [n, n])),
+      tap(async (n) => (await turns(1), void seen.push(n))),
+    ).run()
+    expect(out).toEqual([1, 1, 3, 3, 5, 5])
+    expect(seen).toEqual(out)
+  })
+
+  test('sees the values of a filter unchanged, and a tap changes none', async () => {
+    const values = [{ n: 1 }, { n: 2 }]
+    const out = await pipeline(
+      source(values),
+      filter(({ n }) => n > 1),
+      tap(() => 'ignored'),
+    ).run()
+    expect(out).toHaveLength(1)
+    expect(out[0]).toBe(values[1])
+  })
+})
+
+describe('concurrency', () => {
+  test.each([1, 2, 3, 8, 100])(
+    '%i is reached where there is work, and never exceeded',
+    async (concurrency) => {
+      for (const ordered of [true, false]) {
+        const { seen, during } = gauge()
+        const work = (n: number) => during(async () => (await turns(1 + (n % 3)), n))
+        await pipeline(range(300), map(work, { concurrency, ordered })).run({ capacity: 256 })
+        expect(seen).toEqual({ now: 0, most: concurrency, calls: 300 })
+      }
+    },
+  )
+
+  test('is 1 by default, in every stage that calls a function', async () => {
+    const gauges = upTo(5).map(gauge)
+    const slow = (which: number) => (n: number) => gauges[which]!.during(async () => (await turns(1), n))
+    await pipeline(
+      range(20),
+      map(slow(0)),
+      filter(async (n) => (await slow(1)(n)) >= 0),
+      flatMap(async (n) => [await slow(2)(n)]),
+      tap(async (n) => void (await slow(3)(n))),
+      forEach(async (n) => void (await slow(4)(n))),
+    ).run()
+    expect(gauges.map(({ seen }) => seen.most)).toEqual([1, 1, 1, 1, 1])
+  })
+
+  test('holds for filter, flatMap, tap and forEach as for map', async () => {
+    const gauges = upTo(4).map(gauge)
+    const slow = (which: number) => (n: number) => gauges[which]!.during(async () => (await turns(2), n))
+    const options = { concurrency: 3 }
+    await pipeline(
+      range(40),
+      filter(async (n) => (await slow(0)(n)) >= 0, options),
+      flatMap(async (n) => [await slow(1)(n)], options),
+      tap(async (n) => void (await slow(2)(n)), options),
+      forEach(async (n) => void (await slow(3)(n)), options),
+    ).run()
+    expect(gauges.map(({ seen }) => seen.most)).toEqual([3, 3, 3, 3])
+  })
+
+  test('above the number of values calls each once', async () => {
+    const { seen, during } = gauge()
+    expect(
+      await pipeline(
+        range(3),
+        map((n) => during(async () => n), { concurrency: 50 }),
+      ).run(),
+    ).toEqual([0, 1, 2])
+    expect(seen.calls).toBe(3)
+  })
+
+  test('starts a call for each value that is there, without waiting for more', async () => {
+    let started = 0
+    const input = probe(upTo(3), 'hang')
+    const run = pipeline(
+      source(input),
+      map(() => (started++, never()), { concurrency: 8 }),
+    ).start()
+    await until(() => started === 3)
+    await Promise.all([rejection(run.result), run.abort()])
+    expect(started).toBe(3)
+  })
+
+  test('makes no call for what was not asked for once the reader has left', async () => {
+    const { seen, during } = gauge()
+    const work = (n: number) => during(async () => (await turns(1), n))
+    await pipeline(source(naturals), map(work, { concurrency: 4 }), take(8)).run({ capacity: 0 })
+    const { calls } = seen
+    await turns(5)
+    expect(seen.calls).toBe(calls)
+    expect(calls).toBeLessThanOrEqual(8 + 4 + 1)
+  })
+})

@@ -1,0 +1,152 @@
+/** flatMap(): any number of values for one, from iterables and async iterables. */
+import { describe, expect, test } from 'vitest'
+import { drain, flatMap, forEach, map, pipeline, range, source, take } from 'sluice'
+import { stageError } from '../pipeline/support-leaks.ts'
+import { naturals, probe, syncProbe, upTo } from '../pipeline/support-sources.ts'
+import { never, rejection, stable, turns } from '../pipeline/support-waiting.ts'
+
+const boom = new Error('boom')
+
+describe('flatMap()', () => {
+  test('takes arrays, iterables, generators, async iterables and promises of them', async () => {
+    const forms: ((n: number) => Iterable<number> | AsyncIterable<number> | Promise<Iterable<number>>)[] = [
+      (n) => [n, n],
+      (n) => new Set([n]),
+      function* (n) {
+        yield n
+        yield -n
+      },
+      async function* (n) {
+        yield n
+        await turns(1)
+        yield -n
+      },
+      async (n) => (await turns(1), [n]),
+      () => [],
+      (n) => probe([n]),
+    ]
+    for (const capacity of [0, 1, 256]) {
+      const out = await pipeline(
+        range(1, 8),
+        flatMap((n) => forms[n - 1]!(n)),
+      ).run({ capacity })
+      expect(out).toEqual([1, 1, 2, 3, -3, 4, -4, 5, 7])
+    }
+  })
+
+  test('keeps values of any kind, and does not flatten deeper', async () => {
+    const values = [undefined, null, [1, [2]], NaN]
+    expect(
+      await pipeline(
+        source([0]),
+        flatMap(() => values),
+      ).run(),
+    ).toEqual(values)
+  })
+
+  test('reads an endless iterable only as far as its reader does', async () => {
+    for (const capacity of [0, 1, 2]) {
+      const inner = syncProbe(naturals)
+      const run = pipeline(
+        source([0]),
+        flatMap(() => inner),
+        forEach(never),
+      ).start({ capacity })
+      // one in the hands of the stage, the channel, and one in the sink's
+      expect(await stable(() => inner.pulled)).toBeLessThanOrEqual(1 + capacity + 1)
+      await Promise.all([rejection(run.result), run.abort()])
+    }
+  })
+
+  test('closes the iterable it reads and its source once when the reader leaves', async () => {
+    for (const capacity of [0, 1, 256]) {
+      const outer = probe(naturals)
+      const inner = probe(naturals)
+      const sync = syncProbe(naturals)
+      expect(
+        await pipeline(
+          source(outer),
+          flatMap(() => inner),
+          take(3),
+        ).run({ capacity }),
+      ).toEqual([0, 1, 2])
+      expect(
+        await pipeline(
+          range(9),
+          flatMap(() => sync),
+          take(3),
+        ).run({ capacity }),
+      ).toEqual([0, 1, 2])
+      expect([outer.returned, inner.returned, sync.returned]).toEqual([1, 1, 1])
+    }
+  })
+
+  test('does not close an iterable that ended by itself', async () => {
+    const inner = probe(upTo(2))
+    expect(
+      await pipeline(
+        range(3),
+        flatMap(() => inner),
+      ).run(),
+    ).toEqual([0, 1, 0, 1, 0, 1])
+    expect(inner).toMatchObject({ iterated: 3, returned: 0, overlaps: 0 })
+  })
+
+  test('fails with the value whose iterable fails, after what it gave', async () => {
+    const seen: number[] = []
+    const run = pipeline(
+      range(5),
+      flatMap((n) => probe([n, n], n === 2 ? { error: boom } : 'end')),
+      forEach((n) => void seen.push(n)),
+    ).run()
+    const error = await stageError(run)
+    expect(error).toMatchObject({ stage: 'flatMap', index: 1, value: 2, suppressed: [] })
+    expect(error.cause).toBe(boom)
+    expect(seen).toEqual([0, 0, 1, 1, 2, 2])
+  })
+
+  test('fails with a TypeError where its function gives nothing iterable', async () => {
+    const error = await stageError(
+      pipeline(
+        range(5),
+        flatMap(() => 42 as never),
+        drain(),
+      ).run(),
+    )
+    expect(error).toMatchObject({ stage: 'flatMap', index: 1, value: 0 })
+    expect(error.cause).toBeInstanceOf(TypeError)
+  })
+
+  test('keeps the order of its values at any concurrency, and gives all of them where it need not', async () => {
+    const work = async function* (n: number) {
+      for (let k = 0; k < 3; k++) {
+        await turns((n * 3 + k) % 4)
+        yield n * 10 + k
+      }
+    }
+    const expected = upTo(12).flatMap((n) => [n * 10, n * 10 + 1, n * 10 + 2])
+    for (const concurrency of [1, 2, 5]) {
+      for (const capacity of [0, 1, 256]) {
+        const ordered = await pipeline(range(12), flatMap(work, { concurrency })).run({ capacity })
+        expect(ordered).toEqual(expected)
+        const unordered = await pipeline(range(12), flatMap(work, { concurrency, ordered: false })).run({
+          capacity,
+        })
+        expect(unordered.sort((a, b) => a - b)).toEqual(expected)
+      }
+    }
+  })
+
+  test('gives the values of one iterable while the next one is still to come', async () => {
+    const seen: number[] = []
+    const run = pipeline(
+      source(probe([1, 2])),
+      flatMap((n) => probe([n, n], n === 2 ? 'hang' : 'end')),
+      map((n) => void seen.push(n)),
+      drain(),
+    ).start()
+    await stable(() => seen.length)
+    expect(seen).toEqual([1, 1, 2, 2])
+    await Promise.all([rejection(run.result), run.abort()])
+  })
+})

@@ -1,0 +1,205 @@
+/**
+ * What does not fit is a type error, and the compiler blames the argument that is guilty. Each snippet marks with
+ * `/*!*\/` the argument where the error has to be; all snippets are one program, so that the library is read once.
+ */
+import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
+import { beforeAll, describe, expect, test } from 'vitest'
+
+interface Misfit {
+  title: string
+  /** One statement; the guilty argument follows the mark. */
+  code: string
+  /** What the message says, at any depth of it. */
+  says: string | RegExp
+}
+
+const mark = '/*!*/'
+
+const misfits: Misfit[] = [
+  {
+    title: 'a stage that wants another type than its source gives',
+    code: 'pipeline(range(3), /*!*/ map((text: string) => text.length), toArray())',
+    says: /'number' is not assignable to type 'string'|'string' is not assignable to type 'number'/,
+  },
+  {
+    title: 'a stage in the middle that wants another type',
+    code: 'pipeline(range(3), map((n) => n + 1), map((n) => `${n}`), /*!*/ map((n: number) => n * 2), filter((n) => n > 1), toArray())',
+    says: /'string' is not assignable to type 'number'|'number' is not assignable to type 'string'/,
+  },
+  {
+    title: 'a stage far down a long pipeline that wants another type',
+    code:
+      'pipeline(range(3), ' +
+      'map((n) => n + 1), map((n) => n + 1), map((n) => n + 1), map((n) => n + 1), map((n) => n + 1), map((n) => n + 1), ' +
+      'map((n) => n + 1), map((n) => n + 1), map((n) => n + 1), map((n) => n + 1), map((n) => n + 1), map((n) => n + 1), ' +
+      '/*!*/ map((text: string) => text.length), map((n) => n + 1), map((n) => n + 1), toArray())',
+    says: /'number' is not assignable to type 'string'|'string' is not assignable to type 'number'/,
+  },
+  {
+    title: 'a custom stage whose input is another one',
+    code: "pipeline(source(['a']), /*!*/ stage<number, number>('double', async (rx, tx) => { for await (const n of rx) await tx.send(n) }), toArray())",
+    says: /'string' is not assignable to type 'number'|'number' is not assignable to type 'string'/,
+  },
+  {
+    title: 'a sink that wants another type',
+    code: 'pipeline(range(3), map(String), /*!*/ forEach((n: number) => void n))',
+    says: /'string' is not assignable to type 'number'|'number' is not assignable to type 'string'/,
+  },
+  {
+    title: 'a stage that wants a narrower type than it gets',
+    code: 'pipeline(source<string | undefined>([]), /*!*/ map((text: string) => text.length))',
+    says: /'undefined'/,
+  },
+  {
+    title: 'a composed stage that does not fit',
+    code: 'pipeline(range(3), /*!*/ pipeline(map((text: string) => text.length), map((n) => n + 1)), toArray())',
+    says: /'number' is not assignable to type 'string'|'string' is not assignable to type 'number'/,
+  },
+  {
+    title: 'unbatch() of values that are no iterables',
+    code: 'pipeline(range(3), /*!*/ unbatch(), toArray())',
+    says: 'number',
+  },
+  {
+    title: 'a stage after a sink',
+    code: 'pipeline(range(3), /*!*/ toArray(), map((n) => n))',
+    says: /sink/i,
+  },
+  {
+    title: 'a source in the middle',
+    code: 'pipeline(range(3), /*!*/ source([1]), toArray())',
+    says: /source/i,
+  },
+  {
+    title: 'something that is no stage at all',
+    code: 'pipeline(range(3), /*!*/ 42, toArray())',
+    says: 'number',
+  },
+  {
+    title: 'a function in the place of a stage',
+    code: 'pipeline(range(3), /*!*/ (n: number) => n + 1, toArray())',
+    says: /=>/,
+  },
+  {
+    title: 'a wrong type of a limit',
+    code: "pipeline(range(3), batch(/*!*/ '3'))",
+    says: "'string' is not assignable to parameter of type 'number'",
+  },
+  {
+    title: 'an option that does not exist',
+    code: 'pipeline(range(3), map((n) => n, { /*!*/ concurency: 3 }))',
+    says: 'concurency',
+  },
+  {
+    title: 'a wrong value of an option',
+    code: "pipeline(range(3), map((n) => n, { /*!*/ onError: 'ignore' }))",
+    says: 'ignore',
+  },
+  {
+    title: 'a callback that uses a value as what it is not',
+    code: 'pipeline(range(3), map((n) => n./*!*/toUpperCase()))',
+    says: "'toUpperCase' does not exist on type 'number'",
+  },
+  {
+    title: 'source() of something that cannot be read',
+    code: 'source(/*!*/ 42)',
+    says: 'number',
+  },
+  {
+    title: 'flatMap() with a function that gives nothing iterable',
+    code: 'pipeline(range(3), flatMap((n) => /*!*/ n * 2))',
+    says: 'number',
+  },
+  {
+    title: 'run() without a source',
+    code: 'pipeline(map((n: number) => n), toArray())./*!*/run()',
+    says: 'run',
+  },
+  {
+    title: 'start() without a source',
+    code: 'pipeline(map((n: number) => n), filter((n) => n > 0))./*!*/start()',
+    says: 'start',
+  },
+  {
+    title: 'a loop over a pipeline without a source',
+    code: 'for await (const _ of /*!*/ pipeline(map((n: number) => n))) break',
+    says: 'asyncIterator',
+  },
+]
+
+const fitting = [
+  'pipeline(range(3), map((n) => n), toArray()).run()',
+  'pipeline(range(3), pipeline(map((n: number) => n), filter((n) => n > 0)), toArray()).describe()',
+  'pipeline(source<string>([]), map((text: string | undefined) => text?.length))',
+]
+
+interface Diagnosed {
+  start: number
+  end: number
+  text: string
+}
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const fileOf = (index: number) => `${root}test/types/snippet-${index}.ts`
+const names =
+  'batch, filter, flatMap, forEach, map, pipeline, range, source, stage, take, tap, toArray, unbatch, writeTo, fanIn'
+const prelude = `import { ${names} } from 'sluice'\nexport const used = [${names}]\n`
+
+/** Compiles every snippet as a file of one program and gives the errors of each. */
+function diagnose(snippets: string[]): Diagnosed[][] {
+  const config = ts.readConfigFile(`${root}tsconfig.json`, ts.sys.readFile)
+  const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, root)
+  const texts = new Map(snippets.map((code, index) => [fileOf(index), `${prelude}${code}\n`]))
+  const host = ts.createCompilerHost(options)
+  const { getSourceFile, fileExists, readFile } = host
+  host.fileExists = (file) => texts.has(file) || fileExists.call(host, file)
+  host.readFile = (file) => texts.get(file) ?? readFile.call(host, file)
+  host.getSourceFile = (file, language, ...rest) => {
+    const text = texts.get(file)
+    return text === undefined
+      ? getSourceFile.call(host, file, language, ...rest)
+      : ts.createSourceFile(file, text, language)
+  }
+  const program = ts.createProgram([...texts.keys()], options, host)
+  return [...texts.keys()].map((file) =>
+    program.getSemanticDiagnostics(program.getSourceFile(file)).map(plain),
+  )
+}
+
+function plain({ start = -1, length = 0, messageText }: ts.Diagnostic): Diagnosed {
+  return { start, end: start + length, text: ts.flattenDiagnosticMessageText(messageText, '\n') }
+}
+
+let diagnosed: Diagnosed[][] = []
+
+beforeAll(() => {
+  diagnosed = diagnose([...misfits.map(({ code }) => code), ...fitting])
+}, 60_000)
+
+describe('the compiler', () => {
+  test.each(misfits.map((misfit, index) => ({ ...misfit, index })))(
+    'blames $title',
+    ({ code, says, index }) => {
+      const errors = diagnosed[index]!
+      const text = prelude + code
+      const guilty =
+        text.slice(text.indexOf(mark) + mark.length).search(/\S/) + text.indexOf(mark) + mark.length
+      expect(errors.length, 'an error').toBeGreaterThan(0)
+      expect(errors.map((error) => placeOf(text, error.start))).toEqual(
+        errors.map(() => placeOf(text, guilty)),
+      )
+      expect(errors.map((error) => error.text).join('\n')).toMatch(says)
+    },
+  )
+
+  test('has nothing to say about stages that fit', () => {
+    expect(diagnosed.slice(misfits.length)).toEqual(fitting.map(() => []))
+  })
+})
+
+/** Line and column, as an editor shows them. */
+function placeOf(text: string, position: number): string {
+  const lines = text.slice(0, position).split('\n')
+  return `${lines.length}:${lines.at(-1)!.length + 1}`
+}

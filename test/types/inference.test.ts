@@ -1,0 +1,265 @@
+/** Types flow left to right with nothing annotated: `tsc` checks the types of this file, vitest runs it. */
+import { expect, expectTypeOf, test } from 'vitest'
+import {
+  batch,
+  channel,
+  count,
+  drain,
+  fanIn,
+  filter,
+  flatMap,
+  forEach,
+  map,
+  pipeline,
+  range,
+  reduce,
+  source,
+  stage,
+  take,
+  tap,
+  through,
+  toArray,
+  unbatch,
+  writeTo,
+} from 'sluice'
+import { streamOf } from '../pipeline/support-sources.ts'
+import { map as ixMap } from 'ix/asynciterable/operators'
+
+test('twenty-five stages and inline callbacks infer everything', async () => {
+  const pipe = pipeline(
+    range(4),
+    map((n) => n + 1),
+    map((n) => `${n}`),
+    map((text) => ({ text, length: text.length })),
+    filter(({ length }) => length === 1),
+    tap(({ text }) => text.toUpperCase()),
+    map(({ text }, index) => [text, index] as const),
+    flatMap(([text, index]) => [text, `${index}`]),
+    map(async (text) => Number(text)),
+    filter(async (n) => n.toFixed(0) !== ''),
+    batch(3),
+    map((numbers) => numbers.map((n) => n * 2)),
+    unbatch(),
+    map((n) => ({ n })),
+    map(({ n }) => ({ n, half: n / 2 })),
+    filter(({ half }) => half >= 0),
+    map(({ n, half }) => n + half),
+    map((n) => Math.round(n)),
+    map((n) => BigInt(n)),
+    map((big) => big * 2n),
+    map((big) => big.toString()),
+    batch(2, { ms: 1000 }),
+    map((pair) => pair.join('-')),
+    tap((text) => text.length),
+    take(2),
+  )
+  const out = pipe.run()
+  expectTypeOf(out).toEqualTypeOf<Promise<string[]>>()
+  expect(await out).toEqual(['6-0', '12-6'])
+})
+
+test('more than twenty-five stages still infer', async () => {
+  const out = pipeline(
+    source(['a']),
+    map((s) => s.length),
+    map((n) => n > 0),
+    map((b) => (b ? 1 : 0)),
+    map((n) => `${n}`),
+    map((s) => s.length),
+    map((n) => n > 0),
+    map((b) => (b ? 1 : 0)),
+    map((n) => `${n}`),
+    map((s) => s.length),
+    map((n) => n > 0),
+    map((b) => (b ? 1 : 0)),
+    map((n) => `${n}`),
+    map((s) => s.length),
+    map((n) => n > 0),
+    map((b) => (b ? 1 : 0)),
+    map((n) => `${n}`),
+    map((s) => s.length),
+    map((n) => n > 0),
+    map((b) => (b ? 1 : 0)),
+    map((n) => `${n}`),
+    map((s) => s.length),
+    map((n) => n > 0),
+    map((b) => (b ? 1 : 0)),
+    map((n) => `${n}`),
+    map((s) => s.length),
+    map((n) => ({ n })),
+    toArray(),
+  ).run()
+  expectTypeOf(out).toEqualTypeOf<Promise<{ n: number }[]>>()
+  expect(await out).toEqual([{ n: 1 }])
+})
+
+test('type guards of filter narrow, also those that are inferred', async () => {
+  const isText = (value: unknown): value is string => typeof value === 'string'
+  const mixed = source<string | number | undefined>(['a', 1, undefined])
+  const guarded = pipeline(
+    mixed,
+    filter(isText),
+    map((text) => text.toUpperCase()),
+  ).run()
+  expectTypeOf(guarded).toEqualTypeOf<Promise<string[]>>()
+  expect(await guarded).toEqual(['A'])
+  const inferred = pipeline(
+    mixed,
+    filter((value) => value !== undefined),
+  ).run()
+  expectTypeOf(inferred).toEqualTypeOf<Promise<(string | number)[]>>()
+  expect(await inferred).toEqual(['a', 1])
+  const told = pipeline(
+    mixed,
+    filter(
+      (value, index, { signal }): value is string =>
+        typeof value === 'string' && index >= 0 && !signal.aborted,
+    ),
+  ).run()
+  expectTypeOf(told).toEqualTypeOf<Promise<string[]>>()
+  expect(await told).toEqual(['a'])
+  const plain = pipeline(
+    mixed,
+    filter((value) => Boolean(value)),
+  ).run()
+  expectTypeOf(plain).toEqualTypeOf<Promise<(string | number | undefined)[]>>()
+  expect(await plain).toEqual(['a', 1])
+})
+
+test('a sink says what a run gives', async () => {
+  const array = pipeline(range(3), toArray()).run()
+  expectTypeOf(array).toEqualTypeOf<Promise<number[]>>()
+  const counted = pipeline(range(3), count()).run()
+  expectTypeOf(counted).toEqualTypeOf<Promise<number>>()
+  const nothing = pipeline(range(3), drain()).run()
+  expectTypeOf(nothing).resolves.toBeVoid
+  const folded = pipeline(
+    range(3),
+    reduce((all, n) => `${all}${n}`, ''),
+  ).run()
+  expectTypeOf(folded).toEqualTypeOf<Promise<string>>()
+  const acted = pipeline(
+    range(3),
+    forEach((n) => void n.toFixed()),
+  ).run()
+  const written = pipeline(range(3), writeTo(new WritableStream<number>())).run()
+  expect(await Promise.all([array, counted, nothing, folded, acted, written])).toEqual([
+    [0, 1, 2],
+    3,
+    undefined,
+    '012',
+    undefined,
+    undefined,
+  ])
+})
+
+test('a run carries the type of its result', async () => {
+  const run = pipeline(range(3), map(String)).start()
+  expectTypeOf(run.result).toEqualTypeOf<Promise<string[]>>()
+  expectTypeOf(run.stop).returns.toEqualTypeOf<Promise<string[]>>()
+  expectTypeOf(run.abort).returns.toEqualTypeOf<Promise<void>>()
+  expectTypeOf(pipeline(range(3), count()).start().result).toEqualTypeOf<Promise<number>>()
+  expect(await run.result).toEqual(['0', '1', '2'])
+})
+
+test('a pipeline is iterated with the type of its values', async () => {
+  for await (const value of pipeline(
+    range(1),
+    map((n) => ({ n })),
+  )) {
+    expectTypeOf(value).toEqualTypeOf<{ n: number }>()
+    expect(value).toEqual({ n: 0 })
+  }
+})
+
+test('sources take their type from what they read', async () => {
+  const [tx, rx] = channel<Date>(1)
+  tx.close()
+  expectTypeOf(pipeline(source([1, 'a'])).run()).resolves.toEqualTypeOf<(string | number)[]>()
+  expectTypeOf(pipeline(source(new Set([1]))).run()).resolves.toEqualTypeOf<number[]>()
+  expectTypeOf(pipeline(source(rx)).run()).resolves.toEqualTypeOf<Date[]>()
+  expectTypeOf(pipeline(source(streamOf(['a']))).run()).resolves.toEqualTypeOf<string[]>()
+  expectTypeOf(pipeline(source(Promise.resolve([1]))).run()).resolves.toEqualTypeOf<number[]>()
+  expectTypeOf(pipeline(source(() => [1])).run()).resolves.toEqualTypeOf<number[]>()
+  expectTypeOf(pipeline(source(async () => ['a'])).run()).resolves.toEqualTypeOf<string[]>()
+  expectTypeOf(pipeline(source([Promise.resolve(1), 2])).run()).resolves.toEqualTypeOf<number[]>()
+  const generated = source(async function* ({ signal }) {
+    yield signal.aborted
+  })
+  expectTypeOf(pipeline(generated).run()).resolves.toEqualTypeOf<boolean[]>()
+  expect(await pipeline(generated).run()).toEqual([false])
+})
+
+test('fanIn gives what its inputs give', async () => {
+  const both = pipeline(fanIn<string | number>([1], pipeline(range(1), map(String)))).run()
+  expectTypeOf(both).toEqualTypeOf<Promise<(string | number)[]>>()
+  expect((await both).map(String).sort()).toEqual(['0', '1'])
+})
+
+test('composed stages keep both of their ends', async () => {
+  const parse = pipeline(
+    map((text: string) => Number(text)),
+    filter((n) => n > 0),
+    batch(2),
+  )
+  const out = pipeline(
+    source(['1', '0', '2']),
+    parse,
+    unbatch(),
+    map((n) => n + 1),
+  ).run()
+  expectTypeOf(out).toEqualTypeOf<Promise<number[]>>()
+  expect(await out).toEqual([2, 3])
+})
+
+test('custom stages and foreign operators take their place in the chain', async () => {
+  const lengths = stage<string, number>('lengths', async (rx, tx, ctx) => {
+    expectTypeOf(ctx.signal).toEqualTypeOf<AbortSignal>()
+    for await (const text of rx) await tx.send(text.length)
+  })
+  const out = pipeline(
+    source(['a', 'bb']),
+    lengths,
+    map((n) => n * 10),
+    through(ixMap((n: number) => `${n}`)),
+    map((text) => text.length),
+  ).run()
+  expectTypeOf(out).toEqualTypeOf<Promise<number[]>>()
+  expect(await out).toEqual([2, 2])
+})
+
+test('options are typed by the values of their stage', async () => {
+  const dead: { value: number; attempts: number }[] = []
+  const out = pipeline(
+    range(3),
+    map((n) => (n === 1 ? Promise.reject<number>(new Error('one')) : n), {
+      ordered: { by: (n) => n % 2 },
+      onError: ({ value, attempts }) => void dead.push({ value, attempts }),
+      concurrency: 2,
+    }),
+  ).run()
+  expectTypeOf(out).toEqualTypeOf<Promise<number[]>>()
+  expect((await out).sort()).toEqual([0, 2])
+  expect(dead).toEqual([{ value: 1, attempts: 1 }])
+})
+
+test('nothing of it is any', () => {
+  expectTypeOf(
+    pipeline(
+      range(1),
+      map((n) => n),
+    ).run(),
+  ).not.toBeAny()
+  pipeline(
+    range(1),
+    map((n, index, { signal }) => {
+      expectTypeOf(n).toEqualTypeOf<number>()
+      expectTypeOf(index).toEqualTypeOf<number>()
+      expectTypeOf(signal).toEqualTypeOf<AbortSignal>()
+      return n
+    }),
+    tap((n) => expectTypeOf(n).toEqualTypeOf<number>()),
+    flatMap((n) => (expectTypeOf(n).toEqualTypeOf<number>(), [String(n)])),
+    forEach((text) => expectTypeOf(text).toEqualTypeOf<string>()),
+  )
+})
