@@ -4,11 +4,13 @@
  * A handle holds no state of the channel, only its own: whether it is closed and how much waits on it. What can
  * be done at once is done at once, in the order of the calls; only what must wait makes a waiter.
  */
-import { demand, demandCount, demandTime, RecvError, SendError } from '../errors.ts'
-import { Core, type Handle, type Overflow } from './core.ts'
-import { placeOf, track, untrack, warn } from './deadlock.ts'
+import { DeadlockError, demand, demandCount, demandTime, RecvError, SendError } from '../errors.ts'
+import { Core, HANDLE, type Handle } from './core.ts'
+import { deadlockReport, placeOf, track, untrack, warn, watch } from './deadlock.ts'
 import { type Mode, Wait, type WaitOptions } from './waiting.ts'
 import { orAbort } from './clock.ts'
+
+export type Overflow = 'block' | 'drop-oldest' | 'drop-newest' | 'fail'
 
 export interface ChannelOptions<T> {
   /** Shown in reports and errors. Default: `channel 1`, `channel 2`, … */
@@ -73,42 +75,101 @@ function checkWait(action: string, options: WaitOptions | undefined): void {
   options?.signal?.throwIfAborted()
 }
 
-/** What is behind a sender or receiver of this package, for select and for stages; `undefined` for anything else. */
-export let handleOf: <T>(end: Sender<T> | Receiver<T>) => Handle<T> | undefined
+/** What makes the values of a timer channel: asked before every read, armed while somebody waits. */
+export interface Ticker {
+  poll(): void
+  arm(): void
+  disarm(): void
+}
+
+/** A core that the program sees: it says what is lost, stuck or forgotten, and may be a clock. */
+export class ChannelCore<T> extends Core<T> {
+  ticker: Ticker | undefined
+
+  constructor(
+    capacity: number,
+    name: string,
+    readonly overflow: Overflow = 'block',
+    readonly onUndelivered?: (value: T) => void,
+    readonly daemon = false,
+  ) {
+    super(capacity, name)
+  }
+
+  override get length(): number {
+    this.ticker?.poll()
+    return super.length
+  }
+
+  override readable(): boolean {
+    this.ticker?.poll()
+    return super.readable()
+  }
+
+  override spill(value: T): boolean {
+    if (!this.overflow.startsWith('drop')) return false
+    const oldest = this.overflow === 'drop-oldest'
+    const lost = oldest ? this.buffer.shift() : value
+    if (oldest) this.put(value)
+    this.lose(lost)
+    return true
+  }
+
+  override lose(value: T): void {
+    try {
+      this.onUndelivered?.(value)
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error
+      })
+    }
+  }
+
+  override waits(begin: boolean): void {
+    if (this.ticker) return begin ? this.ticker.arm() : this.ticker.disarm()
+    if (begin) watch(this)
+    else if (this.readers.head === undefined && this.writers.head === undefined) this.leave()
+  }
+
+  /** The event loop has run dry: rejects whoever can never settle. Says whether there was anyone. */
+  deadlock(): boolean {
+    const stuck = [...this.readers, ...this.writers].filter((waiter) => !this.daemon && waiter.hopeless)
+    const message = deadlockReport(this)
+    for (const waiter of stuck) waiter.giveUp(new DeadlockError(message))
+    return stuck.length > 0
+  }
+}
 
 /** What the two ends have in common. */
 class End<T> {
-  readonly #handle: Handle<T>
+  readonly [HANDLE]: Handle<T>
 
   constructor(handle: Handle<T>) {
-    this.#handle = handle
-    if (handle.core.watched) track(this, handle)
-  }
-
-  static {
-    handleOf = ((end: object) => (#handle in end ? end.#handle : undefined)) as typeof handleOf
+    this[HANDLE] = handle
+    if (handle.place) track(this, handle)
   }
 
   get capacity(): number {
-    return this.#handle.core.capacity
+    return this[HANDLE].core.capacity
   }
   get length(): number {
-    return this.#handle.core.length
+    return this[HANDLE].core.length
   }
   get name(): string {
-    return this.#handle.core.name
+    return this[HANDLE].core.name
   }
 
   clone(): this {
-    const { core, side, open } = this.#handle
+    const { core, side, open } = this[HANDLE]
     if (!open) throw new TypeError(`Cannot clone ${side} of channel "${core.name}": it is closed`)
     const Same = this.constructor as new (handle: Handle<T>) => this
     return new Same(core.open(side, placeOf(this.clone)))
   }
 
   close(): boolean {
-    untrack(this.#handle)
-    return this.#handle.core.close(this.#handle)
+    const handle = this[HANDLE]
+    untrack(handle)
+    return handle.core.close(handle)
   }
 
   [Symbol.dispose](): void {
@@ -116,47 +177,51 @@ class End<T> {
   }
 }
 
+/** What a send is told that cannot be accepted any more. */
+const refusal = <T>({ name, failure }: Core<T>, value: T): Error => new SendError('CLOSED', value, name, failure)
+
+/** What a receive is told when nothing will come. Throws the cause of a channel that failed. */
+export function ending<T>({ core, open }: Handle<T>): RecvError {
+  if (open && core.failure !== undefined) throw core.failure.cause
+  return new RecvError('CLOSED', core.name)
+}
+
 const SEND: Mode<unknown, void> = {
   shape() {},
   end: ({ handle, value }) => {
-    throw handle.core.refusal(value)
+    throw refusal(handle.core, value)
   },
   late: ({ handle, value }) => new SendError('TIMEOUT', value, handle.core.name),
 }
 
 class SenderEnd<T> extends End<T> implements Sender<T> {
-  readonly #handle: Handle<T>
-  readonly #core: Core<T>
   #warned = false
-
-  constructor(handle: Handle<T>) {
-    super(handle)
-    this.#handle = handle
-    this.#core = handle.core
-  }
+  #whenClosed: Promise<void> | undefined
 
   get closed(): boolean {
-    return !this.#handle.open || !this.#core.accepting
+    const { open, core } = this[HANDLE]
+    return !open || !core.accepting
   }
 
   send(value: T, options?: WaitOptions): Promise<void> {
-    const core = this.#core
-    if (options === undefined && this.#handle.open && core.accepting && core.offer(value)) return DONE
-    const wait = new Wait(this, this.#handle, SEND as Mode<T, void>, value)
+    const handle = this[HANDLE]
+    const { core } = handle
+    if (options === undefined && handle.open && core.accepting && core.offer(value)) return DONE
+    const wait = new Wait(this, handle, SEND as Mode<T, void>, value)
     try {
       checkWait('send', options)
-      if (this.closed) SEND.end(wait as Wait<unknown, void>)
+      if (this.closed) throw refusal(core, value)
       if (options && core.offer(value)) return DONE
-      if (core.overflow === 'fail') throw new SendError('FULL', value, core.name)
+      if ((core as Partial<ChannelCore<T>>).overflow === 'fail') throw new SendError('FULL', value, core.name)
       if (options?.timeout === 0) throw SEND.late(wait as Wait<unknown, void>)
     } catch (error) {
       return Promise.reject(error)
     }
-    if (this.#handle.waiting >= FORGOTTEN_AWAIT && !this.#warned) {
+    if (handle.waiting >= FORGOTTEN_AWAIT && !this.#warned) {
       this.#warned = true
       warn(
         `More than ${FORGOTTEN_AWAIT} sends wait on one sender of channel "${core.name}", is an "await" missing? ` +
-          `It was made at ${this.#handle.place}`,
+          `It was made at ${handle.place}`,
       )
     }
     return wait.start(core.writers, options)
@@ -194,17 +259,25 @@ class SenderEnd<T> extends End<T> implements Sender<T> {
   }
 
   trySend(value: T): 'sent' | 'full' | 'closed' {
-    const core = this.#core
-    if (!this.#handle.open || !core.accepting) return 'closed'
-    return core.offer(value) ? 'sent' : 'full'
+    if (this.closed) return 'closed'
+    return this[HANDLE].core.offer(value) ? 'sent' : 'full'
   }
 
   fail(cause: unknown): boolean {
-    return this.#handle.open && this.#core.fail(cause)
+    const { open, core } = this[HANDLE]
+    return open && core.fail(cause)
   }
 
   whenClosed(): Promise<void> {
-    return this.#core.whenClosed()
+    const { core } = this[HANDLE]
+    if (!core.accepting) return DONE
+    return (this.#whenClosed ??= new Promise((resolve) => {
+      const before = core.onRefused
+      core.onRefused = () => {
+        before?.()
+        resolve()
+      }
+    }))
   }
 }
 
@@ -212,14 +285,14 @@ const late = ({ handle }: { handle: Handle<unknown> }): Error => new RecvError('
 const RECV: Mode<unknown, unknown> = {
   shape: (value) => value,
   end: ({ handle }) => {
-    throw handle.core.ending(handle)
+    throw ending(handle)
   },
   late,
 }
 const NEXT: Mode<unknown, IteratorResult<unknown>> = {
   shape: (value) => ({ done: false, value }),
   end: ({ handle }) => {
-    handle.core.ending(handle)
+    ending(handle)
     return { done: true, value: undefined }
   },
   late,
@@ -231,35 +304,27 @@ const MANY: Mode<unknown, unknown[]> = {
     return values
   },
   end: ({ handle }) => {
-    handle.core.ending(handle)
+    ending(handle)
     return []
   },
   late,
 }
 
 class ReceiverEnd<T> extends End<T> implements Receiver<T> {
-  readonly #handle: Handle<T>
-  readonly #core: Core<T>
-
-  constructor(handle: Handle<T>) {
-    super(handle)
-    this.#handle = handle
-    this.#core = handle.core
-  }
-
   get closed(): boolean {
-    return !this.#handle.open || this.#core.ended
+    const { open, core } = this[HANDLE]
+    return !open || core.ended
   }
 
   recv(options?: WaitOptions): Promise<T> {
-    const core = this.#core
-    if (options === undefined && this.#handle.open && core.buffer.length > 0) return Promise.resolve(core.take())
+    const { open, core } = this[HANDLE]
+    if (options === undefined && open && core.buffer.length > 0) return Promise.resolve(core.take())
     return this.#receive(RECV as Mode<T, T>, options)
   }
 
   next(): Promise<IteratorResult<T>> {
-    const core = this.#core
-    if (this.#handle.open && core.buffer.length > 0) return Promise.resolve({ done: false, value: core.take() })
+    const { open, core } = this[HANDLE]
+    if (open && core.buffer.length > 0) return Promise.resolve({ done: false, value: core.take() })
     return this.#receive(NEXT as Mode<T, IteratorResult<T>>)
   }
 
@@ -268,8 +333,9 @@ class ReceiverEnd<T> extends End<T> implements Receiver<T> {
   }
 
   #receive<R>(mode: Mode<T, R>, options?: WaitOptions, max = 1): Promise<R> {
-    const core = this.#core
-    const wait = new Wait<T, R>(this, this.#handle, mode, undefined as T, max)
+    const handle = this[HANDLE]
+    const { core } = handle
+    const wait = new Wait<T, R>(this, handle, mode, undefined as T, max)
     try {
       demandCount(max, 'receive', 'max', 1, true)
       checkWait('receive', options)
@@ -283,8 +349,7 @@ class ReceiverEnd<T> extends End<T> implements Receiver<T> {
   }
 
   tryRecv(): ReturnType<Receiver<T>['tryRecv']> {
-    const core = this.#core
-    const { open } = this.#handle
+    const { open, core } = this[HANDLE]
     if (open && core.readable()) return { ok: true, value: core.take() }
     if (!this.closed) return { ok: false, reason: 'empty' }
     return { ok: false, reason: 'closed', ...(open && core.failure) }
@@ -345,10 +410,7 @@ export function channel<T>(capacity: number, options: ChannelOptions<T> = {}): [
   demandCount(capacity, action, 'capacity', 0, true)
   demand(OVERFLOWS.includes(overflow), action, 'overflow', `one of ${OVERFLOWS.join(', ')}`, overflow, TypeError)
   if (overflow.startsWith('drop')) demandCount(capacity, action, 'capacity', 1, true)
-  const core = new Core<T>(capacity, name, true)
-  core.overflow = overflow
-  core.onUndelivered = onUndelivered
-  core.daemon = daemon
+  const core = new ChannelCore<T>(capacity, name, overflow, onUndelivered, daemon)
   const place = placeOf(channel)
   return [newSender(core, place), newReceiver(core, place)]
 }

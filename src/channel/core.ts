@@ -12,13 +12,9 @@
  *
  * The scheme (match waiting parties first, then the buffer, never both) is that of Go's `runtime/chan.go`.
  */
-import { DeadlockError, RecvError, SendError } from '../errors.ts'
 import { Buffer } from './buffer.ts'
-import { deadlockReport, watch } from './deadlock.ts'
 import { Link } from './link.ts'
 import { WaitQueue } from './waiting.ts'
-
-export type Overflow = 'block' | 'drop-oldest' | 'drop-newest' | 'fail'
 
 /** What the channel knows of one handle. It must not reach the handle itself, or that is never collected. */
 export interface Handle<T> {
@@ -31,16 +27,12 @@ export interface Handle<T> {
   waiting: number
 }
 
+/** Where a sender or receiver of this package keeps its `Handle`. */
+export const HANDLE: unique symbol = /* @__PURE__ */ Symbol('handle')
+
 /** A pipeline task, as a channel sees it. */
 export interface Wakeable {
   wake(): void
-}
-
-/** What makes the values of a timer channel: asked before every read, armed while somebody waits. */
-export interface Ticker {
-  poll(): void
-  arm(): void
-  disarm(): void
 }
 
 export class Core<T> extends Link {
@@ -54,10 +46,6 @@ export class Core<T> extends Link {
   /** Whether a send can still be accepted, now or later. */
   accepting = true
   failure: { cause: unknown } | undefined
-  overflow: Overflow = 'block'
-  onUndelivered: ((value: T) => void) | undefined
-  daemon = false
-  ticker: Ticker | undefined
   /** How much the buffer may hold: the capacity, but 1 at a rendezvous that a parked task waits for. */
   limit: number
   /** How many values it has accepted so far. */
@@ -67,15 +55,12 @@ export class Core<T> extends Link {
   writer: Wakeable | undefined
   readerParked = false
   writerParked = false
-  #waits = 0
-  #settleClosed: (() => void) | undefined
-  #whenClosed: Promise<void> | undefined
+  /** Called when nobody will read again. */
+  onRefused: (() => void) | undefined
 
   constructor(
     readonly capacity: number,
     readonly name: string,
-    /** Whether those who wait here count when the event loop runs dry. The edges of a pipeline answer for themselves. */
-    readonly watched: boolean,
   ) {
     super()
     this.limit = capacity
@@ -83,7 +68,6 @@ export class Core<T> extends Link {
 
   /** A value for a parked task is in the hands of the task already, so it does not count. */
   get length(): number {
-    this.ticker?.poll()
     return Math.min(this.buffer.length, this.capacity)
   }
 
@@ -97,28 +81,32 @@ export class Core<T> extends Link {
 
   /** Takes the value if that can be done without waiting. The channel must be `accepting`. */
   offer(value: T): boolean {
-    const { buffer, overflow } = this
     const reader = this.readers.shift()
     if (reader !== undefined) {
       this.accepted++
       reader.give(value)
-      return true
+    } else if (this.full) return this.spill(value)
+    else {
+      this.put(value)
+      if (this.readerParked) this.wakeReader()
     }
-    if (buffer.length >= this.limit || this.writers.head !== undefined) {
-      if (overflow === 'block' || overflow === 'fail') return false
-      const lost = overflow === 'drop-newest' ? value : buffer.shift()
-      if (overflow === 'drop-oldest') this.#put(value)
-      this.#lose(lost)
-      return true
-    }
-    this.#put(value)
-    if (this.readerParked) this.wakeReader()
     return true
   }
 
+  get full(): boolean {
+    return this.buffer.length >= this.limit || this.writers.head !== undefined
+  }
+
+  /** Whether a value for which there is no room is taken all the same. */
+  spill(_value: T): boolean {
+    return false
+  }
+
+  /** What becomes of an accepted value that no one will get. */
+  lose(_value: T): void {}
+
   /** Whether `take` has something to take. */
   readable(): boolean {
-    this.ticker?.poll()
     return this.buffer.length > 0 || this.writers.head !== undefined
   }
 
@@ -136,12 +124,12 @@ export class Core<T> extends Link {
   /** The buffer may have room: lets waiting writers in, and wakes the tasks that have something to do now. */
   roomMade(): void {
     const { buffer, writers } = this
-    while (buffer.length < this.limit && writers.head !== undefined) this.#put(writers.shift()!.handOver())
+    while (buffer.length < this.limit && writers.head !== undefined) this.put(writers.shift()!.handOver())
     if (this.readerParked && buffer.length > 0) this.wakeReader()
     if (this.writerParked && buffer.length < this.limit) this.wakeWriter()
   }
 
-  #put(value: T): void {
+  put(value: T): void {
     this.accepted++
     this.buffer.push(value)
   }
@@ -157,21 +145,10 @@ export class Core<T> extends Link {
     this.writer?.wake()
   }
 
-  // ---- waiting
-
-  waitStarted(): void {
-    if (this.#waits++ === 0) {
-      this.ticker?.arm()
-      if (this.watched) watch(this)
-    }
+  /** Somebody has begun to wait, or the last one has stopped. */
+  waits(_begin: boolean): void {
     // At a rendezvous a waiting reader is the room.
     if (this.writerParked && this.readers.head !== undefined) this.wakeWriter()
-  }
-
-  waitEnded(): void {
-    if (--this.#waits > 0) return
-    this.ticker?.disarm()
-    this.leave()
   }
 
   // ---- closing
@@ -199,54 +176,19 @@ export class Core<T> extends Link {
     return true
   }
 
-  /** Settles when nobody will read again. */
-  whenClosed(): Promise<void> {
-    if (!this.accepting) return Promise.resolve()
-    return (this.#whenClosed ??= new Promise((resolve) => (this.#settleClosed = resolve)))
-  }
-
   /** Somebody has closed or failed the channel: whoever can expect nothing more hears of it. */
   settle(): void {
     const { buffer } = this
     if (this.receivers === 0 || this.failure !== undefined) {
       this.accepting = false
       this.writers.endAll()
-      while (this.receivers === 0 && buffer.length > 0) this.#lose(buffer.shift())
-      this.#settleClosed?.()
+      while (this.receivers === 0 && buffer.length > 0) this.lose(buffer.shift())
+      this.onRefused?.()
       this.wakeWriter()
     }
     if (this.ended) {
       this.readers.endAll()
       this.wakeReader()
-    }
-  }
-
-  /** What a send that cannot be accepted any more is told. */
-  refusal(value: T): SendError<T> {
-    return new SendError('CLOSED', value, this.name, this.failure)
-  }
-
-  /** What a receive is told when nothing will come. Throws the cause of a channel that failed. */
-  ending(handle: Handle<T>): RecvError {
-    if (handle.open && this.failure !== undefined) throw this.failure.cause
-    return new RecvError('CLOSED', this.name)
-  }
-
-  /** The event loop has run dry: rejects whoever can never settle. Says whether there was anyone. */
-  deadlock(): boolean {
-    const stuck = [...this.readers, ...this.writers].filter((waiter) => !this.daemon && waiter.hopeless)
-    const message = deadlockReport(this)
-    for (const waiter of stuck) waiter.giveUp(new DeadlockError(message))
-    return stuck.length > 0
-  }
-
-  #lose(value: T): void {
-    try {
-      this.onUndelivered?.(value)
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error
-      })
     }
   }
 }

@@ -26,7 +26,8 @@ interface Stuck {
 }
 
 export function watch(core: Link & Stuck): void {
-  core.join(channels)
+  // A link that stands alone is not in the ring yet.
+  if (core.next === core) core.join(channels)
   listen()
 }
 

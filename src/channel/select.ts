@@ -6,9 +6,9 @@
  * before anything else can run, so no value is ever taken twice or lost.
  */
 import { demand } from '../errors.ts'
-import { handleOf, type Receiver, type Sender } from './channel.ts'
+import { type ChannelCore, ending, type Receiver, type Sender } from './channel.ts'
 import { onAbort } from './clock.ts'
-import type { Handle } from './core.ts'
+import { HANDLE, type Handle } from './core.ts'
 import { Waiter, type WaitQueue } from './waiting.ts'
 
 const CASE = /* @__PURE__ */ Symbol('sendCase')
@@ -67,8 +67,8 @@ class Case extends Waiter<unknown> {
     const { core, side } = this.handle
     if (this.#over) return true
     if (side === 'receiver') return core.readable()
-    const room = core.buffer.length < core.limit && core.writers.head === undefined
-    return room || core.overflow.startsWith('drop') || core.readers.head !== undefined
+    const { overflow } = core as Partial<ChannelCore<unknown>>
+    return !core.full || overflow?.startsWith('drop') === true || core.readers.head !== undefined
   }
 
   /** Does what `ready` promised. Throws the cause of a channel that failed. */
@@ -84,12 +84,12 @@ class Case extends Waiter<unknown> {
     return { key: this.key, done, value }
   }
   #ended(): Outcome {
-    if (this.handle.side === 'receiver') this.handle.core.ending(this.handle)
+    if (this.handle.side === 'receiver') ending(this.handle)
     return this.#outcome(true, this.value)
   }
 
   override get hopeless(): boolean {
-    return this.selection.cases.every(({ handle }) => !handle.core.daemon)
+    return this.selection.cases.every(({ handle }) => !(handle.core as Partial<ChannelCore<unknown>>).daemon)
   }
   give(value: unknown): void {
     this.selection.settle(() => this.#outcome(false, value))
@@ -117,8 +117,8 @@ class Selection {
   constructor(cases: Cases) {
     this.cases = Object.entries(cases).map(([key, entry]) => {
       const { [CASE]: sender, value } = Object(entry) as Partial<SendCase<unknown>>
-      const owner = sender ?? (Object(entry) as Receiver<unknown>)
-      const handle = handleOf(owner)
+      const owner = (sender ?? Object(entry)) as { [HANDLE]?: Handle<unknown> }
+      const handle = owner[HANDLE]
       demand(sender || handle?.side === 'receiver', 'select', key, 'a receiver or sendCase(…)', entry, TypeError)
       return new Case(key, handle!, this, owner, value)
     })
@@ -219,7 +219,7 @@ export function trySelect<const C extends Cases>(
  * await rx.recv() // => 7
  */
 export function sendCase<T>(sender: Sender<T>, value: T): SendCase<T> {
-  const handle = handleOf(Object(sender) as Sender<T>)
+  const handle = (Object(sender) as { [HANDLE]?: Handle<T> })[HANDLE]
   demand(handle?.side === 'sender', 'create sendCase', 'sender', 'a sender of this package', sender, TypeError)
   return { [CASE]: sender, value }
 }

@@ -5,9 +5,8 @@
  * armed only while somebody waits. So a forgotten channel holds no process alive and costs nothing.
  */
 import { demandTime } from '../errors.ts'
-import { newReceiver, type Receiver } from './channel.ts'
+import { ChannelCore, newReceiver, type Receiver, type Ticker } from './channel.ts'
 import { startTimer } from './clock.ts'
-import { Core, type Ticker } from './core.ts'
 
 class Clock implements Ticker {
   readonly #start = performance.now()
@@ -16,7 +15,7 @@ class Clock implements Ticker {
   #seen = 0
 
   constructor(
-    readonly core: Core<number>,
+    readonly core: ChannelCore<number>,
     readonly ms: number,
     readonly most: number,
   ) {}
@@ -35,21 +34,24 @@ class Clock implements Ticker {
   }
 
   arm(): void {
-    if (this.#seen >= this.most) return
+    if (this.#stop !== undefined || this.#seen >= this.most) return
     // Timers may fire a little early: then the rest is waited for.
     this.#stop = startTimer(Math.max(0, Math.ceil(this.#due - performance.now())), () => {
+      this.#stop = undefined
       this.poll()
       if (this.core.readers.head !== undefined) this.arm()
     })
   }
 
   disarm(): void {
+    if (this.core.readers.head !== undefined) return
     this.#stop?.()
+    this.#stop = undefined
   }
 }
 
 function timerChannel(name: string, ms: number, most: number): Receiver<number> {
-  const core = new Core<number>(1, name, false)
+  const core = new ChannelCore<number>(1, name)
   core.ticker = new Clock(core, ms, most)
   core.senders = 1
   return newReceiver(core)
@@ -102,7 +104,8 @@ export function tick(ms: number): Receiver<number> {
  * key // => 'on'
  */
 export function never(): Receiver<never> {
-  const core = new Core<never>(0, 'never', false)
+  const core = new ChannelCore<never>(0, 'never')
+  core.ticker = { poll() {}, arm() {}, disarm() {} }
   core.senders = 1
   return newReceiver(core)
 }

@@ -46,15 +46,14 @@ export class WaitQueue<T> extends Link {
   add(waiter: Waiter<T>): void {
     waiter.join(this)
     waiter.handle.waiting++
-    this.core.waitStarted()
+    this.core.waits(true)
   }
 
   /** Lets `waiter` leave. Nothing happens where it has left. */
   remove(waiter: Waiter<T>): void {
     if (waiter.next === waiter) return
     waiter.leave()
-    waiter.handle.waiting--
-    this.core.waitEnded()
+    if (--waiter.handle.waiting === 0) this.core.waits(false)
   }
 
   /** Takes out the first in line. */

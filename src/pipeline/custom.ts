@@ -1,7 +1,8 @@
 /** Stages from outside the catalogue: a function of a receiver and a sender, or a transform of another library. */
-import type { Receiver, Sender } from '../channel/channel.ts'
+import { newReceiver, newSender, type Receiver, type Sender } from '../channel/channel.ts'
+import type { Core } from '../channel/core.ts'
 import { demand, demandFunction } from '../errors.ts'
-import { part, type Stage, type StageOptions, type StageTask } from './stage.ts'
+import { type Custom, part, type Stage, type StageOptions, type StageTask } from './stage.ts'
 
 /**
  * A stage of your own: an async function that reads from a receiver and writes to a sender.
@@ -31,7 +32,16 @@ export function stage<In, Out>(
 ): Stage<In, Out> {
   demandFunction(task, 'create stage', 'task')
   demand(typeof name === 'string', 'create stage', 'name', 'a string', name, TypeError)
-  return part('stage', 'stage', { ...options, name }, { task })
+  return part('stage', 'stage', { ...options, name }, { custom: handles(task) })
+}
+
+/** Gives a stage of the user its two ends: they are open before anything starts. */
+function handles<In, Out>(task: StageTask<In, Out>): Custom {
+  return (input, output) => {
+    const rx = newReceiver(input as Core<In>)
+    const tx = newSender(output as Core<Out>)
+    return async (context) => task(rx, tx, context)
+  }
 }
 
 /** The writing and the reading end of a Web TransformStream. */
@@ -83,11 +93,11 @@ export function through<In, Out>(
     TypeError,
   )
   return part('stage', 'through', options, {
-    task(rx, tx) {
+    custom: handles((rx: Receiver<In>, tx: Sender<Out>) => {
       if (typeof transform === 'function') return pump(transform(rx), tx)
       if (isDuplex) return throughDuplex(rx, tx as Sender<unknown>, transform as DuplexLike)
       return throughPair(rx, tx, transform as TransformPair<In, Out>)
-    },
+    }),
   })
 }
 

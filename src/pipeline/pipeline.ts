@@ -7,7 +7,7 @@
 import type { Compose } from './compose.ts'
 import { type Graph, graphOf } from './graph.ts'
 import { demand } from '../errors.ts'
-import { type Definition, type Kind, type Part } from './stage.ts'
+import type { Definition, Kernel, Kind, Part, Port } from './stage.ts'
 import { DEFAULT_CAPACITY, Execution, type Run, type RunOptions } from './run.ts'
 
 /** A pipeline that ends in a stage: its run is worth the list of what comes out. */
@@ -73,21 +73,20 @@ class Runnable extends Composed {
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<unknown> {
-    let run: Execution<unknown> | undefined
-    let left = false
+    const outlet = new Outlet()
     const { definitions } = this
+    let run: Run<unknown> | undefined
     return {
-      async next() {
-        if (left) return { done: true, value: undefined }
-        const { outlet, result } = (run ??= new Execution(definitions, {}, true))
-        // Once the channel has ended or failed, the run says how it went; not before all of it is over.
-        const step = await outlet!.next().catch(() => ({ done: true, value: undefined }) as const)
-        if (step.done) await result
-        return step
+      next: () => {
+        if (run === undefined) {
+          if (outlet.left) return Promise.resolve(END)
+          run = new Execution([...definitions, { name: 'loop', internal: true, kernel: outlet.open }])
+          outlet.follow(run.result)
+        }
+        return outlet.next()
       },
       async return(value?: unknown) {
-        left = true
-        run?.outlet?.close()
+        outlet.leave()
         await run?.result
         return { done: true, value }
       },
@@ -95,6 +94,60 @@ class Runnable extends Composed {
         return this
       },
     }
+  }
+}
+
+const END: IteratorResult<unknown> = { done: true, value: undefined }
+
+interface Asked {
+  resolve(step: IteratorResult<unknown>): void
+  reject(error: unknown): void
+}
+
+/** The sink behind a loop over a pipeline: takes a value for each `next`, and no more. */
+class Outlet implements Kernel<unknown, undefined> {
+  left = false
+  #port: Port<unknown, unknown> | undefined
+  #asked: Asked[] = []
+  /** How the run went: answers what is asked from then on. */
+  #answer: ((asked: Asked) => void) | undefined
+
+  readonly open = (port: Port<unknown, unknown>): this => {
+    this.#port = port
+    return this
+  }
+
+  run(port: Port<unknown, undefined>): void {
+    while (port.at < port.end && this.#asked.length > 0)
+      this.#asked.shift()!.resolve({ done: false, value: port.items[port.at++] })
+    if (this.left) port.finish()
+    port.held = this.#asked.length === 0
+  }
+
+  /** Once all of the run is over, loops end or fail; not before. */
+  follow(result: Promise<unknown>): void {
+    const answer = (how: (asked: Asked) => void): void => {
+      this.#answer = how
+      for (const asked of this.#asked.splice(0)) how(asked)
+    }
+    result.then(
+      () => answer(({ resolve }) => resolve(END)),
+      (error: unknown) => answer(({ reject }) => reject(error)),
+    )
+  }
+
+  next(): Promise<IteratorResult<unknown>> {
+    return new Promise((resolve, reject) => {
+      const asked = { resolve, reject }
+      if (this.#answer) return this.#answer(asked)
+      this.#asked.push(asked)
+      this.#port?.wake()
+    })
+  }
+
+  leave(): void {
+    this.left = true
+    this.#port?.wake()
   }
 }
 

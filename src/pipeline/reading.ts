@@ -4,9 +4,8 @@
  * Each kind of input is one small kernel. All keep to the same manners: `next` is never called while another is
  * pending, `return` is called once and never after an end, and a `next` that hangs is not waited for.
  */
-import { handleOf, type Receiver } from '../channel/channel.ts'
-import type { Handle } from '../channel/core.ts'
-import { Waiter } from '../channel/waiting.ts'
+import type { Receiver } from '../channel/channel.ts'
+import { HANDLE, type Handle } from '../channel/core.ts'
 import { demand } from '../errors.ts'
 import { isThenable } from './loops.ts'
 import { nextTurn } from './scheduler.ts'
@@ -15,13 +14,12 @@ import type { Kernel, Port, StageContext } from './stage.ts'
 /** What can be read. */
 export type Input<T> = Iterable<T> | AsyncIterable<T> | ReadableStream<T>
 
-type Pulled<T> = IteratorResult<T> | PromiseLike<IteratorResult<T>>
 type Reading<T> = Kernel<never, T>
 type Out<T> = Port<never, T>
 
-/** What an iterator of either kind has; a stream's reader is made to look like it. */
-interface Pull<T> {
-  next(): Pulled<T>
+/** An iterator of either kind; a stream's reader is made to look like one. */
+interface AnyIterator<T> {
+  next(): IteratorResult<T> | PromiseLike<IteratorResult<T>>
   return?(): unknown
 }
 
@@ -44,20 +42,20 @@ function demandInput(input: unknown, action: string, option: string): void {
 
 /** The kernel for an input, told apart by what it can do. */
 function kernelFor<T>(port: Out<T>, input: Input<T>): Reading<T> {
-  const handle = handleOf(Object(input) as Receiver<T>)
+  const { [HANDLE]: handle } = input as { [HANDLE]?: Handle<T> }
   if (handle?.side === 'receiver') return new ReadingReceiver(port, input as Receiver<T>, handle)
-  if ('getReader' in Object(input)) return new ReadingPulls(port, streamPull(input as ReadableStream<T>))
+  if ('getReader' in Object(input)) return new ReadingIterator(port, streamIterator(input as ReadableStream<T>), false)
   if (Symbol.asyncIterator in Object(input))
-    return new ReadingPulls(port, (input as AsyncIterable<T>)[Symbol.asyncIterator]())
+    return new ReadingIterator(port, (input as AsyncIterable<T>)[Symbol.asyncIterator](), false)
   if (Array.isArray(input)) for (const value of input as unknown[]) if (isThenable(value)) heard(value)
-  return new ReadingIterator(port, (input as Iterable<T>)[Symbol.iterator]())
+  return new ReadingIterator(port, (input as Iterable<T>)[Symbol.iterator](), true)
 }
 
 const nothing = (): void => {}
 /** A promise that is not awaited yet: should it reject meanwhile, somebody is listening. */
 const heard = (promise: PromiseLike<unknown>): void => void promise.then(nothing, nothing)
 
-function streamPull<T>(stream: ReadableStream<T>): Pull<T> {
+function streamIterator<T>(stream: ReadableStream<T>): AnyIterator<T> {
   const reader = stream.getReader()
   return {
     next: () => reader.read() as Promise<IteratorResult<T>>,
@@ -66,58 +64,54 @@ function streamPull<T>(stream: ReadableStream<T>): Pull<T> {
 }
 
 /**
- * Calls `return` as a loop would. Gives what is to be waited for: the clean-up of an iterator that stands at a value,
- * but not one that hangs in `pending`, its `next`. One that only has had no turn yet is given one.
+ * An iterator of either kind. What comes at once is taken as long as there is room. An asynchronous one is pulled
+ * one value ahead: that one is in the hands of the source.
  */
-function leave<T>(pull: Pull<T>, pending?: PromiseLike<unknown>): PromiseLike<unknown> | void {
-  const left = pull.return?.()
-  if (!isThenable(left)) return
-  if (pending === undefined) return left
-  heard(left)
-  return new Promise<boolean>((resolve) => {
-    const stands = (): void => resolve(true)
-    pending.then(stands, stands)
-    nextTurn(() => resolve(false))
-  }).then((stands) => (stands ? left : undefined))
-}
-
-const isStep = (step: unknown): boolean => typeof step === 'object' && step !== null
-
-/** A synchronous iterator: as many values at a time as there is room for. */
 class ReadingIterator<T> implements Reading<T> {
-  #inside = false
-  #waiting = false
-  #over = false
+  /** The `next`, or the value of a synchronous iterator, that is waited for. */
+  #pending: PromiseLike<unknown> | undefined
   #held: { value: T } | undefined
+  #over = false
+  #inside = false
 
   constructor(
     readonly port: Out<T>,
-    readonly iterator: Iterator<T>,
+    readonly iterator: AnyIterator<T>,
+    readonly sync: boolean,
   ) {}
 
   run(port: Out<T>): void {
-    const { out } = port
-    const { iterator } = this
-    let { count } = port
-    if (this.#held !== undefined && count < port.room) {
-      out[count++] = this.#held.value
-      this.#held = undefined
+    while (this.#pending === undefined) {
+      if (this.#held !== undefined) {
+        if (port.count >= port.room) break
+        port.out[port.count++] = this.#held.value
+        this.#held = undefined
+      }
+      if (this.#over || (this.sync && port.count >= port.room)) break
+      this.#pull(port)
+      if (port.left) return
     }
+    port.held = this.#pending !== undefined
+    port.full = this.#held !== undefined
+    if (this.#over && !port.held && !port.full) port.finish()
+  }
+
+  #pull(port: Out<T>): void {
+    const { iterator, sync } = this
+    let count = port.count
     try {
-      while (!this.#over && count < port.room && !this.#waiting) {
+      do {
         this.#inside = true
         const step = iterator.next()
         this.#inside = false
-        if (port.left) return void leave(iterator)
-        if (!isStep(step)) throw new TypeError('The iterator gave something that is no object')
-        if (step.done) {
-          this.#over = true
-          break
-        }
-        const { value } = step
-        if (isThenable(value)) this.#await(value as PromiseLike<T>)
-        else out[count++] = value
-      }
+        if (port.left) return void this.#leave()
+        if (!sync) return this.#await(step)
+        if (!isStep(step)) throw notAStep()
+        const { done, value } = step as IteratorResult<T>
+        if (done) this.#over = true
+        else if (isThenable(value)) return this.#await(value)
+        else port.out[count++] = value as T
+      } while (!this.#over && count < port.room)
     } catch (error) {
       this.#over = true
       this.#inside = false
@@ -125,173 +119,115 @@ class ReadingIterator<T> implements Reading<T> {
     } finally {
       port.count = count
     }
-    port.held = this.#waiting
-    port.full = this.#held !== undefined
-    if (this.#over && !this.#waiting && !port.full) port.finish()
   }
 
-  #await(promise: PromiseLike<T>): void {
-    const { port } = this
-    this.#waiting = true
-    promise.then(
-      (value) => {
-        this.#waiting = false
-        this.#held = { value }
-        port.wake()
-      },
-      (error: unknown) => port.fail(error, { value: promise }),
-    )
+  #await(promise: unknown): void {
+    this.#pending = promise instanceof Promise ? promise : Promise.resolve(promise)
+    this.#pending.then(this.#arrived, this.#failed)
   }
 
-  stop(): PromiseLike<unknown> | void {
-    return this.close()
-  }
-
-  close(): PromiseLike<unknown> | void {
-    if (this.#over) return
-    this.#over = true
-    // A generator that aborts its own run is running: it is left when it has given its value.
-    if (!this.#inside) return leave(this.iterator)
-  }
-}
-
-/** Anything that is pulled one value at a time. One value may be in hand while there is no room. */
-class ReadingPulls<T> implements Reading<T> {
-  #pulling = false
-  #pending: Promise<IteratorResult<T>> | undefined
-  #over = false
-  #held: { value: T } | undefined
-
-  constructor(
-    readonly port: Out<T>,
-    readonly pull: Pull<T>,
-  ) {}
-
-  run(port: Out<T>): void {
-    if (this.#held !== undefined && port.count < port.room) {
-      port.out[port.count++] = this.#held.value
-      this.#held = undefined
-    }
-    port.held = true
-    port.full = this.#held !== undefined
-    if (port.full || this.#pulling) return
-    if (this.#over) port.finish()
-    else this.#next()
-  }
-
-  #next(): void {
-    this.#pulling = true
-    let step: Pulled<T>
-    try {
-      step = this.pull.next()
-    } catch (error) {
-      this.#over = true
-      throw error
-    }
-    // Promises of other libraries included, and what is no promise at all.
-    this.#pending = step instanceof Promise ? step : Promise.resolve(step)
-    this.#pending.then(this.#pulled, this.#failed)
-  }
-
-  readonly #pulled = (step: IteratorResult<T>): void => {
-    this.#pulling = false
-    if (this.#over) return
-    if (!isStep(step)) return this.#failed(new TypeError('The iterator gave something that is no object'))
-    if (step.done) this.#over = true
-    else this.#held = step as { value: T }
+  readonly #arrived = (arrived: unknown): void => {
+    this.#pending = undefined
+    if (this.port.left) return
+    if (this.sync) this.#held = { value: arrived as T }
+    else if (this.#over) return this.port.wake()
+    else if (!isStep(arrived)) return this.#failed(notAStep())
+    else if ((arrived as IteratorResult<T>).done) this.#over = true
+    else this.#held = arrived as { value: T }
     this.port.wake()
   }
 
   readonly #failed = (error: unknown): void => {
-    this.#pulling = false
-    if (this.#over) return
-    this.#over = true
-    this.port.fail(error)
+    const pending = this.#pending
+    this.#pending = undefined
+    if (this.port.left || (this.#over && !this.sync)) return
+    this.#over ||= !this.sync
+    this.port.fail(error, this.sync ? { value: pending } : undefined)
   }
 
   stop(): PromiseLike<unknown> | void {
     const left = this.close()
-    this.#pulling = false
+    // A value that was promised is still waited for, a `next` is not.
+    if (!this.sync) this.#pending = undefined
     return left
   }
 
   close(): PromiseLike<unknown> | void {
     if (this.#over) return
     this.#over = true
-    return leave(this.pull, this.#pulling ? this.#pending : undefined)
+    // A generator that aborts its own run is running: it is left when it has given its value.
+    if (!this.#inside) return this.#leave()
+  }
+
+  /**
+   * Calls `return` as a loop would. Gives what is to be waited for: the clean-up of an iterator that stands at a
+   * value, but not one that hangs in its `next`. One that only has had no turn yet is given one.
+   */
+  #leave(): PromiseLike<unknown> | void {
+    const pending = this.sync ? undefined : this.#pending
+    const left = this.iterator.return?.()
+    if (!isThenable(left)) return
+    if (pending === undefined) return left
+    heard(left)
+    return new Promise<boolean>((resolve) => {
+      const stands = (): void => resolve(true)
+      pending.then(stands, stands)
+      nextTurn(() => resolve(false))
+    }).then((stands) => (stands ? left : undefined))
   }
 }
 
-/** A receiver: takes what is there, and waits in its channel's line where nothing is. */
-class ReadingReceiver<T> extends Waiter<T> implements Reading<T> {
+const isStep = (step: unknown): boolean => typeof step === 'object' && step !== null
+const notAStep = (): TypeError => new TypeError('The iterator gave something that is no object')
+
+/** A receiver: takes what is there, and asks for more only when there is room, so that it has nothing in its hands. */
+class ReadingReceiver<T> implements Reading<T> {
   #waiting = false
-  #stopped = false
-  #held: { value: T } | undefined
+  #arrived: T[] = []
+  #over = false
 
   constructor(
     readonly port: Out<T>,
     readonly receiver: Receiver<T>,
-    handle: Handle<T>,
-  ) {
-    super(handle)
-  }
+    readonly handle: Handle<T>,
+  ) {}
 
   get daemon(): boolean {
-    return this.handle.core.daemon
+    return (this.handle.core as { daemon?: boolean }).daemon === true
   }
 
   run(port: Out<T>): void {
     const { core, open } = this.handle
-    if (this.#held !== undefined && port.count < port.room) {
-      port.out[port.count++] = this.#held.value
-      this.#held = undefined
+    for (const value of this.#arrived) port.out[port.count++] = value
+    this.#arrived = []
+    while (open && !this.#waiting && port.count < port.room && core.readable()) port.out[port.count++] = core.take()
+    port.held = this.#waiting
+    if (port.held || port.count >= port.room) return
+    if (this.#over || this.receiver.closed) {
+      if (open && core.failure !== undefined) throw core.failure.cause
+      return port.finish()
     }
-    port.full = this.#held !== undefined
-    if (port.full) return
-    while (open && port.count < port.room && !this.#stopped && core.readable()) port.out[port.count++] = core.take()
-    if (this.#stopped || !open) return port.finish()
-    if (!core.ended) {
-      port.held = port.count < port.room
-      if (port.held && !this.#waiting) this.#wait()
-      return
-    }
-    if (core.failure) throw core.failure.cause
-    port.finish()
+    port.held = this.#waiting = true
+    this.receiver.recvMany(1).then(
+      (values) => {
+        this.#arrived = values
+        this.#wake()
+      },
+      (error: unknown) => port.fail(error),
+    )
   }
 
-  #wait(): void {
-    this.#waiting = true
-    this.handle.core.readers.add(this)
-  }
-
-  give(value: T): void {
-    this.#held = { value }
-    this.end()
-  }
-  handOver(): T {
-    throw new TypeError('A source hands nothing over')
-  }
-  end(): void {
+  #wake(): void {
     this.#waiting = false
     this.port.wake()
   }
-  giveUp(reason: unknown): void {
-    this.#leave()
-    this.port.fail(reason)
-  }
-
-  #leave(): void {
-    this.#waiting = false
-    this.handle.core.readers.remove(this)
-  }
 
   stop(): void {
-    this.#stopped = true
-    this.close()
+    this.#over = true
+    this.receiver.close()
   }
 
   close(): void {
-    this.#leave()
     this.receiver.close()
   }
 }

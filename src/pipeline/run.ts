@@ -7,7 +7,6 @@
 import { Core, type Wakeable } from '../channel/core.ts'
 import { onAbort, startTimer } from '../channel/clock.ts'
 import { watchRun } from '../channel/deadlock.ts'
-import { newReceiver, type Receiver } from '../channel/channel.ts'
 import { DeadlockError, demandCount, demandTime, DrainTimeoutError, type StageError } from '../errors.ts'
 import type { Definition } from './stage.ts'
 import { type RunStats, statsOf } from './stats.ts'
@@ -54,8 +53,8 @@ export class Execution<R> implements Run<R>, Owner {
   #reject!: (reason: unknown) => void
   #release: () => void = () => {}
 
-  /** With a `reader`, the last edge is left open for it; else the last stage is a sink. */
-  constructor(definitions: readonly Definition[], options: RunOptions = {}, openEnded = false) {
+  /** The last stage is a sink. */
+  constructor(definitions: readonly Definition[], options: RunOptions = {}) {
     const { signal, capacity = DEFAULT_CAPACITY, name = 'pipeline' } = options
     demandCount(capacity, 'run pipeline', 'capacity', 0, true)
     this.#capacity = capacity
@@ -69,9 +68,8 @@ export class Execution<R> implements Run<R>, Owner {
       this.#reject(signal.reason)
       return
     }
-    const last = this.#chain(definitions, openEnded)
-    this.#sink = openEnded ? undefined : this.tasks.at(-1)
-    if (last) this.outlet = newReceiver(last)
+    this.#chain(definitions, false)
+    this.#sink = this.tasks.at(-1)
     const stopWatching = watchRun(this)
     const stopListening = signal && onAbort(signal, (reason) => this.#abort(reason))
     this.#release = () => {
@@ -82,16 +80,13 @@ export class Execution<R> implements Run<R>, Owner {
     for (const task of [...this.tasks].reverse()) task.start()
   }
 
-  /** The open end of the last edge. */
-  readonly outlet: Receiver<unknown> | undefined
-
   /** Makes the tasks of a chain. Gives its last edge where it is open-ended. */
   #chain(definitions: readonly Definition[], openEnded: boolean): Core<unknown> | undefined {
     let edge: Core<unknown> | undefined
     definitions.forEach((definition, index) => {
       const ends = index === definitions.length - 1 && !openEnded
       const { name, capacity = this.#capacity } = definition
-      const output: Core<unknown> | undefined = ends ? undefined : new Core<unknown>(capacity, name, false)
+      const output: Core<unknown> | undefined = ends ? undefined : new Core<unknown>(capacity, name)
       const before = this.tasks.length
       const attach = (inputs: readonly Definition[], reader: Wakeable): Core<unknown> => {
         const core = this.#chain(inputs, true)!
@@ -157,7 +152,6 @@ export class Execution<R> implements Run<R>, Owner {
     if (this.#aborted || this.ended !== undefined) return
     this.#aborted = { reason }
     for (const task of this.tasks) task.abort(reason)
-    this.outlet?.close()
     this.#settleAborted()
   }
 

@@ -79,11 +79,14 @@ export type Kind = 'source' | 'stage' | 'sink' | 'job'
 /** An async function of a receiver and a sender: a stage written by the user. */
 export type StageTask<In, Out> = (rx: Receiver<In>, tx: Sender<Out>, context: StageContext) => Promise<void>
 
+/** Takes the two ends of a user's stage; then starts it. */
+export type Custom = (input: Core<unknown>, output: Core<unknown>) => (context: StageContext) => Promise<void>
+
 /** Runs pieces beside the pipeline, as the inputs of a fan-in: gives the edge at which their results come out. */
 export type Attach = (definitions: readonly Definition[], reader: Wakeable) => Core<unknown>
 
 /**
- * One stage, before any run. It is a kernel or a task.
+ * One stage, before any run. It is a kernel or a custom stage.
  *
  * The types of the values are checked where pieces are put together (pipeline.ts); from here on a stage takes
  * whatever the one before it gives.
@@ -93,7 +96,7 @@ export interface Definition {
   /** How much its output holds, where the stage has a wish. */
   readonly capacity?: number | undefined
   readonly kernel?: (port: Port<unknown, unknown>, attach: Attach) => Kernel<unknown, unknown>
-  readonly task?: StageTask<unknown, unknown>
+  readonly custom?: Custom
   /** Made by `run` itself, and not shown. */
   readonly internal?: boolean
   /** What is attached beside it, for `describe`. */
@@ -129,7 +132,7 @@ export function part<K extends Kind, In, Out>(
   { name = make, capacity }: StageOptions,
   rest: {
     kernel?: (port: Port<In, Out>, attach: Attach) => Kernel<In, Out>
-    task?: StageTask<In, Out>
+    custom?: Custom
     inputs?: readonly (readonly Definition[])[]
   },
 ): Part<K, In, Out> {

@@ -5,14 +5,13 @@
  * cancelling, wrapping what was thrown, counting. A task is running, then left (it does nothing more but waits for
  * calls in flight and for clean-up), then done.
  */
-import { newReceiver, newSender, type Receiver, type Sender } from '../channel/channel.ts'
 import type { Chunk } from '../channel/buffer.ts'
 import { newChunk } from '../channel/buffer.ts'
 import type { Core, Wakeable } from '../channel/core.ts'
-import { RecvError, SendError, StageError } from '../errors.ts'
+import { StageError } from '../errors.ts'
 import { append, closeSide, parkReader, parkWriter, room, skip } from './edge.ts'
 import { schedule, type Steppable } from './scheduler.ts'
-import type { Attach, Definition, Kernel, Port, StageContext } from './stage.ts'
+import type { Attach, Custom, Definition, Kernel, Port, StageContext } from './stage.ts'
 
 /** An `onError` that threw, and the error it was called for. */
 export class HandlerFailure {
@@ -95,8 +94,8 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   #cleaning = 0
   #done = false
   #blank: Chunk<unknown> | undefined
-  /** What a user's function works with. */
-  #handles: { rx: Receiver<unknown>; tx: Sender<unknown> } | undefined
+  /** Starts the user's function. */
+  #custom: ReturnType<Custom> | undefined
   /** The failure that its output ends with, once what came before has been put out. */
   #failure: StageError | undefined
 
@@ -115,7 +114,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     if (input) input.reader = this
     if (output) output.writer = this
     if (definition.kernel === undefined) {
-      this.#handles = { rx: newReceiver(input!), tx: newSender(output!) }
+      this.#custom = definition.custom!(input!, output!)
       return
     }
     if (input) input.receivers = 1
@@ -125,11 +124,10 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
 
   /** Starts a user's function: its handles are the two ends of its edges. */
   start(): void {
-    if (this.#handles === undefined) return schedule(this)
-    const { rx, tx } = this.#handles
+    if (this.#custom === undefined) return schedule(this)
     this.calls++
     this.doing = 'busy'
-    new Promise<void>((resolve) => resolve(this.definition.task!(rx, tx, this.context))).then(
+    this.#custom(this.context).then(
       () => this.#returned(),
       (error: unknown) => this.#threw(error),
     )
@@ -144,7 +142,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
 
   #threw(error: unknown): void {
     const { output } = this
-    const closed = (error instanceof SendError || error instanceof RecvError) && error.code === 'CLOSED'
+    const closed = (error as { code?: unknown } | undefined)?.code === 'CLOSED'
     // Its reader has left, or it was interrupted, or it passes on what failed before it: no failure of its own.
     if ((closed && !output!.accepting) || this.context.caused(error)) return this.#returned()
     this.fail(error)
@@ -258,7 +256,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
 
   /** Where its time has gone, what it does now included. */
   spentUntil(now: number): Record<Doing, number> {
-    const doing = this.left ? 'nothing' : this.definition.task ? this.doing : this.#before
+    const doing = this.left ? 'nothing' : this.definition.custom ? this.doing : this.#before
     return { ...this.spent, [doing]: this.spent[doing] + now - this.since }
   }
 
