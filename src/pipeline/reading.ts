@@ -8,7 +8,7 @@ import type { Receiver } from '../channel/channel.ts'
 import { HANDLE, type Handle } from '../channel/core.ts'
 import { demand } from '../errors.ts'
 import { isThenable } from './loops.ts'
-import { nextTurn } from './scheduler.ts'
+import { flush, nextTurn } from './scheduler.ts'
 import type { Kernel, Port, StageContext } from './stage.ts'
 
 /** What can be read. */
@@ -135,6 +135,7 @@ class ReadingIterator<T> implements Reading<T> {
     else if ((arrived as IteratorResult<T>).done) this.#over = true
     else this.#held = arrived as { value: T }
     this.port.wake()
+    flush()
   }
 
   readonly #failed = (error: unknown): void => {

@@ -160,9 +160,14 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     else if (!accepting) this.cancel()
   }
 
-  step(): void {
-    const { input, output, kernel } = this
-    if (this.left || kernel === undefined) return
+  step(): number {
+    const before = this.#handled
+    if (!this.left) this.#turn(this.kernel!)
+    return this.#handled - before
+  }
+
+  #turn(kernel: Kernel<unknown, unknown>): void {
+    const { input, output } = this
     if (output !== undefined && !output.accepting) return this.cancel()
     const chunk = (this.#blank ??= output === undefined ? newChunk() : output.buffer.blank())
     this.out = chunk.items
@@ -199,6 +204,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
       append(output, chunk)
     }
     const read = this.at - this.#from
+    this.#handled += read + count
     this.#from = this.end = this.at
     if (input !== undefined && read > 0) skip(input, read)
   }
@@ -253,6 +259,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   }
   #before: Doing = 'nothing'
   #from = 0
+  #handled = 0
 
   /** Where its time has gone, what it does now included. */
   spentUntil(now: number): Record<Doing, number> {

@@ -1,0 +1,53 @@
+// Looks at the package as its users get it: packed, unpacked into an empty project, imported and required there
+// by its name, and shown to publint and attw. Needs `npm run build` first, and no network.
+
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { root } from './sources.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-package-'))
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+
+const tarball = pack()
+show('publint', ['run', tarball, '--strict'])
+show('attw', [tarball, '--no-definitely-typed', '--no-emoji'])
+checkImports()
+
+function pack(): string {
+  const args = ['pack', '--ignore-scripts', '--json', '--pack-destination', folder]
+  const output = execFileSync('npm', args, {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const packed = Object.values(JSON.parse(output) as Record<string, { filename: string }>)
+  return join(folder, packed[0].filename)
+}
+
+function show(tool: string, args: string[]): void {
+  try {
+    execFileSync(join(root, 'node_modules/.bin', tool), args, { stdio: 'inherit' })
+  } catch {
+    process.exit(1)
+  }
+}
+
+/** Both builds load by name in plain Node and export the same names. */
+function checkImports(): void {
+  const installed = join(folder, 'node_modules/sluice')
+  mkdirSync(installed, { recursive: true })
+  execFileSync('tar', ['-xzf', tarball, '-C', installed, '--strip-components=1'])
+  const [imported, required] = [
+    exportsIn('import.mjs', `import * as sluice from 'sluice'`),
+    exportsIn('require.cjs', `const sluice = require('sluice')`),
+  ]
+  if (imported !== required) throw new Error(`import gives ${imported}, require gives ${required}`)
+  console.log(`import and require give the same ${imported.split(' ').length} names`)
+}
+
+function exportsIn(file: string, load: string): string {
+  writeFileSync(join(folder, file), `${load}\nconsole.log(Object.keys(sluice).sort().join(' '))\n`)
+  return execFileSync(process.execPath, [file], { cwd: folder, encoding: 'utf8' }).trim()
+}
