@@ -6,7 +6,7 @@ import tseslint from 'typescript-eslint'
 const noDefaultExport = { selector: 'ExportDefaultDeclaration', message: 'Export by name' }
 
 export default defineConfig(
-  { ignores: ['dist', 'coverage'] },
+  { ignores: ['dist', 'build', 'coverage'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   eslint.configs.recommended,
   {

@@ -71,16 +71,13 @@ async function run(options: Options): Promise<number> {
     if (!(problem instanceof Problem)) throw error
     throw tally.inFlight > 0 ? new Problem(`${problem.message}; ${unwritten(tally, options.out)}`) : problem
   } finally {
-    demo?.kill()
+    await demo?.kill()
   }
 }
 
 function endDemo(demo: Demo, seconds: number, stop: AbortSignal): void {
-  const timer = setTimeout(() => void demo.finish(), seconds * 1000)
-  const finish = () => {
-    clearTimeout(timer)
-    void demo.finish()
-  }
+  const finish = () => void demo.finish()
+  setTimeout(finish, seconds * 1000).unref()
   if (stop.aborted) finish()
   else stop.addEventListener('abort', finish)
 }
@@ -106,12 +103,12 @@ async function main(args: string[]): Promise<void> {
   else process.exitCode = await run(options)
 }
 
+// Whoever read our output and went away has seen enough.
+process.stdout.on('error', () => {})
 const [mode, name] = process.argv.slice(2)
 if (mode === '--serve') {
   serve(name)
 } else {
-  // Whoever read our output and went away has seen enough.
-  process.stdout.on('error', () => {})
   await main(process.argv.slice(2)).catch((error: unknown) => {
     if (!(error instanceof Problem)) throw error
     console.error(error.message)

@@ -68,7 +68,11 @@ export class DrainTimeoutError extends Error {
 
 /** How a wrong argument is shown in a message. */
 function show(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : Object(value) === value ? kindOf(value) : String(value)
+  return typeof value === 'string'
+    ? JSON.stringify(value)
+    : Object(value) === value
+      ? kindOf(value)
+      : String(value)
 }
 const kindOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1)
 
@@ -85,7 +89,13 @@ export function demand(
 }
 
 /** `demand` for counts: an integer of at least `least`, or `Infinity`. */
-export function demandCount(value: number, action: string, option: string, least: number, endless = false): void {
+export function demandCount(
+  value: number,
+  action: string,
+  option: string,
+  least: number,
+  endless = false,
+): void {
   demand(
     (Number.isInteger(value) && value >= least) || (endless && value === Infinity),
     action,

@@ -10,9 +10,18 @@
  */
 
 // Channels: senders and receivers, waiting on many at once, time.
-export { channel, type ChannelOptions, type Receiver, type Sender } from './channel/channel.ts'
+export { channel, type ChannelOptions } from './channel/channel.ts'
+export type { Receiver, Sender } from './channel/handles.ts'
 export type { WaitOptions } from './channel/waiting.ts'
-export { type Cases, select, sendCase, type SendCase, type Selected, type SelectOptions, trySelect } from './channel/select.ts'
+export {
+  type Cases,
+  select,
+  sendCase,
+  type SendCase,
+  type Selected,
+  type SelectOptions,
+  trySelect,
+} from './channel/select.ts'
 export { after, never, tick } from './channel/timers.ts'
 
 // Pipelines: putting stages together and running them.
@@ -22,7 +31,7 @@ export type { RunStats, StageStats } from './pipeline/stats.ts'
 export type { Graph, GraphEdge, GraphNode } from './pipeline/graph.ts'
 export { stage, through, type DuplexLike, type Transform } from './pipeline/custom.ts'
 export type { Sink, Source, Stage, StageContext, StageOptions, StageTask } from './pipeline/stage.ts'
-export type { CallFailure, CallOptions, Fn, RetryOptions } from './pipeline/calls.ts'
+export type { CallFailure, CallOptions, Fn, RetryOptions } from './pipeline/retry.ts'
 export type { Input, LateInput } from './pipeline/reading.ts'
 
 // The catalogue.

@@ -14,8 +14,7 @@ export function startTimer(ms: number, fire: () => void): () => void {
   if (ms === Infinity) return nothing
   let timer: ReturnType<typeof setTimeout>
   const start = (left: number): void => {
-    timer =
-      left > LONGEST ? setTimeout(() => start(left - LONGEST), LONGEST) : setTimeout(fire, left)
+    timer = left > LONGEST ? setTimeout(() => start(left - LONGEST), LONGEST) : setTimeout(fire, left)
   }
   start(ms)
   return () => clearTimeout(timer)
@@ -56,7 +55,7 @@ export function orAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined)
   if (signal === undefined) return promise
   if (signal.aborted) {
     promise.catch(() => {})
-    return Promise.reject(signal.reason)
+    return Promise.reject(signal.reason as Error)
   }
   return new Promise((resolve, reject) => {
     const stopListening = onAbort(signal, reject)

@@ -84,7 +84,7 @@ const registry = /* @__PURE__ */ new FinalizationRegistry<Handle<unknown>>((hand
 
 /** Closes `handle` when `object` is collected, and says so: somebody may be waiting for that. */
 export function track<T>(object: object, handle: Handle<T>): void {
-  registry.register(object, handle as Handle<unknown>, handle)
+  registry.register(object, handle, handle)
 }
 
 export function untrack<T>(handle: Handle<T>): void {

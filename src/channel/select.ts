@@ -6,7 +6,8 @@
  * before anything else can run, so no value is ever taken twice or lost.
  */
 import { demand } from '../errors.ts'
-import { type ChannelCore, ending, type Receiver, type Sender } from './channel.ts'
+import type { ChannelCore } from './channel.ts'
+import { ending, type Receiver, type Sender } from './handles.ts'
 import { onAbort } from './clock.ts'
 import { HANDLE, type Handle } from './core.ts'
 import { Waiter, type WaitQueue } from './waiting.ts'
@@ -119,7 +120,14 @@ class Selection {
       const { [CASE]: sender, value } = Object(entry) as Partial<SendCase<unknown>>
       const owner = (sender ?? Object(entry)) as { [HANDLE]?: Handle<unknown> }
       const handle = owner[HANDLE]
-      demand(sender || handle?.side === 'receiver', 'select', key, 'a receiver or sendCase(…)', entry, TypeError)
+      demand(
+        sender || handle?.side === 'receiver',
+        'select',
+        key,
+        'a receiver or sendCase(…)',
+        entry,
+        TypeError,
+      )
       return new Case(key, handle!, this, owner, value)
     })
   }
@@ -141,7 +149,7 @@ class Selection {
       this.#resolve = resolve
       this.#reject = reject
       for (const each of this.cases) each.queue.add(each)
-      if (signal) this.#stopListening = onAbort(signal, (reason) => this.cases[0]!.giveUp(reason))
+      if (signal) this.#stopListening = onAbort(signal, (reason) => this.cases[0].giveUp(reason))
     })
   }
 
@@ -220,6 +228,13 @@ export function trySelect<const C extends Cases>(
  */
 export function sendCase<T>(sender: Sender<T>, value: T): SendCase<T> {
   const handle = (Object(sender) as { [HANDLE]?: Handle<T> })[HANDLE]
-  demand(handle?.side === 'sender', 'create sendCase', 'sender', 'a sender of this package', sender, TypeError)
+  demand(
+    handle?.side === 'sender',
+    'create sendCase',
+    'sender',
+    'a sender of this package',
+    sender,
+    TypeError,
+  )
   return { [CASE]: sender, value }
 }

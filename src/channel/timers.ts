@@ -5,7 +5,8 @@
  * armed only while somebody waits. So a forgotten channel holds no process alive and costs nothing.
  */
 import { demandTime } from '../errors.ts'
-import { ChannelCore, newReceiver, type Receiver, type Ticker } from './channel.ts'
+import { ChannelCore, type Ticker } from './channel.ts'
+import { newReceiver, type Receiver } from './handles.ts'
 import { startTimer } from './clock.ts'
 
 class Clock implements Ticker {

@@ -116,7 +116,9 @@ export class Wait<T, R> extends Waiter<T> {
   }
 
   start(queue: WaitQueue<T>, options: WaitOptions | undefined): Promise<R> {
-    const promise = new Promise<R>(executor as (resolve: (result: R) => void, reject: (reason: unknown) => void) => void)
+    const promise = new Promise<R>(
+      executor as (resolve: (result: R) => void, reject: (reason: unknown) => void) => void,
+    )
     this.#resolve = resolveLatest as (result: R) => void
     this.#reject = rejectLatest
     this.#queue = queue

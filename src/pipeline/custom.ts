@@ -1,5 +1,5 @@
 /** Stages from outside the catalogue: a function of a receiver and a sender, or a transform of another library. */
-import { newReceiver, newSender, type Receiver, type Sender } from '../channel/channel.ts'
+import { newReceiver, newSender, type Receiver, type Sender } from '../channel/handles.ts'
 import type { Core } from '../channel/core.ts'
 import { demand, demandFunction } from '../errors.ts'
 import { type Custom, part, type Stage, type StageOptions, type StageTask } from './stage.ts'
@@ -106,7 +106,11 @@ async function pump<T>(values: AsyncIterable<T>, tx: Sender<T>): Promise<void> {
   for await (const value of values) await tx.send(value)
 }
 
-async function throughPair<In, Out>(rx: Receiver<In>, tx: Sender<Out>, pair: TransformPair<In, Out>): Promise<void> {
+async function throughPair<In, Out>(
+  rx: Receiver<In>,
+  tx: Sender<Out>,
+  pair: TransformPair<In, Out>,
+): Promise<void> {
   const writer = pair.writable.getWriter()
   const reader = pair.readable.getReader()
   const feed = async (): Promise<void> => {

@@ -16,7 +16,7 @@ export function room<T>({ limit, buffer, readers }: Core<T>): number {
 /** Hands over a filled chunk of at most `room` values. */
 export function append<T>(core: Core<T>, chunk: Chunk<T>): void {
   if (core.readers.head !== undefined) {
-    for (let i = 0; i < chunk.end; i++) core.offer(chunk.items[i]!)
+    for (let i = 0; i < chunk.end; i++) core.offer(chunk.items[i])
     return
   }
   core.accepted += chunk.end

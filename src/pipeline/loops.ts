@@ -8,7 +8,7 @@
  *
  * Rejected: making copies with `new Function`, which is not allowed on many pages and runs into minifiers.
  */
-import type { Fn } from './calls.ts'
+import type { Fn } from './retry.ts'
 import type { Port } from './stage.ts'
 
 /** What a stage puts out for a value: the function's result, the value, the value where the result is true, nothing. */
@@ -18,7 +18,12 @@ export type Keep = 'result' | 'value' | 'passed' | 'nothing'
  * Calls `fn` over the input up to `port.end`; there is room for all of it. Stops at the first result that is not for
  * a loop, with `port.at` on its value, and returns it.
  */
-export type Loop = (port: Port<unknown, unknown>, fn: Fn<unknown, unknown>, offset: number, keep: Keep) => unknown
+export type Loop = (
+  port: Port<unknown, unknown>,
+  fn: Fn<unknown, unknown>,
+  offset: number,
+  keep: Keep,
+) => unknown
 
 /** The result of a call whose value is dropped. */
 export const SKIPPED: object = /* @__PURE__ */ Object.freeze({})
@@ -168,7 +173,7 @@ const taken = /* @__PURE__ */ new Map<string, Loop>()
 /** The copy for `fn`. */
 export function loopFor(fn: unknown): Loop {
   const text = String(fn)
-  const loop = taken.get(text) ?? loops[taken.size % loops.length]!
+  const loop = taken.get(text) ?? loops[taken.size % loops.length]
   if (taken.size < 1000) taken.set(text, loop)
   return loop
 }

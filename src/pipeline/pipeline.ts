@@ -100,8 +100,8 @@ class Runnable extends Composed {
 const END: IteratorResult<unknown> = { done: true, value: undefined }
 
 interface Asked {
-  resolve(step: IteratorResult<unknown>): void
-  reject(error: unknown): void
+  resolve: (step: IteratorResult<unknown>) => void
+  reject: (error: unknown) => void
 }
 
 /** The sink behind a loop over a pipeline: takes a value for each `next`, and no more. */
@@ -178,10 +178,17 @@ export const pipeline = ((...parts: Part<Kind, never, unknown>[]): unknown => {
       place === parts.length - 1 && place > 0 ? ['sink'] : [],
     ].flat()
     demand(definitions, 'create pipeline', `stage ${place}`, `a ${wanted.join(' or ')}`, part, TypeError)
-    demand(wanted.includes(kind!), 'create pipeline', `stage ${place}`, `a ${wanted.join(' or ')}`, kind, TypeError)
+    demand(
+      wanted.includes(kind!),
+      'create pipeline',
+      `stage ${place}`,
+      `a ${wanted.join(' or ')}`,
+      kind,
+      TypeError,
+    )
   })
   const definitions = parts.flatMap((part) => part.definitions)
-  const source = parts[0]!.kind === 'source'
+  const source = parts[0].kind === 'source'
   const sink = parts.at(-1)!.kind === 'sink'
   if (source) return new Runnable(sink ? 'job' : 'source', definitions)
   return new Composed(sink ? 'sink' : 'stage', definitions)

@@ -4,7 +4,7 @@
  * Each kind of input is one small kernel. All keep to the same manners: `next` is never called while another is
  * pending, `return` is called once and never after an end, and a `next` that hangs is not waited for.
  */
-import type { Receiver } from '../channel/channel.ts'
+import type { Receiver } from '../channel/handles.ts'
 import { HANDLE, type Handle } from '../channel/core.ts'
 import { demand } from '../errors.ts'
 import { isThenable } from './loops.ts'
@@ -24,18 +24,25 @@ interface AnyIterator<T> {
 }
 
 /** What `source` takes: something that can be read, or a way to get it. */
-export type LateInput<T> = Input<T> | PromiseLike<Input<T>> | ((context: StageContext) => Input<T> | PromiseLike<Input<T>>)
+export type LateInput<T> =
+  Input<T> | PromiseLike<Input<T>> | ((context: StageContext) => Input<T> | PromiseLike<Input<T>>)
 
 /** Gives the kernel that reads `input`. Nothing of it is touched before the run. */
-export function reading<T>(input: LateInput<T>, action: string, option: string): (port: Out<T>) => Reading<T> {
+export function reading<T>(
+  input: LateInput<T>,
+  action: string,
+  option: string,
+): (port: Out<T>) => Reading<T> {
   if (typeof input !== 'function' && !isThenable(input)) demandInput(input, action, option)
   return (port) => new Opening(port, input, action, option)
 }
 
 function demandInput(input: unknown, action: string, option: string): void {
-  const { getReader, [Symbol.asyncIterator]: many, [Symbol.iterator]: some } = Object(input) as Partial<
-    ReadableStream & AsyncIterable<unknown> & Iterable<unknown>
-  >
+  const {
+    getReader,
+    [Symbol.asyncIterator]: many,
+    [Symbol.iterator]: some,
+  } = Object(input) as Partial<ReadableStream & AsyncIterable<unknown> & Iterable<unknown>>
   const wanted = 'an iterable, an async iterable, a ReadableStream, a receiver, or a function that gives one'
   demand(getReader ?? many ?? some, action, option, wanted, input, TypeError)
 }
@@ -44,7 +51,8 @@ function demandInput(input: unknown, action: string, option: string): void {
 function kernelFor<T>(port: Out<T>, input: Input<T>): Reading<T> {
   const { [HANDLE]: handle } = input as { [HANDLE]?: Handle<T> }
   if (handle?.side === 'receiver') return new ReadingReceiver(port, input as Receiver<T>, handle)
-  if ('getReader' in Object(input)) return new ReadingIterator(port, streamIterator(input as ReadableStream<T>), false)
+  if ('getReader' in Object(input))
+    return new ReadingIterator(port, streamIterator(input as ReadableStream<T>), false)
   if (Symbol.asyncIterator in Object(input))
     return new ReadingIterator(port, (input as AsyncIterable<T>)[Symbol.asyncIterator](), false)
   if (Array.isArray(input)) for (const value of input as unknown[]) if (isThenable(value)) heard(value)
@@ -107,10 +115,10 @@ class ReadingIterator<T> implements Reading<T> {
         if (port.left) return void this.#leave()
         if (!sync) return this.#await(step)
         if (!isStep(step)) throw notAStep()
-        const { done, value } = step as IteratorResult<T>
+        const { done, value } = step as IteratorResult<T, undefined>
         if (done) this.#over = true
         else if (isThenable(value)) return this.#await(value)
-        else port.out[count++] = value as T
+        else port.out[count++] = value
       } while (!this.#over && count < port.room)
     } catch (error) {
       this.#over = true
@@ -130,7 +138,6 @@ class ReadingIterator<T> implements Reading<T> {
     this.#pending = undefined
     if (this.port.left) return
     if (this.sync) this.#held = { value: arrived as T }
-    else if (this.#over) return this.port.wake()
     else if (!isStep(arrived)) return this.#failed(notAStep())
     else if ((arrived as IteratorResult<T>).done) this.#over = true
     else this.#held = arrived as { value: T }
@@ -148,8 +155,12 @@ class ReadingIterator<T> implements Reading<T> {
 
   stop(): PromiseLike<unknown> | void {
     const left = this.close()
-    // A value that was promised is still waited for, a `next` is not.
-    if (!this.sync) this.#pending = undefined
+    // A value that was promised is still waited for; a `next` is given one turn, and what it brings is not lost.
+    if (!this.sync)
+      nextTurn(() => {
+        this.#pending = undefined
+        this.port.wake()
+      })
     return left
   }
 
@@ -201,7 +212,8 @@ class ReadingReceiver<T> implements Reading<T> {
     const { core, open } = this.handle
     for (const value of this.#arrived) port.out[port.count++] = value
     this.#arrived = []
-    while (open && !this.#waiting && port.count < port.room && core.readable()) port.out[port.count++] = core.take()
+    while (open && !this.#waiting && port.count < port.room && core.readable())
+      port.out[port.count++] = core.take()
     port.held = this.#waiting
     if (port.held || port.count >= port.room) return
     if (this.#over || this.receiver.closed) {
@@ -251,7 +263,7 @@ class Opening<T> implements Reading<T> {
       this.#asked = true
       const input = typeof this.input === 'function' ? this.input(port.context) : this.input
       if (isThenable(input)) this.#await(input as PromiseLike<Input<T>>)
-      else this.#open(input as Input<T>)
+      else this.#open(input)
     }
     if (this.#kernel !== undefined) this.#kernel.run(port)
     else if (this.#over) port.finish()

@@ -172,7 +172,12 @@ export class Execution<R> implements Run<R>, Owner {
       for (const task of this.tasks) task.stop()
       const stopTimer = startTimer(deadline, () => {
         const busy = this.tasks.filter((task) => task.busy)
-        this.#abort(new DrainTimeoutError(busy.map(({ name }) => name), deadline))
+        this.#abort(
+          new DrainTimeoutError(
+            busy.map(({ name }) => name),
+            deadline,
+          ),
+        )
       })
       const release = this.#release
       this.#release = () => {
@@ -195,8 +200,12 @@ export class Execution<R> implements Run<R>, Owner {
   /** The event loop has run dry: nothing will ever move this run again. */
   deadlock(): boolean {
     if (this.tasks.some((task) => !task.left && task.kernel?.daemon)) return false
-    const lines = this.tasks.filter((task) => !task.left || task.calls > 0).map((task) => `\n  ${task.describeWait()}`)
-    this.#abort(new DeadlockError(`Deadlock in pipeline "${this.#name}", nothing else runs:${lines.join('')}`))
+    const lines = this.tasks
+      .filter((task) => !task.left || task.calls > 0)
+      .map((task) => `\n  ${task.describeWait()}`)
+    this.#abort(
+      new DeadlockError(`Deadlock in pipeline "${this.#name}", nothing else runs:${lines.join('')}`),
+    )
     return true
   }
 }

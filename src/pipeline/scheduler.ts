@@ -35,7 +35,7 @@ const now = /* @__PURE__ */ performance.now.bind(performance)
 const { setImmediate, MessageChannel, setTimeout } = globalThis as Partial<typeof globalThis>
 
 /** A ring; its length is a power of two. */
-let queue: (Steppable | undefined)[] = /* @__PURE__ */ new Array(64).fill(undefined)
+let queue: (Steppable | undefined)[] = /* @__PURE__ */ new Array<undefined>(64).fill(undefined)
 let head = 0
 let tail = 0
 let running = false

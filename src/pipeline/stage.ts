@@ -9,7 +9,7 @@
  * Tried and rejected: an async function per stage over chunks (a promise per hop where values come one by one:
  * three times the price), and a call per value into the stage (the call is megamorphic: twice the price).
  */
-import type { Receiver, Sender } from '../channel/channel.ts'
+import type { Receiver, Sender } from '../channel/handles.ts'
 import type { Core, Wakeable } from '../channel/core.ts'
 import { demand, demandCount } from '../errors.ts'
 
@@ -60,7 +60,7 @@ export interface Kernel<In, Out> {
    */
   close?(aborted: boolean): PromiseLike<unknown> | void
   /** The program asked for a graceful end. For sources: pulls no more, then finishes. */
-  stop?(port: Port<In, Out>): void
+  stop?(port: Port<In, Out>): PromiseLike<unknown> | void
   /** What a sink has come to. */
   result?(): unknown
   /** Whether waiting for ever is in order, as it is on a daemon channel. */

@@ -36,7 +36,9 @@ interface Measured {
 export function statsOf({ tasks, began, ended }: Measured): RunStats {
   const now = ended ?? performance.now()
   const elapsed = now - began
-  const stages = tasks.filter(({ definition }) => !definition.internal).map((task) => stageStats(task, now, elapsed))
+  const stages = tasks
+    .filter(({ definition }) => !definition.internal)
+    .map((task) => stageStats(task, now, elapsed))
   return { elapsed, bottleneck: bottleneckOf(stages), stages }
 }
 

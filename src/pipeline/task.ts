@@ -11,15 +11,8 @@ import type { Core, Wakeable } from '../channel/core.ts'
 import { StageError } from '../errors.ts'
 import { append, closeSide, parkReader, parkWriter, room, skip } from './edge.ts'
 import { schedule, type Steppable } from './scheduler.ts'
-import type { Attach, Custom, Definition, Kernel, Port, StageContext } from './stage.ts'
-
-/** An `onError` that threw, and the error it was called for. */
-export class HandlerFailure {
-  constructor(
-    readonly thrown: unknown,
-    readonly handled: unknown,
-  ) {}
-}
+import { Context, HandlerFailure } from './context.ts'
+import type { Attach, Custom, Definition, Kernel, Port } from './stage.ts'
 
 /** What a task tells its run. */
 export interface Owner {
@@ -35,33 +28,6 @@ export interface Owner {
 export type Doing = 'nothing' | 'busy' | 'input' | 'output'
 
 const FIRST_QUANTUM = 64
-
-/** The context of a stage's functions. Most never ask for the signal, so it is made when they do. */
-class Context implements StageContext {
-  #controller: AbortController | undefined
-  #reason: { reason: unknown } | undefined
-
-  constructor(readonly name: string) {}
-
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController()
-      if (this.#reason) this.#controller.abort(this.#reason.reason)
-    }
-    return this.#controller.signal
-  }
-
-  abort(reason: unknown): void {
-    if (this.#reason) return
-    this.#reason = { reason }
-    this.#controller?.abort(reason)
-  }
-
-  /** Whether `error` is only the echo of our own abort. */
-  caused(error: unknown): boolean {
-    return this.#reason !== undefined && (error === this.#reason.reason || (error as Error)?.name === 'AbortError')
-  }
-}
 
 export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   readonly name: string
@@ -270,7 +236,10 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   /** Whether it has something in hand or to read, so that a drain waits for it. */
   get busy(): boolean {
     const { kernel, input } = this
-    return this.calls > 0 || (!this.left && (kernel?.pending === true || this.full || (input?.buffer.length ?? 0) > 0))
+    return (
+      this.calls > 0 ||
+      (!this.left && (kernel?.pending === true || this.full || (input?.buffer.length ?? 0) > 0))
+    )
   }
 
   describeWait(): string {

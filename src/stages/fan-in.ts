@@ -14,9 +14,7 @@ import {
 } from '../pipeline/stage.ts'
 
 /** What a fan-in reads: whatever `source` takes, sources, and pipelines. */
-export type FanInInput<T> =
-  | Part<'source', never, T>
-  | LateInput<T>
+export type FanInInput<T> = Part<'source', never, T> | LateInput<T>
 
 /** One input, as the fan-in sees it: an edge that says when there is something to read. */
 class Inlet<T> implements Wakeable {
@@ -65,7 +63,7 @@ class Merging<T> implements Kernel<never, T> {
     let turn = 0
     const round = this.#round
     while (turn < round.length && port.count < port.room) {
-      const inlet = round[turn++]!
+      const inlet = round[turn++]
       const { edge } = inlet
       inlet.queued = false
       if (edge.buffer.length > 0) {
@@ -114,16 +112,28 @@ class Merging<T> implements Kernel<never, T> {
  */
 export function fanIn<T>(...inputs: FanInInput<T>[]): Source<Awaited<T>> {
   const definitions = inputs.map((input, place) => chainOf(input, `input ${place}`))
-  return part('source', 'fanIn', {}, {
-    inputs: definitions,
-    kernel: (port: Port<never, Awaited<T>>, attach) => new Merging(port, definitions, attach),
-  })
+  return part(
+    'source',
+    'fanIn',
+    {},
+    {
+      inputs: definitions,
+      kernel: (port: Port<never, Awaited<T>>, attach) => new Merging(port, definitions, attach),
+    },
+  )
 }
 
 function chainOf<T>(input: FanInInput<T>, option: string): readonly Definition[] {
   const { kind, definitions } = Object(input) as Partial<Part<'source', never, T>>
   if (definitions !== undefined) {
-    demand(kind === 'source', 'create fanIn', option, 'a source or a pipeline that begins with one', kind, TypeError)
+    demand(
+      kind === 'source',
+      'create fanIn',
+      option,
+      'a source or a pipeline that begins with one',
+      kind,
+      TypeError,
+    )
     return definitions
   }
   const kernel = reading(input as LateInput<T>, 'create fanIn', option)

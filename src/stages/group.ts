@@ -31,11 +31,11 @@ class Batching<T> implements Kernel<T, T[]> {
       if (this.#values.length === 0) this.#startTimer(port)
       const values = this.#values
       const end = Math.min(port.end, port.at + this.size - values.length)
-      if (bytes === Infinity) while (port.at < end) values.push(items[port.at++]!)
+      if (bytes === Infinity) while (port.at < end) values.push(items[port.at++])
       else
         while (port.at < Math.min(end, port.end) && this.#bytes < bytes) {
-          this.#bytes += this.#measure(items[port.at]!, port)
-          values.push(items[port.at++]!)
+          this.#bytes += this.#measure(items[port.at], port)
+          values.push(items[port.at++])
         }
       if (!port.left && (values.length === this.size || this.#bytes >= bytes)) this.#flush(port)
     }
@@ -139,7 +139,7 @@ export function unbatch<T>(options: StageOptions = {}): Stage<Iterable<T>, T> {
         run(port: Port<Iterable<T>, T>) {
           const { items, out, room } = port
           while (port.at < port.end || current !== undefined) {
-            const many = items[port.at]!
+            const many = items[port.at]
             if (current === undefined && Array.isArray(many) && many.length <= room - port.count) {
               for (let i = 0; i < many.length; i++) out[port.count++] = many[i] as T
               port.at++
@@ -148,7 +148,7 @@ export function unbatch<T>(options: StageOptions = {}): Stage<Iterable<T>, T> {
             current ??= many[Symbol.iterator]()
             for (;;) {
               if ((port.full = port.count >= room)) return
-              const { done, value } = current.next()
+              const { done, value } = current.next() as IteratorResult<T, undefined>
               if (done) break
               out[port.count++] = value
             }

@@ -1,6 +1,7 @@
 /** Where a pipeline ends: `toArray`, `forEach`, `reduce`, `count`, `drain`, `writeTo`. */
 import { demand, demandFunction } from '../errors.ts'
-import { type CallOptions, Calls, checkCall, type Fn, keeping } from '../pipeline/calls.ts'
+import { Calls, keeping } from '../pipeline/calls.ts'
+import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
 import { special } from '../pipeline/loops.ts'
 import { nextTurn } from '../pipeline/scheduler.ts'
 import { type Kernel, part, type Port, type Sink, type StageOptions } from '../pipeline/stage.ts'
@@ -22,7 +23,7 @@ export function toArray<T>(options: StageOptions = {}): Sink<T, T[]> {
       return {
         run(port) {
           const { items, end } = port
-          for (let { at } = port; at < end; at++) values.push(items[at]!)
+          for (let { at } = port; at < end; at++) values.push(items[at])
           port.at = end
         },
         result: () => values,
@@ -310,7 +311,10 @@ class Writing<In> implements Kernel<In, undefined> {
  * await pipeline(source(['a', 'b']), writeTo(target)).run()
  * written // => ['a', 'b']
  */
-export function writeTo<In>(target: WritableLike | WritableStream<In>, options: StageOptions = {}): Sink<In, undefined> {
+export function writeTo<In>(
+  target: WritableLike | WritableStream<In>,
+  options: StageOptions = {},
+): Sink<In, undefined> {
   const { write, getWriter } = Object(target) as Partial<WritableLike & WritableStream>
   const known = typeof write === 'function' || typeof getWriter === 'function'
   demand(known, 'create writeTo', 'target', 'a Writable or a WritableStream', target, TypeError)

@@ -19,11 +19,10 @@ import { type LateInput, reading } from '../pipeline/reading.ts'
  *
  * await pipeline(source(new Set(['a', 'b']))).run() // => ['a', 'b']
  */
-export function source<T>(
-  input: LateInput<T>,
-  options: StageOptions = {},
-): Source<Awaited<T>> {
-  return part('source', 'source', options, { kernel: reading(input, 'create source', 'input') }) as Source<Awaited<T>>
+export function source<T>(input: LateInput<T>, options: StageOptions = {}): Source<Awaited<T>> {
+  return part('source', 'source', options, { kernel: reading(input, 'create source', 'input') }) as Source<
+    Awaited<T>
+  >
 }
 
 /**

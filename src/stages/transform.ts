@@ -1,10 +1,16 @@
 /** One to one and one to many: `map`, `filter`, `tap`, `flatMap`. How functions are called is in pipeline/calls.ts. */
-import { type CallOptions, Calls, checkCall, type Family, type Fn, keeping, type Slot } from '../pipeline/calls.ts'
+import { Calls, type Family, keeping, type Slot } from '../pipeline/calls.ts'
+import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
 import { isThenable, type Keep } from '../pipeline/loops.ts'
 import { part, type Stage, type StageContext } from '../pipeline/stage.ts'
 
 /** Makes the stage that calls `fn` for each value. */
-function calling<In, Out>(make: string, keep: Keep, fn: Fn<In, unknown>, options: CallOptions<In> = {}): Stage<In, Out> {
+function calling<In, Out>(
+  make: string,
+  keep: Keep,
+  fn: Fn<In, unknown>,
+  options: CallOptions<In> = {},
+): Stage<In, Out> {
   checkCall(make, fn, options)
   const family = keeping<In, unknown, Out>(keep, fn)
   return part('stage', make, options, { kernel: (port) => new Calls(port, family, fn, options) })
@@ -84,10 +90,14 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
   readonly #pulled = new Map<Slot<In, Many<Out>>, IteratorResult<Out>>()
   calls!: Calls<In, Many<Out>, Out>
 
-  loop(port: Parameters<Family<In, Many<Out>, Out>['loop']>[0], fn: Fn<In, Many<Out>>, offset: number): unknown {
+  loop(
+    port: Parameters<Family<In, Many<Out>, Out>['loop']>[0],
+    fn: Fn<In, Many<Out>>,
+    offset: number,
+  ): unknown {
     const { items, out, context } = port
     for (; port.at < port.end; port.at++) {
-      const result = fn(items[port.at]!, offset + port.at, context)
+      const result = fn(items[port.at], offset + port.at, context)
       if (!Array.isArray(result) || result.length > port.room - port.count) return result
       for (let i = 0; i < result.length; i++) out[port.count++] = result[i] as Out
     }
@@ -102,15 +112,15 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
       this.#pulled.delete(slot)
       step ??= iterator.next()
       if (isThenable(step)) {
-        this.#await(port, slot, step as PromiseLike<IteratorResult<Out>>)
+        this.#await(port, slot, step)
         return false
       }
-      const { done, value } = step as IteratorResult<Out>
+      const { done, value } = step as IteratorResult<Out, undefined>
       if (done) {
         this.#iterators.delete(slot)
         return true
       }
-      port.out[port.count++] = value as Out
+      port.out[port.count++] = value
     }
   }
 
@@ -122,7 +132,11 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
     return iterator
   }
 
-  #await(port: Parameters<Family<In, Many<Out>, Out>['emit']>[0], slot: Slot<In, Many<Out>>, step: PromiseLike<IteratorResult<Out>>): void {
+  #await(
+    port: Parameters<Family<In, Many<Out>, Out>['emit']>[0],
+    slot: Slot<In, Many<Out>>,
+    step: PromiseLike<IteratorResult<Out>>,
+  ): void {
     slot.state = 'pending'
     step.then(
       (result) => {

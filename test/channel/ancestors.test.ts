@@ -84,7 +84,7 @@ describe.each(CAPACITIES.filter((capacity) => capacity <= 10))('over channels of
       while (open.size > 0) {
         const selected = await select(Object.fromEntries(open))
         if (selected.done) open.delete(selected.key)
-        else got.push(selected.value as number)
+        else got.push(selected.value)
       }
       return got
     })

@@ -50,7 +50,7 @@ describe('values sent before a failure', () => {
       map(
         async (n) => {
           started++
-          await gates[n]!.promise
+          await gates[n].promise
           return failAt(2)(n)
         },
         { concurrency: 3 },
@@ -58,10 +58,10 @@ describe('values sent before a failure', () => {
       forEach((n) => void seen.push(n)),
     ).run()
     await until(() => started === 3)
-    gates[2]!.resolve()
+    gates[2].resolve()
     expect(await settledWithin(run, 10)).toBe(false)
-    gates[1]!.resolve()
-    gates[0]!.resolve()
+    gates[1].resolve()
+    gates[0].resolve()
     expect((await stageError(run)).value).toBe(2)
     expect(seen).toEqual([0, 1])
   })
@@ -104,7 +104,7 @@ describe('calls in flight when a stage fails', () => {
     ).run({ capacity: 1 })
     await stageError(run)
     expect(before.length).toBeGreaterThan(0)
-    expect(before[0]!.aborted).toBe(true)
+    expect(before[0].aborted).toBe(true)
   })
 
   test('are not waited for where only a source hangs', async () => {

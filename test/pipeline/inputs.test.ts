@@ -88,8 +88,8 @@ describe('source() of a function', () => {
     )
     expect(error.cause).toBe(boom)
     expect(seen).toHaveLength(1)
-    expect(seen[0]!.name).toBe('numbers')
-    expect(seen[0]!.signal.aborted).toBe(true)
+    expect(seen[0].name).toBe('numbers')
+    expect(seen[0].signal.aborted).toBe(true)
   })
 
   test('that throws, rejects or gives nothing to read fails the run', async () => {
@@ -196,10 +196,10 @@ describe('source() of an iterable of promises', () => {
   test('awaits them in order', async () => {
     const gates = upTo(3).map(() => deferred<number>())
     const run = pipeline(source(gates.map((gate) => gate.promise))).run()
-    gates[2]!.resolve(2)
-    gates[1]!.resolve(1)
+    gates[2].resolve(2)
+    gates[1].resolve(1)
     await turns(2)
-    gates[0]!.resolve(0)
+    gates[0].resolve(0)
     expect(await run).toEqual([0, 1, 2])
   })
 

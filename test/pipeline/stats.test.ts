@@ -97,8 +97,8 @@ describe('stats()', () => {
       expectSound(now)
       expect(now.elapsed).toBeGreaterThanOrEqual(before.elapsed)
       now.stages.forEach((each, index) => {
-        expect(each.received).toBeGreaterThanOrEqual(before.stages[index]!.received)
-        expect(each.sent).toBeGreaterThanOrEqual(before.stages[index]!.sent)
+        expect(each.received).toBeGreaterThanOrEqual(before.stages[index].received)
+        expect(each.sent).toBeGreaterThanOrEqual(before.stages[index].sent)
       })
       before = now
       await turns(1)
@@ -135,9 +135,9 @@ describe('stats()', () => {
     expectSound(stats)
     expect(stats.bottleneck).toBe('slow')
     const [, before, slow, after] = stats.stages
-    expect(slow!.busy).toBeGreaterThan(0.5)
-    expect(before!.waitingOutput).toBeGreaterThan(0.5)
-    expect(after!.waitingInput).toBeGreaterThan(0.5)
+    expect(slow.busy).toBeGreaterThan(0.5)
+    expect(before.waitingOutput).toBeGreaterThan(0.5)
+    expect(after.waitingInput).toBeGreaterThan(0.5)
     await Promise.all([rejection(run.result), run.abort()])
   })
 })

@@ -24,7 +24,7 @@ export function randomFrom(seed: number): Random {
   const int = (from: number, to: number) => from + Math.floor(fraction() * (to - from + 1))
   return {
     int,
-    pick: (values) => values[int(0, values.length - 1)]!,
+    pick: (values) => values[int(0, values.length - 1)],
     async pause() {
       const kind = int(0, 3)
       if (kind === 1) for (let n = int(1, 5); n > 0; n--) await null

@@ -103,7 +103,7 @@ describe('concurrency', () => {
 
   test('is 1 by default, in every stage that calls a function', async () => {
     const gauges = upTo(5).map(gauge)
-    const slow = (which: number) => (n: number) => gauges[which]!.during(async () => (await turns(1), n))
+    const slow = (which: number) => (n: number) => gauges[which].during(async () => (await turns(1), n))
     await pipeline(
       range(20),
       map(slow(0)),
@@ -117,7 +117,7 @@ describe('concurrency', () => {
 
   test('holds for filter, flatMap, tap and forEach as for map', async () => {
     const gauges = upTo(4).map(gauge)
-    const slow = (which: number) => (n: number) => gauges[which]!.during(async () => (await turns(2), n))
+    const slow = (which: number) => (n: number) => gauges[which].during(async () => (await turns(2), n))
     const options = { concurrency: 3 }
     await pipeline(
       range(40),

@@ -148,10 +148,10 @@ describe('fanIn()', () => {
     const inputs = [probe(naturals), probe(naturals)]
     const pipe = pipeline(fanIn(...inputs), forEach(never))
     const run = pipe.start({ capacity: 1 })
-    await stable(() => inputs[0]!.pulled + inputs[1]!.pulled)
+    await stable(() => inputs[0].pulled + inputs[1].pulled)
     const pulled = inputs.map((input) => input.pulled)
     // one in the hands of each input and of the fanIn, two edges of the inputs, its output, and one in the sink's
-    expect(pulled[0]! + pulled[1]!).toBeLessThanOrEqual(2 + 1 + 2 + 1 + 1)
+    expect(pulled[0] + pulled[1]).toBeLessThanOrEqual(2 + 1 + 2 + 1 + 1)
     await Promise.all([rejection(run.result), run.abort()])
   })
 

@@ -28,7 +28,7 @@ describe('flatMap()', () => {
     for (const capacity of [0, 1, 256]) {
       const out = await pipeline(
         range(1, 8),
-        flatMap((n) => forms[n - 1]!(n)),
+        flatMap((n) => forms[n - 1](n)),
       ).run({ capacity })
       expect(out).toEqual([1, 1, 2, 3, -3, 4, -4, 5, 7])
     }

@@ -79,7 +79,7 @@ describe('ordered: { by }', () => {
       source(values),
       map(
         async (value) => {
-          const key = value[0]!
+          const key = value[0]
           expect(busy.has(key)).toBe(false)
           busy.add(key)
           most = Math.max(most, busy.size)

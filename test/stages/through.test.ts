@@ -1,5 +1,5 @@
 /** through(): operators that others wrote, IxJS, async generators, web transforms and Node duplexes. */
-import { Duplex, PassThrough, Transform } from 'node:stream'
+import { type Duplex, PassThrough, Transform } from 'node:stream'
 import { createGunzip, createGzip } from 'node:zlib'
 import {
   buffer as ixBuffer,

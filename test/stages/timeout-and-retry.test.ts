@@ -16,8 +16,8 @@ describe('timeout', () => {
     const error = await stageError(pipeline(range(3), map(slow, { timeout: 5 })).run())
     expect(error).toMatchObject({ stage: 'map', index: 1, value: 1, suppressed: [] })
     expect(error.cause).toMatchObject({ name: 'TimeoutError' })
-    expect(signals[1]!.aborted).toBe(true)
-    expect(signals[1]!.reason).toMatchObject({ name: 'TimeoutError' })
+    expect(signals[1].aborted).toBe(true)
+    expect(signals[1].reason).toMatchObject({ name: 'TimeoutError' })
   })
 
   test('bounds the calls of filter, flatMap, tap and forEach, too', async () => {
@@ -147,7 +147,7 @@ describe('retry', () => {
     const { calls, run } = failingRun(11, { retry: { attempts: 12, jitter: 0 } })
     await advance(200_000)
     expect((await run).state).toBe('resolved')
-    const waits = calls.slice(1).map((at, index) => at - calls[index]!)
+    const waits = calls.slice(1).map((at, index) => at - calls[index])
     expect(waits).toEqual([100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000, 30_000])
   })
 
@@ -157,7 +157,7 @@ describe('retry', () => {
       const { calls, run } = failingRun(1, { retry: 1 })
       await advance(1_000)
       await run
-      waits.push(calls[1]! - calls[0]!)
+      waits.push(calls[1] - calls[0])
     }
     expect(Math.min(...waits)).toBeGreaterThanOrEqual(49)
     expect(Math.max(...waits)).toBeLessThanOrEqual(101)

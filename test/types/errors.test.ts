@@ -181,7 +181,7 @@ describe('the compiler', () => {
   test.each(misfits.map((misfit, index) => ({ ...misfit, index })))(
     'blames $title',
     ({ code, says, index }) => {
-      const errors = diagnosed[index]!
+      const errors = diagnosed[index]
       const text = prelude + code
       const guilty =
         text.slice(text.indexOf(mark) + mark.length).search(/\S/) + text.indexOf(mark) + mark.length

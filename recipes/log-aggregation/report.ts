@@ -1,0 +1,83 @@
+// What the user sees: a line that is drawn over itself on a terminal, and the summary at the end.
+
+import { forEach, pipeline, type RunStats, source, tick } from 'sluice'
+import { levels } from './levels.ts'
+import { type SourceTally, type Tally } from './tally.ts'
+
+const refresh = 200
+const number = (value: number) => Math.round(value).toLocaleString('en')
+const eraseLine = '\r\u001B[K'
+
+/** Says something on stderr, in the place of the progress. */
+export function say(text: string): void {
+  process.stderr.write(`${process.stdout.isTTY ? eraseLine : ''}${text}\n`)
+}
+
+/** Keeps a line of progress on the terminal, a small pipeline of its own. The function it gives ends that. */
+export function showProgress(tally: Tally, stats: () => RunStats): () => Promise<void> {
+  if (!process.stdout.isTTY) return async () => {}
+  let before = { read: 0, seconds: 0 }
+  const draw = () => {
+    const [read, { seconds }] = [tally.sum('read'), tally]
+    const rate = (read - before.read) / (seconds - before.seconds)
+    before = { read, seconds }
+    const text = `${number(read)} lines, ${number(rate)}/s, ${number(tally.batches)} batches | ${fill(stats())}`
+    process.stdout.write(eraseLine + text.slice(0, (process.stdout.columns || 80) - 1))
+  }
+  const drawing = pipeline(source(tick(refresh)), forEach(draw)).start({ name: 'progress' })
+  return async () => {
+    await drawing.stop()
+    process.stdout.write(eraseLine)
+  }
+}
+
+/** How full the channel behind each stage is. */
+function fill({ stages }: RunStats): string {
+  return stages
+    .flatMap(({ name, output }) => (output ? [`${name} ${output.length}/${output.capacity}`] : []))
+    .join(' ')
+}
+
+/** Lines per source and level, and what became of them. */
+export function summary(tally: Tally, file: string): string {
+  const { written, batches, bytes, seconds } = tally
+  const left = [
+    [tally.sum('empty'), 'empty'],
+    [tally.sum('below'), 'below the level'],
+    [tally.sum('cuts'), 'cut off a line that was too long'],
+  ] as const
+  const notes = left.filter(([count]) => count > 0).map(([count, what]) => `${number(count)} ${what}`)
+  const read = tally.sum('read')
+  return [
+    table(tally.sources),
+    `${number(read)} lines read in ${seconds.toFixed(1)} s, ${number(read / seconds)} lines/s` +
+      (notes.length > 0 ? ` (${notes.join(', ')})` : ''),
+    `${number(written)} lines in ${number(batches)} batches, ${number(bytes)} bytes appended to ${file}`,
+  ].join('\n')
+}
+
+function table(sources: readonly SourceTally[]): string {
+  const all = [...levels, 'no level']
+  const used = [...all.keys()].filter((rank) => sources.some(({ kept }) => kept[rank] > 0))
+  const total = (counts: readonly number[]) => counts.reduce((sum, count) => sum + count, 0)
+  const row = ({ source, kept }: Pick<SourceTally, 'source' | 'kept'>) => [
+    source,
+    number(total(kept)),
+    ...used.map((rank) => number(kept[rank])),
+  ]
+  const sums = {
+    source: 'all',
+    kept: [...all.keys()].map((rank) => total(sources.map(({ kept }) => kept[rank]))),
+  }
+  const rows = [
+    ['source', 'lines', ...used.map((rank) => all[rank])],
+    ...sources.map(row),
+    ...(sources.length > 1 ? [row(sums)] : []),
+  ]
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((cells) => cells[column].length)))
+  return rows
+    .map((cells) =>
+      cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[i]))).join('  '),
+    )
+    .join('\n')
+}

@@ -1,0 +1,41 @@
+/** What the functions of a stage are given, and how their handlers fail. */
+import type { StageContext } from './stage.ts'
+
+/** The context of a stage's functions. Most never ask for the signal, so it is made when they do. */
+export class Context implements StageContext {
+  #controller: AbortController | undefined
+  #reason: { reason: unknown } | undefined
+
+  constructor(readonly name: string) {}
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#reason) this.#controller.abort(this.#reason.reason)
+    }
+    return this.#controller.signal
+  }
+
+  abort(reason: unknown): void {
+    if (this.#reason) return
+    this.#reason = { reason }
+    this.#controller?.abort(reason)
+  }
+
+  /** Whether `error` is only the echo of our own abort. */
+  caused(error: unknown): boolean {
+    return (
+      this.#reason !== undefined && (error === this.#reason.reason || (error as Error)?.name === 'AbortError')
+    )
+  }
+}
+
+/** An `onError` that threw, and the error it was called for. */
+export class HandlerFailure extends Error {
+  constructor(
+    readonly thrown: unknown,
+    readonly handled: unknown,
+  ) {
+    super('onError threw')
+  }
+}

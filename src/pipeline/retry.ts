@@ -1,0 +1,170 @@
+/**
+ * The options that all stages with a function share, and what they make of a call: its time, its further calls, its
+ * way with errors.
+ */
+import { onAbort, startTimer } from '../channel/clock.ts'
+import { demand, demandCount, demandFunction, demandTime } from '../errors.ts'
+import { HandlerFailure } from './context.ts'
+import { isThenable, SKIPPED } from './loops.ts'
+import type { Port, StageContext, StageOptions } from './stage.ts'
+
+/** A function of the user, called as array methods call theirs. */
+export type Fn<In, R> = (value: In, index: number, context: StageContext) => R | PromiseLike<R>
+
+export interface RetryOptions {
+  /** Calls in all, the first included. Default: 3. */
+  attempts?: number
+  /** Milliseconds before the second call. Default: 100. */
+  delay?: number
+  /** By how much each wait is longer than the one before it. Default: 2. */
+  factor?: number
+  /** The longest wait in milliseconds. Default: 30,000. */
+  maxDelay?: number
+  /** 0 to 1: a wait lies between `(1 - jitter) * delay` and `delay`. Default: 0.5. */
+  jitter?: number
+  /** Whether this error is worth another call. Default: every error is. */
+  when?: (error: unknown, attempt: number) => boolean
+}
+
+/** What `onError` is told. */
+export interface CallFailure<In> {
+  value: In
+  error: unknown
+  stage: string
+  attempts: number
+}
+
+export interface CallOptions<In> extends StageOptions {
+  /** How many calls are in flight at most. Default: 1. */
+  concurrency?: number
+  /** Whether results keep the order of the values; `{ by }` keeps it per key, one call per key at a time. Default: `true`. */
+  ordered?: boolean | { by: (value: In) => unknown }
+  /** Milliseconds that a call may take; then its signal aborts and it fails with a `TimeoutError`. Default: none. */
+  timeout?: number
+  /** Further calls when one fails: how many, or how. Default: 0. */
+  retry?: number | RetryOptions
+  /** What becomes of a value whose call failed. Default: `'fail'`, the stage fails. */
+  onError?: 'fail' | 'skip' | ((failure: CallFailure<In>) => void | PromiseLike<void>)
+}
+
+/** Checks the options of a call where the stage is built. */
+export function checkCall<In>(make: string, fn: unknown, options: CallOptions<In>): void {
+  const action = `create ${make}`
+  const { concurrency = 1, ordered = true, timeout = 0, retry = 0, onError = 'fail' } = options
+  demandFunction(fn, action)
+  demandCount(concurrency, action, 'concurrency', 1, true)
+  demandTime(timeout, action, 'timeout')
+  if (typeof ordered === 'object' && ordered !== null) demandFunction(ordered.by, action, 'ordered.by')
+  else demand(typeof ordered === 'boolean', action, 'ordered', 'a boolean or { by }', ordered, TypeError)
+  if (typeof retry === 'object' && retry !== null) checkRetry(action, retry)
+  else demandCount(retry, action, 'retry', 0, true)
+  const known = onError === 'fail' || onError === 'skip' || typeof onError === 'function'
+  demand(known, action, 'onError', "'fail', 'skip' or a function", onError, TypeError)
+}
+
+function checkRetry(action: string, retry: RetryOptions): void {
+  const { attempts = 1, delay = 0, factor = 1, maxDelay = 0, jitter = 0, when } = retry
+  demandCount(attempts, action, 'retry.attempts', 1, true)
+  demandTime(delay, action, 'retry.delay')
+  demandTime(maxDelay, action, 'retry.maxDelay')
+  demand(factor > 0, action, 'retry.factor', 'a number above 0', factor)
+  demand(jitter >= 0 && jitter <= 1, action, 'retry.jitter', 'a number from 0 to 1', jitter)
+  if (when !== undefined) demandFunction(when, action, 'retry.when')
+}
+
+/** What becomes of a value that failed for good: rejects, or gives `SKIPPED`. */
+export type Recover<In, R> = (error: unknown, value: In, attempts: number) => Promise<R>
+
+export function recovering<In, R, Out>(
+  port: Port<In, Out>,
+  { onError = 'fail' }: CallOptions<In>,
+): Recover<In, R> {
+  return async (error, value, attempts) => {
+    const { name, signal } = port.context
+    if (onError === 'fail' || signal.aborted) throw error
+    port.failures++
+    if (onError !== 'skip')
+      try {
+        await onError({ value, error, stage: name, attempts })
+      } catch (thrown) {
+        throw new HandlerFailure(thrown, error)
+      }
+    return SKIPPED as R
+  }
+}
+
+/** `fn` with its timeout, its further calls and its way with errors. `fn` itself where it has none of them. */
+export function guarded<In, R>(fn: Fn<In, R>, options: CallOptions<In>, recover: Recover<In, R>): Fn<In, R> {
+  const { timeout, retry = 0, onError = 'fail' } = options
+  if (timeout === undefined && retry === 0 && onError === 'fail') return fn
+  const timed = timeout === undefined ? fn : limited(fn, timeout)
+  const again = typeof retry === 'object' ? retry : { attempts: retry + 1 }
+  const { attempts = 3, delay = 100, factor = 2, maxDelay = 30_000, jitter = 0.5, when = () => true } = again
+
+  const settle = async (error: unknown, value: In, index: number, context: StageContext): Promise<R> => {
+    let made = 1
+    for (let wait = delay; made < attempts && !context.signal.aborted && when(error, made); wait *= factor) {
+      await pause(Math.min(wait, maxDelay) * (1 - jitter * Math.random()), context.signal)
+      if (context.signal.aborted) break
+      made++
+      try {
+        return await timed(value, index, context)
+      } catch (thrown) {
+        error = thrown
+      }
+    }
+    return recover(error, value, made)
+  }
+
+  return (value, index, context) => {
+    try {
+      const result = timed(value, index, context)
+      return isThenable(result) ? result.then(null, (error) => settle(error, value, index, context)) : result
+    } catch (error) {
+      return settle(error, value, index, context)
+    }
+  }
+}
+
+/** `fn` with a time for each call. A result that came at once is never late. */
+function limited<In, R>(fn: Fn<In, R>, timeout: number): Fn<In, R> {
+  return (value, index, { signal, name }) => {
+    const controller = new AbortController()
+    const stopListening = onAbort(signal, (reason) => controller.abort(reason))
+    let stopTimer: (() => void) | undefined
+    const release = (): void => {
+      stopTimer?.()
+      stopListening()
+    }
+    try {
+      const result = fn(value, index, { signal: controller.signal, name })
+      if (!isThenable(result)) return result
+      return new Promise<R>((resolve, reject) => {
+        stopTimer = startTimer(timeout, () => {
+          const late = new DOMException(
+            `A call of stage "${name}" took more than ${timeout} ms`,
+            'TimeoutError',
+          )
+          controller.abort(late)
+          reject(late)
+        })
+        result.then(resolve, reject)
+      }).finally(release)
+    } finally {
+      if (stopTimer === undefined) stopListening()
+    }
+  }
+}
+
+/** Waits `ms` milliseconds, or until the signal aborts. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stopTimer()
+      stopListening()
+      resolve()
+    }
+    const stopTimer = startTimer(ms, done)
+    const stopListening = onAbort(signal, done)
+  })
+}
