@@ -125,7 +125,7 @@ describe.each(CAPACITIES)('loops over a channel of capacity %s', (capacity) => {
     const { rx, sent } = numbers(capacity, 4)
     const iterator = rx.values()
     const results = await Promise.all([iterator.next(), iterator.next(), iterator.next(), iterator.next()])
-    expect(results.map((result) => result.value)).toEqual([0, 1, 2, 3])
+    expect(results.map((result): unknown => result.value)).toEqual([0, 1, 2, 3])
     expect(await iterator.next()).toEqual({ done: true, value: undefined })
     await sent
   })

@@ -118,12 +118,11 @@ describe.each([0, 1, 256])('at capacity %i', (capacity) => {
   })
 
   test('a stop inside a function lets out what is in flight, that value included', async () => {
-    let run: Run<number[]> | undefined
     const seen: number[] = []
-    run = pipeline(
+    const run: Run<number[]> = pipeline(
       source(naturals),
       map((n) => {
-        if (n === 5) void outcome(run!.stop())
+        if (n === 5) void outcome(run.stop())
         seen.push(n)
         return n
       }),

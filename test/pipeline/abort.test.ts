@@ -90,9 +90,7 @@ describe('a signal that aborts', () => {
     const reason = new Error('enough')
     controller.abort(reason)
     await rejection(run)
-    const inFlight = [signals[0], signals[signals.length - 1], ...signals].filter(
-      (signal) => signal.aborted,
-    )
+    const inFlight = [signals[0], signals[signals.length - 1], ...signals].filter((signal) => signal.aborted)
     expect(inFlight.length).toBeGreaterThanOrEqual(3)
     for (const signal of inFlight) expect(signal.reason).toBe(reason)
   })

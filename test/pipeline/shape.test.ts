@@ -182,7 +182,8 @@ describe('run()', () => {
       toArray(),
     )
     // @ts-expect-error a pipeline without a source cannot run
-    const run = async (): Promise<unknown> => sourceless.run()
+    const call: unknown = sourceless.run
+    const run = (call as () => Promise<unknown>).bind(sourceless)
     expect(await rejection(run())).toBeInstanceOf(TypeError)
   })
 })

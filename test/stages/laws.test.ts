@@ -1,6 +1,19 @@
 /** Laws, tried with random values, options and pauses; what fails names its seed (`SLUICE_SEED` runs it again). */
 import { expect, test } from 'vitest'
-import { batch, fanIn, filter, flatMap, map, pipeline, source, take, tap, toArray, unbatch } from 'sluice'
+import {
+  batch,
+  fanIn,
+  filter,
+  flatMap,
+  map,
+  pipeline,
+  source,
+  take,
+  tap,
+  toArray,
+  unbatch,
+  type Pipeline,
+} from 'sluice'
 import { law, type Random } from '../pipeline/support-random.ts'
 import { cycle, probe, upTo } from '../pipeline/support-sources.ts'
 import { outcome, turns } from '../pipeline/support-waiting.ts'
@@ -130,7 +143,7 @@ test('any cut closes every source once, and nothing acts after it', () =>
   }))
 
 /** Runs an endless pipeline until it is cut in the way `cut` says. */
-async function cutRun(pipe: ReturnType<typeof numbers>, cut: string, random: Random): Promise<void> {
+async function cutRun(pipe: Pipeline<number>, cut: string, random: Random): Promise<void> {
   if (cut === 'break') {
     for await (const _ of pipe) if (random.int(0, 5) === 0) break
     return
@@ -143,14 +156,6 @@ async function cutRun(pipe: ReturnType<typeof numbers>, cut: string, random: Ran
     await run[cut]()
   }
   expect((await end).state).toBe(cut === 'take' || cut === 'stop' ? 'resolved' : 'rejected')
-}
-
-/** Says the type of a pipeline of numbers. */
-function numbers() {
-  return pipeline(
-    source<number>([]),
-    map((n) => n),
-  )
 }
 
 test('a chain of stages gives what the same chain over an array gives, at every capacity', () =>

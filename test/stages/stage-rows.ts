@@ -5,7 +5,19 @@
  * The input of each row covers what the stage does to a few values; the suite repeats it where it needs more.
  */
 import { map as ixMap } from 'ix/asynciterable/operators'
-import { batch, filter, flatMap, map, type reduce, type source, stage, take, tap, through, unbatch } from 'sluice'
+import {
+  batch,
+  filter,
+  flatMap,
+  map,
+  type reduce,
+  type source,
+  stage,
+  take,
+  tap,
+  through,
+  unbatch,
+} from 'sluice'
 import { upTo } from '../pipeline/support-sources.ts'
 
 export type SourceOf<Out> = ReturnType<typeof source<Out>>

@@ -68,6 +68,7 @@ interface SignalPair {
 
 function textOf(reason: unknown): string {
   if (reason instanceof SendError) {
+    // eslint-disable-next-line @typescript-eslint/no-base-to-string -- what these programs fail with is text
     const cause = reason.cause === undefined ? '' : ` because ${String(reason.cause)}`
     return `SendError ${reason.code} ${String(reason.value)}${cause}`
   }
