@@ -3,7 +3,7 @@
 // recipes/log-aggregation.ts over files of about 120 bytes a line, half JSON and half plain text, beside the bare
 // loops of log-loop.ts that do the same job. Every run is a fresh process. "wall" is its whole life; "job" is
 // that without what the same program takes for empty files, so without starting Node and loading the code. The
-// recipe runs twice: as `npm start` does, from src/ through tsx, and in plain Node on the built package.
+// recipe runs twice: bundled, as `npm start` does, and from its source through tsx.
 
 import { spawn } from 'node:child_process'
 import { createReadStream, mkdtempSync, rmSync, statSync } from 'node:fs'
@@ -30,8 +30,8 @@ const loop = await bundleForNode('bench/log-loop.ts')
 const programs = {
   'bare loop': [loop],
   'bare loop, records spliced': [loop, '--splice'],
-  'recipe, as npm start runs it': ['--import', 'tsx', recipe],
-  'recipe, plain Node on dist/': [await bundleForNode(recipe)],
+  'recipe, as npm start runs it': [await bundleForNode(recipe)],
+  'recipe, from source through tsx': ['--import', 'tsx', recipe],
 }
 type Program = keyof typeof programs
 const names = Object.keys(programs) as Program[]

@@ -9,7 +9,7 @@
  * slow functions stays short and one of cheap functions is long enough to make the rest of this file free.
  */
 /** Milliseconds of work between two turns of the event loop. */
-const BUDGET = 8
+const BUDGET = 5
 /** A step should take between these, in milliseconds. */
 const SHORT_STEP = 0.25
 const LONG_STEP = 1
