@@ -27,6 +27,8 @@ export class Slot<In, R> {
   index = 0
   result: R | undefined
   key: unknown
+  /** What a family keeps of a result that it has put out in part. */
+  rest: unknown
   next: Slot<In, R> | undefined
   /** The call of the same key that waits for this one. */
   follower: Slot<In, R> | undefined
@@ -166,13 +168,14 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   #hold(slot: Slot<In, R>, result: R | PromiseLike<R>): void {
     if (isThenable(result)) {
       this.port.calls++
-      result.then(slot.ok, slot.err)
+      // A promise that is not the engine's own may call back twice, or never get that far.
+      const promise = result instanceof Promise ? (result as Promise<R>) : Promise.resolve(result)
+      promise.then(slot.ok, slot.err)
       return
     }
     slot.result = result
     slot.state = 'ready'
     if (!this.#inOrder) this.#append(slot)
-    this.#next(slot)
   }
 
   #append(slot: Slot<In, R>): void {
@@ -186,7 +189,6 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     const { port } = this
     if (slot.state === 'failed') this.#failing(slot)
     if (!this.#inOrder) this.#append(slot)
-    if (this.#culprit === undefined) this.#next(slot)
     port.callEnded()
   }
 
@@ -195,9 +197,9 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     this.port.failing(slot.result, { value: slot.value })
   }
 
-  /** Whoever waited for this call of the same key goes next. */
-  #next(slot: Slot<In, R>): void {
-    if (this.#by === undefined) return
+  /** All of a slot has been put out: whoever waited for that, having the same key, goes next. */
+  #follow(slot: Slot<In, R>): void {
+    if (this.#by === undefined || this.#culprit !== undefined || this.port.left) return
     const { follower } = slot
     slot.follower = undefined
     if (follower !== undefined) this.#invoke(follower)
@@ -225,8 +227,9 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
       this.#shift()
       this.#slots.delete(slot)
       slot.state = 'pending'
-      slot.value = slot.result = undefined as never
+      slot.value = slot.result = slot.rest = undefined as never
       this.#unused.push(slot)
+      this.#follow(slot)
     }
   }
 

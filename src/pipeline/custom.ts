@@ -1,4 +1,5 @@
 /** Stages from outside the catalogue: a function of a receiver and a sender, or a transform of another library. */
+import { onAbort } from '../channel/clock.ts'
 import { newReceiver, newSender, type Receiver, type Sender } from '../channel/handles.ts'
 import type { Core } from '../channel/core.ts'
 import { demand, demandFunction } from '../errors.ts'
@@ -55,6 +56,7 @@ export interface DuplexLike extends AsyncIterable<unknown> {
   write(chunk: unknown): boolean
   end(): unknown
   destroy(error?: Error): unknown
+  readonly destroyed?: boolean
   once(event: string, listener: (...args: unknown[]) => void): unknown
   off(event: string, listener: (...args: unknown[]) => void): unknown
 }
@@ -93,10 +95,10 @@ export function through<In, Out>(
     TypeError,
   )
   return part('stage', 'through', options, {
-    custom: handles((rx: Receiver<In>, tx: Sender<Out>) => {
+    custom: handles((rx: Receiver<In>, tx: Sender<Out>, { signal }) => {
       if (typeof transform === 'function') return pump(transform(rx), tx)
-      if (isDuplex) return throughDuplex(rx, tx as Sender<unknown>, transform as DuplexLike)
-      return throughPair(rx, tx, transform as TransformPair<In, Out>)
+      if (isDuplex) return throughDuplex(rx, tx as Sender<unknown>, transform as DuplexLike, signal)
+      return throughPair(rx, tx, transform as TransformPair<In, Out>, signal)
     }),
   })
 }
@@ -110,76 +112,96 @@ async function throughPair<In, Out>(
   rx: Receiver<In>,
   tx: Sender<Out>,
   pair: TransformPair<In, Out>,
+  signal: AbortSignal,
 ): Promise<void> {
   const writer = pair.writable.getWriter()
   const reader = pair.readable.getReader()
-  const feed = async (): Promise<void> => {
-    const failure = await inputFailure(rx, async (value) => {
-      await writer.ready
-      writer.write(value).catch(() => {})
-    })
-    await writer.close()
-    if (failure) throw failure.error
+  const end = (reason: unknown): void => {
+    rx.close()
+    writer.abort(reason).catch(() => {})
+    reader.cancel(reason).catch(() => {})
+  }
+  const write = async (value: In): Promise<void> => {
+    await writer.ready
+    writer.write(value).catch(() => {})
   }
   const drain = async (): Promise<void> => {
-    try {
-      for (let step = await reader.read(); !step.done; step = await reader.read()) await tx.send(step.value)
-    } catch (error) {
-      rx.close()
-      await reader.cancel(error).catch(() => {})
-      throw error
-    }
+    for (let step = await reader.read(); !step.done; step = await reader.read()) await tx.send(step.value)
+    rx.close()
   }
-  await both(feed(), drain())
+  // Whatever becomes of the writable side shows on the readable one: an error as an error, and a transform that has
+  // had enough as an end.
+  const feed = feedAll(rx, write, () => writer.close()).catch(() => undefined)
+  await both(signal, end, feed, drain())
 }
 
-async function throughDuplex(rx: Receiver<unknown>, tx: Sender<unknown>, duplex: DuplexLike): Promise<void> {
-  const feed = async (): Promise<void> => {
-    const failure = await inputFailure(rx, async (value) => {
-      if (!duplex.write(value)) await drained(duplex)
-    })
-    duplex.end()
-    if (failure) throw failure.error
+async function throughDuplex(
+  rx: Receiver<unknown>,
+  tx: Sender<unknown>,
+  duplex: DuplexLike,
+  signal: AbortSignal,
+): Promise<void> {
+  const end = (reason: unknown): void => {
+    rx.close()
+    duplex.destroy(reason instanceof Error ? reason : undefined)
+  }
+  const write = async (value: unknown): Promise<void> => {
+    if (!duplex.write(value)) await drained(duplex)
   }
   const drain = async (): Promise<void> => {
-    try {
-      for await (const value of duplex) await tx.send(value)
-    } finally {
-      rx.close()
-    }
+    for await (const value of duplex) await tx.send(value)
+    rx.close()
   }
-  await both(feed(), drain())
+  await both(
+    signal,
+    end,
+    feedAll(rx, write, () => duplex.end()),
+    drain(),
+  )
 }
 
-/** Gives all input to `write`. Where the input fails, that is told, so that what was given can still come out. */
-async function inputFailure<T>(
+type Failed = { error: unknown } | undefined
+
+/** Gives all input to `write`, then calls `close`. Says whether the input failed: what was given can still come out. */
+async function feedAll<T>(
   rx: Receiver<T>,
   write: (value: T) => Promise<void>,
-): Promise<{ error: unknown } | undefined> {
+  close: () => unknown,
+): Promise<Failed> {
+  let failed: Failed
   for (;;) {
-    let step
-    try {
-      step = await rx.next()
-    } catch (error) {
-      return { error }
-    }
-    if (step.done) return undefined
+    const step = await rx.next().catch((error: unknown) => void (failed = { error }))
+    if (!step || step.done) break
     await write(step.value)
   }
+  await close()
+  return failed
 }
 
-/** Settles when both have; the first failure is the one that counts. */
-async function both(...work: Promise<void>[]): Promise<void> {
+/** Settles when both halves have. When one breaks, or the stage is interrupted, `end` ends the other. */
+async function both(
+  signal: AbortSignal,
+  end: (reason: unknown) => void,
+  feed: Promise<Failed>,
+  drain: Promise<void>,
+): Promise<void> {
+  const stopListening = onAbort(signal, end)
   try {
-    await Promise.all(work)
+    const [failed] = await Promise.all([feed, drain])
+    if (failed) throw failed.error
+  } catch (error) {
+    end(error)
+    await Promise.allSettled([feed, drain])
+    throw error
   } finally {
-    await Promise.allSettled(work)
+    stopListening()
   }
 }
 
 /** Room again, or the end of the stream. */
 function drained(stream: DuplexLike): Promise<void> {
   return new Promise((resolve) => {
+    if (stream.destroyed) return resolve()
     const done = (): void => {
       for (const event of ['drain', 'close', 'error']) stream.off(event, done)
       resolve()

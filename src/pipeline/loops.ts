@@ -9,6 +9,7 @@
  * Rejected: making copies with `new Function`, which is not allowed on many pages and runs into minifiers.
  */
 import type { Fn } from './retry.ts'
+import { late } from './scheduler.ts'
 import type { Port } from './stage.ts'
 
 /** What a stage puts out for a value: the function's result, the value, the value where the result is true, nothing. */
@@ -30,11 +31,13 @@ export const SKIPPED: object = /* @__PURE__ */ Object.freeze({})
 
 /** Whether a result must be waited for or dropped. */
 export function special(result: unknown): boolean {
-  return typeof result === 'object' && result !== null && (isThenable(result) || result === SKIPPED)
+  return isThenable(result) || result === SKIPPED
 }
 
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function'
+  return (
+    typeof value === 'object' && value !== null && typeof (value as PromiseLike<unknown>).then === 'function'
+  )
 }
 
 const loops: readonly Loop[] = [
@@ -43,6 +46,7 @@ const loops: readonly Loop[] = [
     let { at, count } = port
     try {
       for (; at < port.end; at++) {
+        if ((at & 63) === 63 && late()) port.end = at + 1
         const value = items[at]
         const result = fn(value, offset + at, context)
         if (special(result)) return result
@@ -59,6 +63,7 @@ const loops: readonly Loop[] = [
     let { at, count } = port
     try {
       for (; at < port.end; at++) {
+        if ((at & 63) === 63 && late()) port.end = at + 1
         const value = items[at]
         const result = fn(value, offset + at, context)
         if (special(result)) return result
@@ -75,6 +80,7 @@ const loops: readonly Loop[] = [
     let { at, count } = port
     try {
       for (; at < port.end; at++) {
+        if ((at & 63) === 63 && late()) port.end = at + 1
         const value = items[at]
         const result = fn(value, offset + at, context)
         if (special(result)) return result
@@ -91,6 +97,7 @@ const loops: readonly Loop[] = [
     let { at, count } = port
     try {
       for (; at < port.end; at++) {
+        if ((at & 63) === 63 && late()) port.end = at + 1
         const value = items[at]
         const result = fn(value, offset + at, context)
         if (special(result)) return result
@@ -107,6 +114,7 @@ const loops: readonly Loop[] = [
     let { at, count } = port
     try {
       for (; at < port.end; at++) {
+        if ((at & 63) === 63 && late()) port.end = at + 1
         const value = items[at]
         const result = fn(value, offset + at, context)
         if (special(result)) return result
@@ -123,6 +131,7 @@ const loops: readonly Loop[] = [
     let { at, count } = port
     try {
       for (; at < port.end; at++) {
+        if ((at & 63) === 63 && late()) port.end = at + 1
         const value = items[at]
         const result = fn(value, offset + at, context)
         if (special(result)) return result
@@ -139,6 +148,7 @@ const loops: readonly Loop[] = [
     let { at, count } = port
     try {
       for (; at < port.end; at++) {
+        if ((at & 63) === 63 && late()) port.end = at + 1
         const value = items[at]
         const result = fn(value, offset + at, context)
         if (special(result)) return result
@@ -155,6 +165,7 @@ const loops: readonly Loop[] = [
     let { at, count } = port
     try {
       for (; at < port.end; at++) {
+        if ((at & 63) === 63 && late()) port.end = at + 1
         const value = items[at]
         const result = fn(value, offset + at, context)
         if (special(result)) return result

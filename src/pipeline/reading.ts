@@ -81,6 +81,8 @@ class ReadingIterator<T> implements Reading<T> {
   #held: { value: T } | undefined
   #over = false
   #inside = false
+  /** Called when a `next` that was under way when the iterator was to be left has come back. */
+  #outside: ((left: PromiseLike<unknown> | void) => void) | undefined
 
   constructor(
     readonly port: Out<T>,
@@ -105,14 +107,12 @@ class ReadingIterator<T> implements Reading<T> {
   }
 
   #pull(port: Out<T>): void {
-    const { iterator, sync } = this
+    const { sync } = this
     let count = port.count
     try {
       do {
-        this.#inside = true
-        const step = iterator.next()
-        this.#inside = false
-        if (port.left) return void this.#leave()
+        const step = this.#next()
+        if (port.left) return
         if (!sync) return this.#await(step)
         if (!isStep(step)) throw notAStep()
         const { done, value } = step as IteratorResult<T, undefined>
@@ -122,10 +122,23 @@ class ReadingIterator<T> implements Reading<T> {
       } while (!this.#over && count < port.room)
     } catch (error) {
       this.#over = true
-      this.#inside = false
       throw error
     } finally {
       port.count = count
+    }
+  }
+
+  #next(): ReturnType<AnyIterator<T>['next']> {
+    this.#inside = true
+    try {
+      const step = this.iterator.next()
+      this.#inside = false
+      if (this.#outside) this.#outside(this.#leave())
+      return step
+    } catch (error) {
+      this.#inside = false
+      this.#outside?.()
+      throw error
     }
   }
 
@@ -135,12 +148,16 @@ class ReadingIterator<T> implements Reading<T> {
   }
 
   readonly #arrived = (arrived: unknown): void => {
+    if (this.port.left || this.#pending === undefined) return
+    try {
+      if (this.sync) this.#held = { value: arrived as T }
+      else if (!isStep(arrived)) throw notAStep()
+      else if ((arrived as IteratorResult<T>).done) this.#over = true
+      else this.#held = { value: (arrived as IteratorResult<T, undefined>).value as T }
+    } catch (error) {
+      return this.#failed(error)
+    }
     this.#pending = undefined
-    if (this.port.left) return
-    if (this.sync) this.#held = { value: arrived as T }
-    else if (!isStep(arrived)) return this.#failed(notAStep())
-    else if ((arrived as IteratorResult<T>).done) this.#over = true
-    else this.#held = arrived as { value: T }
     this.port.wake()
     flush()
   }
@@ -148,27 +165,27 @@ class ReadingIterator<T> implements Reading<T> {
   readonly #failed = (error: unknown): void => {
     const pending = this.#pending
     this.#pending = undefined
-    if (this.port.left || (this.#over && !this.sync)) return
+    if (this.port.left || pending === undefined || (this.#over && !this.sync)) return
     this.#over ||= !this.sync
     this.port.fail(error, this.sync ? { value: pending } : undefined)
   }
 
   stop(): PromiseLike<unknown> | void {
     const left = this.close()
-    // A value that was promised is still waited for; a `next` is given one turn, and what it brings is not lost.
-    if (!this.sync)
-      nextTurn(() => {
-        this.#pending = undefined
-        this.port.wake()
-      })
+    // What is pending is given one turn, so that a value which is as good as there is not lost; nobody waits for more.
+    nextTurn(() => {
+      this.#pending = undefined
+      this.port.wake()
+    })
     return left
   }
 
   close(): PromiseLike<unknown> | void {
     if (this.#over) return
     this.#over = true
-    // A generator that aborts its own run is running: it is left when it has given its value.
     if (!this.#inside) return this.#leave()
+    // A generator that ends its own run is running: it is left when it has given its value.
+    return new Promise((resolve) => (this.#outside = resolve))
   }
 
   /**

@@ -114,9 +114,8 @@ export class Execution<R> implements Run<R>, Owner {
   /** Aborts the signals of a stage and of those before it: their results are not wanted. */
   #interrupt(task: Task, reason: unknown): void {
     const last = this.tasks.indexOf(task)
-    const first = last - task.index
-    for (const each of [...task.attached, ...this.tasks.slice(Math.max(0, first), last + 1)])
-      each.context.abort(reason)
+    const before = this.tasks.slice(Math.max(0, last - task.index), last + 1)
+    for (const each of before) for (const one of [each, ...each.attached]) one.context.abort(reason)
   }
 
   knows(error: unknown): boolean {
@@ -145,7 +144,7 @@ export class Execution<R> implements Run<R>, Owner {
 
   /** An aborted run does not wait for calls, only for clean-up. */
   #settleAborted(): void {
-    if (!this.tasks.some((task) => task.cleaning)) this.#settle()
+    if (!this.tasks.some((task) => !task.left || task.cleaning)) this.#settle()
   }
 
   #abort(reason: unknown): void {
@@ -171,13 +170,15 @@ export class Execution<R> implements Run<R>, Owner {
     if (this.ended === undefined) {
       for (const task of this.tasks) task.stop()
       const stopTimer = startTimer(deadline, () => {
-        const busy = this.tasks.filter((task) => task.busy)
+        const busy = this.tasks.filter((task) => task.busy || task.cleaning)
         this.#abort(
           new DrainTimeoutError(
             busy.map(({ name }) => name),
             deadline,
           ),
         )
+        // Not even clean-up is waited for any more.
+        this.#settle()
       })
       const release = this.#release
       this.#release = () => {

@@ -18,7 +18,7 @@ const LARGEST_QUANTUM = 4096
  * Where values come one by one, reading the clock costs more than the steps. After steps of `FEW` values that took an
  * `INSTANT` in all, the next ones are not timed one by one; as soon as they take longer, each is again.
  */
-const FEW = 16
+const FEW = 2
 const INSTANT = 0.004
 
 export interface Steppable {
@@ -45,6 +45,11 @@ let flushQueued = false
 let restAt = 0
 /** How many more steps go without a look at the clock. */
 let unread = 0
+
+/** Whether this turn of the event loop has gone on for long enough. Loops over many values ask now and then. */
+export function late(): boolean {
+  return now() > restAt
+}
 
 export function schedule(task: Steppable): void {
   if (task.queued) return

@@ -49,7 +49,7 @@ function stageStats(task: Task, now: number, elapsed: number): StageStats {
   return {
     name,
     index,
-    received: input ? input.accepted - input.buffer.length : 0,
+    received: task.kernel || !input ? task.received : input.accepted - input.buffer.length,
     sent: output?.accepted ?? 0,
     failed: failures,
     busy: spent.busy / total,

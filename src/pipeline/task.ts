@@ -27,7 +27,7 @@ export interface Owner {
 
 export type Doing = 'nothing' | 'busy' | 'input' | 'output'
 
-const FIRST_QUANTUM = 64
+const FIRST_QUANTUM = 16
 
 export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   readonly name: string
@@ -47,6 +47,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   held = false
   full = false
   calls = 0
+  received = 0
   failures = 0
 
   // What stats.ts reads: time spent so far, and what it does since when.
@@ -90,6 +91,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
 
   /** Starts a user's function: its handles are the two ends of its edges. */
   start(): void {
+    if (this.left) return
     if (this.#custom === undefined) return schedule(this)
     this.calls++
     this.doing = 'busy'
@@ -171,6 +173,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     }
     const read = this.at - this.#from
     this.#handled += read + count
+    this.received += read
     this.#from = this.end = this.at
     if (input !== undefined && read > 0) skip(input, read)
   }
@@ -250,7 +253,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
       input: input ? 'waits for a value' : 'waits for its source',
       output: `waits for room (${output?.length} of ${output?.capacity})`,
     }
-    return `stage ${this.index} "${this.name}" ${waits[this.doing]}`
+    return `stage ${this.index} "${this.name}" ${waits[this.calls > 0 ? 'busy' : this.doing]}`
   }
 
   // ---- ends

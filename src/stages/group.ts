@@ -137,22 +137,26 @@ export function unbatch<T>(options: StageOptions = {}): Stage<Iterable<T>, T> {
       let current: Iterator<T> | undefined
       return {
         run(port: Port<Iterable<T>, T>) {
-          const { items, out, room } = port
+          const { items, out } = port
           while (port.at < port.end || current !== undefined) {
             const many = items[port.at]
-            if (current === undefined && Array.isArray(many) && many.length <= room - port.count) {
+            if (current === undefined && Array.isArray(many) && many.length <= port.room - port.count) {
               for (let i = 0; i < many.length; i++) out[port.count++] = many[i] as T
               port.at++
               continue
             }
             current ??= many[Symbol.iterator]()
             for (;;) {
-              if ((port.full = port.count >= room)) return
-              const { done, value } = current.next() as IteratorResult<T, undefined>
+              if ((port.full = port.count >= port.room)) return
+              const iterator: Iterator<T> = current
+              // One that throws is not returned, as in any loop.
+              current = undefined
+              const { done, value } = iterator.next() as IteratorResult<T, undefined>
+              if (port.left) return
               if (done) break
+              current = iterator
               out[port.count++] = value
             }
-            current = undefined
             port.at++
           }
         },

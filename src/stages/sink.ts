@@ -83,7 +83,7 @@ export function reduce<In, R>(
       const step = (value: In, index: number): undefined | PromiseLike<undefined> => {
         const next = fn(result, value, index)
         if (!special(next)) return void (result = next as R)
-        return (next as PromiseLike<R>).then((settled) => void (result = settled))
+        return Promise.resolve(next).then((settled) => void (result = settled))
       }
       const calls = new Calls(port, keeping<In, unknown, R>('nothing', step), step, {})
       return Object.assign(calls, { result: () => result })
@@ -143,8 +143,7 @@ export interface WritableLike {
   destroy(error?: Error): unknown
   readonly destroyed?: boolean
   readonly closed?: boolean
-  readonly writableNeedDrain?: boolean
-  readonly writableFinished?: boolean
+  readonly errored?: unknown
   on(event: string, listener: (...args: unknown[]) => void): unknown
   off(event: string, listener: (...args: unknown[]) => void): unknown
 }
@@ -159,72 +158,99 @@ interface Target {
 }
 
 class NodeTarget implements Target {
+  readonly #seen = new Set<string>()
   #failure: { error: unknown } | undefined
   #unwritten = 0
   /** Called at the next event. */
   #notify: (() => void) | undefined
+  readonly #listeners = EVENTS.map(
+    (event) => [event, (error?: unknown) => this.#event(event, error)] as const,
+  )
 
   constructor(readonly stream: WritableLike) {
-    for (const event of EVENTS) stream.on(event, this.#listener)
+    for (const [event, listener] of this.#listeners) stream.on(event, listener)
   }
 
-  readonly #listener = (error?: unknown): void => {
-    if (error !== undefined) this.#failure ??= { error }
+  #event(event: string, error?: unknown): void {
+    this.#seen.add(event)
+    if (error) this.#failure ??= { error }
     this.#notify?.()
   }
 
   write(value: unknown): PromiseLike<unknown> | undefined {
     this.#check()
     this.#unwritten++
-    const goOn = this.stream.write(value, (error) => {
-      if (error) this.#failure ??= { error }
+    this.#seen.delete('drain')
+    const written = (error?: unknown): void => {
       this.#unwritten--
-      this.#notify?.()
-    })
-    return goOn ? undefined : this.#until(() => this.stream.writableNeedDrain !== true)
+      this.#event('write', error)
+    }
+    try {
+      if (this.stream.write(value, written)) return undefined
+    } catch (error) {
+      this.#unwritten--
+      throw error
+    }
+    return this.#until(() => this.#seen.has('drain'))
   }
 
   async end(): Promise<void> {
     this.#check()
-    this.stream.end()
-    await this.#until(() => this.stream.writableFinished === true)
+    if (this.#standard) await this.#until(() => this.#unwritten === 0)
+    else {
+      this.stream.end()
+      await this.#until(() => this.#seen.has('finish'))
+    }
     this.#release()
   }
 
   async destroy(atOnce: boolean): Promise<void> {
     if (!atOnce) await this.#until(() => this.#unwritten === 0).catch(() => {})
-    this.stream.destroy()
-    while (this.stream.closed === false) await this.#event()
+    if (!this.#standard) {
+      this.stream.destroy()
+      const { _writableState: state } = this.stream as { _writableState?: { emitClose?: boolean } }
+      while (this.stream.closed === false && !this.#seen.has('close') && state?.emitClose !== false)
+        await this.#next()
+    }
     // It may tell of an error just after that: somebody has to listen.
     await new Promise<void>(nextTurn)
     this.#release()
   }
 
+  /** The standard output outlives every pipeline. */
+  get #standard(): boolean {
+    const { process } = globalThis as { process?: { stdout?: unknown; stderr?: unknown } }
+    return this.stream === process?.stdout || this.stream === process?.stderr
+  }
+
   #release(): void {
-    for (const event of EVENTS) this.stream.off(event, this.#listener)
+    for (const [event, listener] of this.#listeners) this.stream.off(event, listener)
   }
 
   #check(): void {
     if (this.#failure) throw this.#failure.error
-    if (this.stream.destroyed) throw new Error('Cannot write: the stream was destroyed before its end')
+    if (this.stream.destroyed)
+      throw (this.stream.errored ??
+        new Error('Cannot write: the stream was destroyed before its end')) as Error
   }
 
   async #until(condition: () => boolean): Promise<void> {
     while (!condition()) {
       this.#check()
-      await this.#event()
+      await this.#next()
     }
   }
 
-  #event(): Promise<void> {
+  #next(): Promise<void> {
     return new Promise((resolve) => (this.#notify = resolve))
   }
 }
 
-const EVENTS = ['drain', 'finish', 'error', 'close'] as const
+const EVENTS = ['drain', 'finish', 'error', 'close']
 
 class WebTarget implements Target {
   readonly #writer: WritableStreamDefaultWriter<unknown>
+  #latest: Promise<void> | undefined
 
   constructor(stream: WritableStream) {
     this.#writer = stream.getWriter()
@@ -232,7 +258,8 @@ class WebTarget implements Target {
   }
 
   write(value: unknown): PromiseLike<unknown> | undefined {
-    this.#writer.write(value).catch(() => {})
+    this.#latest = this.#writer.write(value)
+    this.#latest.catch(() => {})
     return (this.#writer.desiredSize ?? 0) > 0 ? undefined : this.#writer.ready
   }
 
@@ -242,8 +269,10 @@ class WebTarget implements Target {
   }
 
   async destroy(atOnce: boolean): Promise<void> {
-    if (!atOnce) await this.#writer.ready.catch(() => {})
-    await this.#writer.abort().catch(() => {})
+    if (!atOnce) await this.#latest?.catch(() => {})
+    const aborted = this.#writer.abort().catch(() => {})
+    // An abort waits for the write that is under way.
+    if (!atOnce) await aborted
     this.#writer.releaseLock()
   }
 }
@@ -251,48 +280,65 @@ class WebTarget implements Target {
 class Writing<In> implements Kernel<In, undefined> {
   #over = false
   #writing = false
-  readonly #target: Target
+  #target: Target | undefined
 
   constructor(
     readonly port: Port<In, undefined>,
     readonly stream: WritableLike | WritableStream<In>,
-  ) {
-    this.#target = 'getWriter' in stream ? new WebTarget(stream) : new NodeTarget(stream)
+  ) {}
+
+  /** Opened by the run, so that a stream which is locked fails the stage. */
+  get #open(): Target {
+    return (this.#target ??=
+      'getWriter' in this.stream ? new WebTarget(this.stream) : new NodeTarget(this.stream))
   }
 
   run(port: Port<In, undefined>): void {
+    const target = this.#open
     while (!this.#writing && port.at < port.end) {
-      const written = this.#target.write(port.items[port.at])
+      const written = target.write(port.items[port.at])
       port.at++
       if (written !== undefined) this.#wait(written)
     }
     port.held = this.#writing
   }
 
-  #wait(work: PromiseLike<unknown>): void {
+  #wait(work: PromiseLike<unknown>, last = false): void {
     const { port } = this
     this.#writing = true
     port.calls++
-    const ended = (): void => {
-      this.#writing = false
-      port.callEnded()
-    }
-    work.then(ended, (error: unknown) => {
-      port.fail(error)
-      ended()
-    })
+    work.then(
+      () => {
+        this.#over ||= last
+        this.#writing = false
+        port.callEnded()
+      },
+      (error: unknown) => {
+        port.fail(error)
+        this.#writing = false
+        port.callEnded()
+      },
+    )
   }
 
-  end(_port: Port<In, undefined>, failed: boolean): void {
-    if (failed) return
-    this.#over = true
-    this.#wait(this.#target.end())
+  get pending(): boolean {
+    return this.#writing
+  }
+
+  #ending = false
+
+  end(port: Port<In, undefined>, failed: boolean): void {
+    if (failed || this.#over) return
+    if (!this.#ending) this.#wait(this.#open.end(), true)
+    this.#ending = true
+    // The stage has not ended before its target has.
+    port.full = true
   }
 
   close(aborted: boolean): PromiseLike<unknown> | void {
     if (this.#over) return
     this.#over = true
-    return this.#target.destroy(aborted)
+    return this.#target?.destroy(aborted)
   }
 }
 

@@ -45,7 +45,11 @@ export function range(from: number, to?: number, step = 1, options: StageOptions
   return part('source', 'range', options, {
     kernel() {
       // Counted, not added up: steps that are fractions would drift.
-      const size = Math.max(0, Math.ceil((limit - first) / step))
+      let size = Math.max(0, Math.ceil(limit / step - first / step))
+      // Fractions may be off by one in either direction.
+      const inside = (n: number): boolean => (step > 0 ? first + n * step < limit : first + n * step > limit)
+      while (size > 0 && size < Infinity && !inside(size - 1)) size--
+      while (size < Infinity && inside(size)) size++
       let done = 0
       let stopped = false
       return {

@@ -2,7 +2,7 @@
 import { Calls, type Family, keeping, type Slot } from '../pipeline/calls.ts'
 import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
 import { isThenable, type Keep } from '../pipeline/loops.ts'
-import { part, type Stage, type StageContext } from '../pipeline/stage.ts'
+import { part, type Port, type Stage, type StageContext } from '../pipeline/stage.ts'
 
 /** Makes the stage that calls `fn` for each value. */
 function calling<In, Out>(
@@ -81,20 +81,21 @@ export function tap<In>(fn: Fn<In, unknown>, options?: CallOptions<In>): Stage<I
 }
 
 type Many<T> = Iterable<T> | AsyncIterable<T>
-type AnyIterator<T> = Iterator<T> | AsyncIterator<T>
+type AnyIterator<T> = Iterator<T, undefined> | AsyncIterator<T, undefined>
+type Step<T> = IteratorResult<T, undefined>
+
+/** What is left of a result that was put out in part. */
+interface Rest<T> {
+  readonly iterator: AnyIterator<T>
+  /** What an async iterable gave, for which there was no room yet. */
+  step: Step<T> | undefined
+}
 
 /** The values of one result after the other; what does not fit waits in its slot. */
 class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
-  readonly #iterators = new Map<Slot<In, Many<Out>>, AnyIterator<Out>>()
-  /** The value that an async iterable gave, for which there was no room yet. */
-  readonly #pulled = new Map<Slot<In, Many<Out>>, IteratorResult<Out>>()
   calls!: Calls<In, Many<Out>, Out>
 
-  loop(
-    port: Parameters<Family<In, Many<Out>, Out>['loop']>[0],
-    fn: Fn<In, Many<Out>>,
-    offset: number,
-  ): unknown {
+  loop(port: Port<In, Out>, fn: Fn<In, Many<Out>>, offset: number): unknown {
     const { items, out, context } = port
     for (; port.at < port.end; port.at++) {
       const result = fn(items[port.at], offset + port.at, context)
@@ -104,60 +105,63 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
     return undefined
   }
 
-  emit(port: Parameters<Family<In, Many<Out>, Out>['emit']>[0], slot: Slot<In, Many<Out>>): boolean {
-    const iterator = this.#iterators.get(slot) ?? this.#open(slot)
+  emit(port: Port<In, Out>, slot: Slot<In, Many<Out>>): boolean {
+    const rest = (slot.rest ??= this.#open(slot)) as Rest<Out>
     for (;;) {
       if ((port.full = port.count >= port.room)) return false
-      let step: IteratorResult<Out> | PromiseLike<IteratorResult<Out>> | undefined = this.#pulled.get(slot)
-      this.#pulled.delete(slot)
-      step ??= iterator.next()
+      // While it is being asked it is not there to be closed: one that throws is not returned, as in any loop.
+      slot.rest = undefined
+      const step = rest.step ?? rest.iterator.next()
+      slot.rest = rest
+      rest.step = undefined
       if (isThenable(step)) {
-        this.#await(port, slot, step)
+        this.#await(port, slot, rest, step)
         return false
       }
-      const { done, value } = step as IteratorResult<Out, undefined>
-      if (done) {
-        this.#iterators.delete(slot)
+      if (typeof step !== 'object' || step === null)
+        throw new TypeError('The iterator gave something that is no object')
+      if (step.done) {
+        slot.rest = undefined
         return true
       }
-      port.out[port.count++] = value
+      port.out[port.count++] = step.value
     }
   }
 
-  #open(slot: Slot<In, Many<Out>>): AnyIterator<Out> {
-    const many = Object(slot.result) as Partial<Iterable<Out> & AsyncIterable<Out>>
+  #open(slot: Slot<In, Many<Out>>): Rest<Out> {
+    const many = Object(slot.result) as Partial<Iterable<Out, undefined> & AsyncIterable<Out, undefined>>
     const iterator = many[Symbol.asyncIterator]?.() ?? many[Symbol.iterator]?.()
     if (iterator === undefined) throw new TypeError('Cannot flatMap: the function must give an iterable')
-    this.#iterators.set(slot, iterator)
-    return iterator
+    return { iterator, step: undefined }
   }
 
   #await(
-    port: Parameters<Family<In, Many<Out>, Out>['emit']>[0],
+    port: Port<In, Out>,
     slot: Slot<In, Many<Out>>,
-    step: PromiseLike<IteratorResult<Out>>,
+    rest: Rest<Out>,
+    step: PromiseLike<Step<Out>>,
   ): void {
     slot.state = 'pending'
-    step.then(
-      (result) => {
-        this.#pulled.set(slot, result)
-        this.calls.resume(slot)
-      },
-      (error: unknown) => {
-        this.#iterators.delete(slot)
-        if (!port.left) this.calls.resume(slot, { error })
-      },
-    )
+    const broken = (error: unknown): void => {
+      slot.rest = undefined
+      if (!port.left) this.calls.resume(slot, { error })
+    }
+    step.then((result) => {
+      if (typeof result !== 'object')
+        return broken(new TypeError('The iterator gave something that is no object'))
+      rest.step = result
+      this.calls.resume(slot)
+    }, broken)
   }
 
   close(slot: Slot<In, Many<Out>>): PromiseLike<unknown> | void {
-    const iterator = this.#iterators.get(slot)
-    if (iterator === undefined) return
-    this.#iterators.delete(slot)
-    const closing = iterator.return?.()
+    const { iterator } = (slot.rest ?? {}) as Partial<Rest<Out>>
+    slot.rest = undefined
+    const closing: unknown = iterator?.return?.()
+    if (!isThenable(closing)) return
     // One that hangs in a `next` is not waited for.
-    if (isThenable(closing) && slot.state !== 'pending') return closing as PromiseLike<unknown>
-    if (isThenable(closing)) closing.then(null, () => {})
+    if (slot.state !== 'pending') return closing
+    closing.then(null, () => {})
   }
 }
 

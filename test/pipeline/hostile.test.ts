@@ -1,0 +1,324 @@
+/** Inputs found by hostile reviews: each made a run hang, lose a value, act too late or hide a cause. */
+import { Duplex, PassThrough, Writable } from 'node:stream'
+import { describe, expect, test } from 'vitest'
+import {
+  count,
+  drain,
+  DrainTimeoutError,
+  fanIn,
+  flatMap,
+  map,
+  pipeline,
+  range,
+  type Run,
+  source,
+  stage,
+  StageError,
+  take,
+  through,
+  unbatch,
+  writeTo,
+} from 'sluice'
+import { deferred, never, rejection, turns } from './support-waiting.ts'
+
+const boom = new Error('boom')
+
+/** A promise that is none of the engine's: `then` is all it has. */
+const thenable = (then: (ok: (value: unknown) => void) => void): never => ({ then }) as never
+
+describe('flatMap()', () => {
+  test('gives the values behind a skipped one whose iterable broke', async () => {
+    const twice = function* (n: number) {
+      yield n * 10
+      if (n === 2) throw boom
+      yield n * 10 + 1
+    }
+    const values = await pipeline(source([1, 2, 3, 4]), flatMap(twice, { onError: 'skip' })).run()
+    expect(values).toEqual([10, 11, 20, 30, 31, 40, 41])
+  })
+
+  test('keeps the order per key over all that a value gives, one call at a time', async () => {
+    let running = 0
+    let most = 0
+    const parts = async function* (n: number) {
+      most = Math.max(most, ++running)
+      for (let i = 0; i < 3; i++) {
+        await turns(1)
+        yield `${n}.${i}`
+      }
+      running--
+    }
+    const by = { by: () => 'same' }
+    const values = await pipeline(source([1, 2]), flatMap(parts, { concurrency: 2, ordered: by })).run()
+    expect(values).toEqual(['1.0', '1.1', '1.2', '2.0', '2.1', '2.2'])
+    expect(most).toBe(1)
+  })
+
+  test('fails where the iterator gives no object', async () => {
+    const broken: AsyncIterable<number> = {
+      [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve(undefined as never) }),
+    }
+    const error = await rejection(
+      pipeline(
+        range(1),
+        flatMap(() => broken),
+      ).run(),
+    )
+    expect(error).toMatchObject({ stage: 'flatMap', value: 0, cause: expect.any(TypeError) })
+  })
+})
+
+describe('map()', () => {
+  test('takes a foreign promise that throws, calls back twice or gives a promise', async () => {
+    const throwing = pipeline(
+      range(3),
+      map(() =>
+        thenable(() => {
+          throw boom
+        }),
+      ),
+    ).run()
+    expect(await rejection(throwing)).toMatchObject({ stage: 'map', cause: boom })
+    const twice = (n: number) =>
+      thenable((ok) => {
+        setTimeout(ok, 1, n)
+        setTimeout(ok, 2, n)
+      })
+    expect(await pipeline(range(6), map(twice, { concurrency: 2 })).run()).toEqual([0, 1, 2, 3, 4, 5])
+    const nested = (n: number) => thenable((ok) => ok(Promise.resolve(n)))
+    expect(await pipeline(range(3), map(nested)).run()).toEqual([0, 1, 2])
+  })
+
+  test('makes no further call of a key after an abort or a cut', async () => {
+    for (const cut of ['abort', 'take']) {
+      let calls = 0
+      const gate = deferred()
+      const controller = new AbortController()
+      const slow = map(
+        async (n: number) => {
+          calls++
+          await gate.promise
+          return n
+        },
+        { concurrency: 6, ordered: { by: () => 'key' } },
+      )
+      const run = pipeline(range(6), slow, take(1)).run({ signal: controller.signal })
+      const end = run.catch((reason: unknown) => reason)
+      await turns(2)
+      if (cut === 'abort') controller.abort('enough')
+      gate.resolve()
+      await end
+      await turns(3)
+      expect(calls).toBeLessThanOrEqual(2)
+    }
+  })
+
+  test('serves a hot key of any length', async () => {
+    const slowFirst = (n: number) => (n === 0 ? turns(1).then(() => 0) : n)
+    const options = { concurrency: 30_000, ordered: { by: () => 'key' } }
+    expect(await pipeline(range(30_000), map(slowFirst, options), count()).run()).toBe(30_000)
+  })
+})
+
+describe('an abort', () => {
+  test('settles when every target and source has let go', async () => {
+    let destroyed = false
+    const target = new Writable({
+      objectMode: true,
+      write: (_value, _encoding, done) => void setTimeout(done, 1),
+      destroy(_error, done) {
+        setTimeout(() => {
+          destroyed = true
+          done(null)
+        }, 5)
+      },
+    })
+    const run = pipeline(range(0, Infinity), writeTo(target)).start()
+    run.result.catch(() => {})
+    await turns(3)
+    await run.abort()
+    expect(destroyed).toBe(true)
+
+    let closed = false
+    const slowly = async function* () {
+      try {
+        for (;;) yield 1
+      } finally {
+        await turns(2)
+        closed = true
+      }
+    }
+    const other = pipeline(fanIn(range(0, Infinity), slowly()), drain()).start({ capacity: 1 })
+    other.result.catch(() => {})
+    await turns(3)
+    await other.abort()
+    expect(closed).toBe(true)
+  })
+
+  test('does not wait for a write of a WritableStream that hangs', async () => {
+    const controller = new AbortController()
+    const stuck = new WritableStream<number>({ write: never })
+    const run = pipeline(range(3), writeTo(stuck)).run({ signal: controller.signal })
+    await turns(2)
+    controller.abort(boom)
+    expect(await rejection(run)).toBe(boom)
+  })
+
+  test('destroys a target that is ending, and a duplex that is stuck', async () => {
+    const ending = new Writable({ objectMode: true, write: (_v, _e, done) => done(), final: () => {} })
+    const stuck = new Duplex({ objectMode: true, write() {}, read() {} })
+    for (const [pipe, stream] of [
+      [pipeline(range(2), writeTo(ending)), ending],
+      [pipeline(range(3), through(stuck)), stuck],
+    ] as const) {
+      const run = pipe.start()
+      run.result.catch(() => {})
+      await turns(3)
+      await run.abort()
+      await turns(2)
+      expect(stream.destroyed).toBe(true)
+    }
+  })
+
+  test('inside one custom stage keeps the others from starting', async () => {
+    const controller = new AbortController()
+    let started = false
+    const first = stage<number, number>('first', async () => void (started = true))
+    const second = stage<number, number>('second', async () => controller.abort(boom))
+    const run = pipeline(range(3), first, second, drain()).run({ signal: controller.signal })
+    expect(await rejection(run)).toBe(boom)
+    expect(started).toBe(false)
+  })
+
+  test('inside the iterable of unbatch is its last pull', async () => {
+    const controller = new AbortController()
+    let pulls = 0
+    const many = function* () {
+      for (;;) {
+        if (++pulls === 3) controller.abort(boom)
+        yield pulls
+      }
+    }
+    expect(await rejection(pipeline(source([many()]), unbatch()).run({ signal: controller.signal }))).toBe(
+      boom,
+    )
+    expect(pulls).toBe(3)
+  })
+})
+
+describe('stop()', () => {
+  test('inside a generator lets its `finally` run', async () => {
+    let closed = false
+    let run: Run<number[]> | undefined
+    const numbers = function* () {
+      try {
+        yield 1
+        void run?.stop()
+        yield 2
+        yield 3
+      } finally {
+        closed = true
+      }
+    }
+    run = pipeline(source(numbers())).start()
+    expect(await run.result).toEqual([1, 2])
+    expect(closed).toBe(true)
+  })
+
+  test('does not wait for a promise among the values', async () => {
+    const run = pipeline(source([1, never(), 3])).start()
+    await turns(2)
+    expect(await run.stop()).toEqual([1])
+  })
+
+  test('keeps to its deadline where a `finally` hangs', async () => {
+    const hanging = async function* () {
+      try {
+        yield 1
+        yield 2
+      } finally {
+        await never()
+      }
+    }
+    const run = pipeline(source(hanging()), stage('stuck', never), drain()).start({ capacity: 0 })
+    run.result.catch(() => {})
+    await turns(3)
+    const error = await rejection(run.stop({ deadline: 5 }))
+    expect(error).toBeInstanceOf(DrainTimeoutError)
+    expect((error as DrainTimeoutError).stages).toContain('stuck')
+  })
+})
+
+describe('writeTo()', () => {
+  test('fails where `write` throws, names the value, and tells the true cause of a failure', async () => {
+    const bytes = new Writable({ write: (_chunk, _encoding, done) => done() })
+    const error = await rejection(pipeline(source([5]), writeTo(bytes)).run())
+    expect(error).toMatchObject({ stage: 'writeTo', value: 5 })
+
+    const full = new Writable({
+      objectMode: true,
+      write: (_v, _e, done) => done(),
+      final: (done) => done(boom),
+    })
+    expect(await rejection(pipeline(range(2), writeTo(full)).run())).toMatchObject({ cause: boom })
+  })
+
+  test('writes what came before a failure into the queue of a WritableStream', async () => {
+    const got: number[] = []
+    const slow = new WritableStream<number>(
+      {
+        async write(n) {
+          await turns(1)
+          got.push(n)
+        },
+      },
+      new CountQueuingStrategy({ highWaterMark: 10 }),
+    )
+    const failing = map((n: number) => {
+      if (n === 6) throw boom
+      return n
+    })
+    await rejection(pipeline(range(10), failing, writeTo(slow)).run())
+    expect(got).toEqual([0, 1, 2, 3, 4, 5])
+  })
+
+  test('fails the stage where the stream is locked', async () => {
+    const locked = new WritableStream()
+    locked.getWriter()
+    expect(await rejection(pipeline(range(2), writeTo(locked)).run())).toBeInstanceOf(StageError)
+  })
+})
+
+describe('through()', () => {
+  test('fails for a duplex that was destroyed or refuses a value', async () => {
+    const destroyed = new PassThrough({ objectMode: true })
+    destroyed.destroy()
+    await turns(2)
+    expect(await rejection(pipeline(range(100), through(destroyed)).run())).toBeInstanceOf(StageError)
+    const strict = new PassThrough({ objectMode: true })
+    expect(await rejection(pipeline(source([1, null, 2]), through(strict)).run())).toBeInstanceOf(StageError)
+  })
+
+  test('ends where a TransformStream has had enough', async () => {
+    const firstThree = new TransformStream<number, number>({
+      transform(n, controller) {
+        controller.enqueue(n)
+        if (n === 2) controller.terminate()
+      },
+    })
+    expect(await pipeline(range(100), through(firstThree)).run()).toEqual([0, 1, 2])
+  })
+})
+
+test('range() never gives its end, whatever fractions do', async () => {
+  expect(await pipeline(range(0, 2.1, 0.3)).run()).toHaveLength(7)
+  expect(await pipeline(range(0, 4.2, 0.3)).run()).toHaveLength(14)
+  expect(await pipeline(range(-1e308, 1e308, 1e308)).run()).toEqual([-1e308, 0])
+  expect(await pipeline(range(1, 0, -0.25)).run()).toEqual([1, 0.75, 0.5, 0.25])
+})
+
+test('take() reports what it has taken', async () => {
+  const run = pipeline(range(1000), take(3)).start()
+  await run.result
+  expect(run.stats().stages[1]).toMatchObject({ name: 'take', received: 3, sent: 3 })
+})
