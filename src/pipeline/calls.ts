@@ -51,11 +51,11 @@ export class Slot<In, R> {
 
 /** A stage that puts out one value for each, or none. */
 export function keeping<In, R, Out>(keep: Keep, fn: Fn<In, R>): Family<In, R, Out> {
-  const loop = loopFor(fn)
+  const loop = loopFor(keep, fn)
   return {
     loop(port, call, offset) {
       if (keep !== 'nothing') port.end = Math.min(port.end, port.at + port.room - port.count)
-      return loop(port, call as Fn<unknown, unknown>, offset, keep)
+      return loop(port, call as Fn<unknown, unknown>, offset)
     },
     emit(port, { value, result }) {
       if (keep === 'nothing' || (keep === 'passed' && !result)) return true

@@ -1,12 +1,13 @@
 /**
- * The loop that calls a user's function over a chunk: the hottest lines of the package, eight times.
+ * The loops that call a user's function over a chunk: the hottest lines of the package, each written out several times.
  *
  * An engine notes at each place of the source what was called there. Where one place calls the functions of all
- * stages, it can inline none of them, and a call costs more than all else in a cheap stage. So each function gets a
- * copy of its own; the ninth shares one. The functions that one place of a program makes share a copy, told by their
- * text, as they share the engine's notes (bench: cheap-stages, 21 ns per value with one copy, 11 with eight).
+ * stages, it can inline none of them, and a call costs more than all else in a cheap stage. So functions get copies of
+ * their loop in turn, and the same function always the same copy, told by its text: what one place of a program makes
+ * again and again shares the engine's notes (bench: cheap-stages, 21 ns per value with one copy, 13 with these).
  *
- * Rejected: making copies with `new Function`, which is not allowed on many pages and runs into minifiers.
+ * Rejected: making copies with `new Function`, which is not allowed on many pages and runs into minifiers; one loop
+ * for all kinds with the kind as an argument (3 ns more).
  */
 import type { Fn } from './retry.ts'
 import { late } from './scheduler.ts'
@@ -19,19 +20,14 @@ export type Keep = 'result' | 'value' | 'passed' | 'nothing'
  * Calls `fn` over the input up to `port.end`; there is room for all of it. Stops at the first result that is not for
  * a loop, with `port.at` on its value, and returns it.
  */
-export type Loop = (
-  port: Port<unknown, unknown>,
-  fn: Fn<unknown, unknown>,
-  offset: number,
-  keep: Keep,
-) => unknown
+export type Loop = (port: Port<unknown, unknown>, fn: Fn<unknown, unknown>, offset: number) => unknown
 
 /** The result of a call whose value is dropped. */
 export const SKIPPED: object = /* @__PURE__ */ Object.freeze({})
 
 /** Whether a result must be waited for or dropped. */
 export function special(result: unknown): boolean {
-  return isThenable(result) || result === SKIPPED
+  return typeof result === 'object' && (result === SKIPPED || isThenable(result))
 }
 
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
@@ -40,151 +36,218 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   )
 }
 
-const loops: readonly Loop[] = [
-  (port, fn, offset, keep) => {
-    const { items, out, context } = port
-    let { at, count } = port
-    try {
-      for (; at < port.end; at++) {
-        if ((at & 63) === 63 && late()) port.end = at + 1
-        const value = items[at]
-        const result = fn(value, offset + at, context)
-        if (special(result)) return result
-        if (keep === 'result') out[count++] = result
-        else if (keep === 'value' || (keep === 'passed' && result)) out[count++] = value
+const loops: Record<Keep, readonly Loop[]> = {
+  result: [
+    (port, fn, offset) => {
+      const { items, out, context } = port
+      let { at, count } = port
+      try {
+        for (; at < port.end; at++) {
+          if ((at & 127) === 127 && late()) port.end = at + 1
+          const value = items[at]
+          const result = fn(value, offset + at, context)
+          if (special(result)) return result
+          out[count++] = result
+        }
+      } finally {
+        port.at = at
+        port.count = count
       }
-    } finally {
-      port.at = at
-      port.count = count
-    }
-  },
-  (port, fn, offset, keep) => {
-    const { items, out, context } = port
-    let { at, count } = port
-    try {
-      for (; at < port.end; at++) {
-        if ((at & 63) === 63 && late()) port.end = at + 1
-        const value = items[at]
-        const result = fn(value, offset + at, context)
-        if (special(result)) return result
-        if (keep === 'result') out[count++] = result
-        else if (keep === 'value' || (keep === 'passed' && result)) out[count++] = value
+    },
+    (port, fn, offset) => {
+      const { items, out, context } = port
+      let { at, count } = port
+      try {
+        for (; at < port.end; at++) {
+          if ((at & 127) === 127 && late()) port.end = at + 1
+          const value = items[at]
+          const result = fn(value, offset + at, context)
+          if (special(result)) return result
+          out[count++] = result
+        }
+      } finally {
+        port.at = at
+        port.count = count
       }
-    } finally {
-      port.at = at
-      port.count = count
-    }
-  },
-  (port, fn, offset, keep) => {
-    const { items, out, context } = port
-    let { at, count } = port
-    try {
-      for (; at < port.end; at++) {
-        if ((at & 63) === 63 && late()) port.end = at + 1
-        const value = items[at]
-        const result = fn(value, offset + at, context)
-        if (special(result)) return result
-        if (keep === 'result') out[count++] = result
-        else if (keep === 'value' || (keep === 'passed' && result)) out[count++] = value
+    },
+    (port, fn, offset) => {
+      const { items, out, context } = port
+      let { at, count } = port
+      try {
+        for (; at < port.end; at++) {
+          if ((at & 127) === 127 && late()) port.end = at + 1
+          const value = items[at]
+          const result = fn(value, offset + at, context)
+          if (special(result)) return result
+          out[count++] = result
+        }
+      } finally {
+        port.at = at
+        port.count = count
       }
-    } finally {
-      port.at = at
-      port.count = count
-    }
-  },
-  (port, fn, offset, keep) => {
-    const { items, out, context } = port
-    let { at, count } = port
-    try {
-      for (; at < port.end; at++) {
-        if ((at & 63) === 63 && late()) port.end = at + 1
-        const value = items[at]
-        const result = fn(value, offset + at, context)
-        if (special(result)) return result
-        if (keep === 'result') out[count++] = result
-        else if (keep === 'value' || (keep === 'passed' && result)) out[count++] = value
+    },
+    (port, fn, offset) => {
+      const { items, out, context } = port
+      let { at, count } = port
+      try {
+        for (; at < port.end; at++) {
+          if ((at & 127) === 127 && late()) port.end = at + 1
+          const value = items[at]
+          const result = fn(value, offset + at, context)
+          if (special(result)) return result
+          out[count++] = result
+        }
+      } finally {
+        port.at = at
+        port.count = count
       }
-    } finally {
-      port.at = at
-      port.count = count
-    }
-  },
-  (port, fn, offset, keep) => {
-    const { items, out, context } = port
-    let { at, count } = port
-    try {
-      for (; at < port.end; at++) {
-        if ((at & 63) === 63 && late()) port.end = at + 1
-        const value = items[at]
-        const result = fn(value, offset + at, context)
-        if (special(result)) return result
-        if (keep === 'result') out[count++] = result
-        else if (keep === 'value' || (keep === 'passed' && result)) out[count++] = value
+    },
+  ],
+  passed: [
+    (port, fn, offset) => {
+      const { items, out, context } = port
+      let { at, count } = port
+      try {
+        for (; at < port.end; at++) {
+          if ((at & 127) === 127 && late()) port.end = at + 1
+          const value = items[at]
+          const result = fn(value, offset + at, context)
+          if (special(result)) return result
+          if (result) out[count++] = value
+        }
+      } finally {
+        port.at = at
+        port.count = count
       }
-    } finally {
-      port.at = at
-      port.count = count
-    }
-  },
-  (port, fn, offset, keep) => {
-    const { items, out, context } = port
-    let { at, count } = port
-    try {
-      for (; at < port.end; at++) {
-        if ((at & 63) === 63 && late()) port.end = at + 1
-        const value = items[at]
-        const result = fn(value, offset + at, context)
-        if (special(result)) return result
-        if (keep === 'result') out[count++] = result
-        else if (keep === 'value' || (keep === 'passed' && result)) out[count++] = value
+    },
+    (port, fn, offset) => {
+      const { items, out, context } = port
+      let { at, count } = port
+      try {
+        for (; at < port.end; at++) {
+          if ((at & 127) === 127 && late()) port.end = at + 1
+          const value = items[at]
+          const result = fn(value, offset + at, context)
+          if (special(result)) return result
+          if (result) out[count++] = value
+        }
+      } finally {
+        port.at = at
+        port.count = count
       }
-    } finally {
-      port.at = at
-      port.count = count
-    }
-  },
-  (port, fn, offset, keep) => {
-    const { items, out, context } = port
-    let { at, count } = port
-    try {
-      for (; at < port.end; at++) {
-        if ((at & 63) === 63 && late()) port.end = at + 1
-        const value = items[at]
-        const result = fn(value, offset + at, context)
-        if (special(result)) return result
-        if (keep === 'result') out[count++] = result
-        else if (keep === 'value' || (keep === 'passed' && result)) out[count++] = value
+    },
+    (port, fn, offset) => {
+      const { items, out, context } = port
+      let { at, count } = port
+      try {
+        for (; at < port.end; at++) {
+          if ((at & 127) === 127 && late()) port.end = at + 1
+          const value = items[at]
+          const result = fn(value, offset + at, context)
+          if (special(result)) return result
+          if (result) out[count++] = value
+        }
+      } finally {
+        port.at = at
+        port.count = count
       }
-    } finally {
-      port.at = at
-      port.count = count
-    }
-  },
-  (port, fn, offset, keep) => {
-    const { items, out, context } = port
-    let { at, count } = port
-    try {
-      for (; at < port.end; at++) {
-        if ((at & 63) === 63 && late()) port.end = at + 1
-        const value = items[at]
-        const result = fn(value, offset + at, context)
-        if (special(result)) return result
-        if (keep === 'result') out[count++] = result
-        else if (keep === 'value' || (keep === 'passed' && result)) out[count++] = value
+    },
+    (port, fn, offset) => {
+      const { items, out, context } = port
+      let { at, count } = port
+      try {
+        for (; at < port.end; at++) {
+          if ((at & 127) === 127 && late()) port.end = at + 1
+          const value = items[at]
+          const result = fn(value, offset + at, context)
+          if (special(result)) return result
+          if (result) out[count++] = value
+        }
+      } finally {
+        port.at = at
+        port.count = count
       }
-    } finally {
-      port.at = at
-      port.count = count
-    }
-  },
-]
+    },
+  ],
+  value: [
+    (port, fn, offset) => {
+      const { items, out, context } = port
+      let { at, count } = port
+      try {
+        for (; at < port.end; at++) {
+          if ((at & 127) === 127 && late()) port.end = at + 1
+          const value = items[at]
+          const result = fn(value, offset + at, context)
+          if (special(result)) return result
+          out[count++] = value
+        }
+      } finally {
+        port.at = at
+        port.count = count
+      }
+    },
+    (port, fn, offset) => {
+      const { items, out, context } = port
+      let { at, count } = port
+      try {
+        for (; at < port.end; at++) {
+          if ((at & 127) === 127 && late()) port.end = at + 1
+          const value = items[at]
+          const result = fn(value, offset + at, context)
+          if (special(result)) return result
+          out[count++] = value
+        }
+      } finally {
+        port.at = at
+        port.count = count
+      }
+    },
+  ],
+  nothing: [
+    (port, fn, offset) => {
+      const { items, context } = port
+      let { at } = port
+      try {
+        for (; at < port.end; at++) {
+          if ((at & 127) === 127 && late()) port.end = at + 1
+          const value = items[at]
+          const result = fn(value, offset + at, context)
+          if (special(result)) return result
+        }
+      } finally {
+        port.at = at
+      }
+    },
+    (port, fn, offset) => {
+      const { items, context } = port
+      let { at } = port
+      try {
+        for (; at < port.end; at++) {
+          if ((at & 127) === 127 && late()) port.end = at + 1
+          const value = items[at]
+          const result = fn(value, offset + at, context)
+          if (special(result)) return result
+        }
+      } finally {
+        port.at = at
+      }
+    },
+  ],
+}
 
-const taken = /* @__PURE__ */ new Map<string, Loop>()
+/** Which function has which copy. */
+const taken: Record<Keep, Map<string, Loop>> = {
+  result: new Map(),
+  passed: new Map(),
+  value: new Map(),
+  nothing: new Map(),
+}
 
 /** The copy for `fn`. */
-export function loopFor(fn: unknown): Loop {
+export function loopFor(keep: Keep, fn: unknown): Loop {
   const text = String(fn)
-  const loop = taken.get(text) ?? loops[taken.size % loops.length]
-  if (taken.size < 1000) taken.set(text, loop)
+  const known = taken[keep]
+  const loop = known.get(text) ?? loops[keep][known.size % loops[keep].length]
+  if (known.size < 1000) known.set(text, loop)
   return loop
 }
