@@ -55,6 +55,8 @@ export class Core<T> extends Link {
   writer: Wakeable | undefined
   readerParked = false
   writerParked = false
+  /** Called when somebody has begun or stopped to wait. */
+  onWaits: (() => void) | undefined
   /** Called when nobody will read again. */
   onRefused: (() => void) | undefined
 
@@ -107,7 +109,13 @@ export class Core<T> extends Link {
 
   /** Whether `take` has something to take. */
   readable(): boolean {
-    return this.buffer.length > 0 || this.writers.head !== undefined
+    if (this.buffer.length > 0 || this.writers.head !== undefined) return true
+    // Whoever only looks does not wait, so at a rendezvous the task is told here that it may bring one value.
+    if (this.writerParked && this.limit === 0) {
+      this.limit = 1
+      this.wakeWriter()
+    }
+    return false
   }
 
   /** Takes the next value. The channel must be `readable`. */
@@ -117,6 +125,7 @@ export class Core<T> extends Link {
       return this.writers.shift()!.handOver()
     }
     const value = this.buffer.shift()
+    if (!this.readerParked) this.limit = this.capacity
     this.roomMade()
     return value
   }
@@ -145,10 +154,12 @@ export class Core<T> extends Link {
     this.writer?.wake()
   }
 
-  /** Somebody has begun to wait, or the last one has stopped. */
-  waits(_begin: boolean): void {
+  /** Somebody has begun to wait, or the last one of a handle has stopped. */
+  waits(begin: boolean): void {
     // At a rendezvous a waiting reader is the room.
+    if (begin && !this.readerParked) this.limit = this.capacity
     if (this.writerParked && this.readers.head !== undefined) this.wakeWriter()
+    this.onWaits?.()
   }
 
   // ---- closing

@@ -82,6 +82,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     if (output) output.writer = this
     if (definition.kernel === undefined) {
       this.#custom = definition.custom!(input!, output!)
+      input!.onWaits = output!.onWaits = () => this.#observe()
       return
     }
     if (input) input.receivers = 1
@@ -94,11 +95,19 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     if (this.left) return
     if (this.#custom === undefined) return schedule(this)
     this.calls++
-    this.doing = 'busy'
+    this.#observe()
     this.#custom(this.context).then(
       () => this.#returned(),
       (error: unknown) => this.#threw(error),
     )
+  }
+
+  /** What a user's function does shows in what waits on its handles. */
+  #observe(): void {
+    const now = performance.now()
+    this.spent[this.doing] += now - this.since
+    this.since = now
+    this.doing = this.input!.readers.head ? 'input' : this.output!.writers.head ? 'output' : 'busy'
   }
 
   #returned(): void {
@@ -324,6 +333,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   /** Lets go of everything. `early`: before its own end. */
   #leave(early = false, aborted = false): void {
     if (this.left) return
+    if (this.#custom) this.#observe()
     this.left = true
     this.end = this.room = 0
     this.doing = 'nothing'

@@ -209,18 +209,17 @@ describe('an abort', () => {
 describe('stop()', () => {
   test('inside a generator lets its `finally` run', async () => {
     let closed = false
-    let run: Run<number[]> | undefined
     const numbers = function* () {
       try {
         yield 1
-        void run?.stop()
+        void run.stop()
         yield 2
         yield 3
       } finally {
         closed = true
       }
     }
-    run = pipeline(source(numbers())).start()
+    const run: Run<number[]> = pipeline(source(numbers())).start()
     expect(await run.result).toEqual([1, 2])
     expect(closed).toBe(true)
   })
@@ -321,4 +320,34 @@ test('take() reports what it has taken', async () => {
   const run = pipeline(range(1000), take(3)).start()
   await run.result
   expect(run.stats().stages[1]).toMatchObject({ name: 'take', received: 3, sent: 3 })
+})
+
+test('a custom stage that polls gets its values at every capacity', async () => {
+  const polling = stage<number, number>('polling', async (rx, tx) => {
+    for (;;) {
+      const received = rx.tryRecv()
+      if (received.ok) await tx.send(received.value)
+      else if (received.reason === 'closed') return
+      else await turns(1)
+    }
+  })
+  for (const capacity of [0, 1, 256])
+    expect(await pipeline(range(3), polling).run({ capacity })).toEqual([0, 1, 2])
+})
+
+test('stats() tell what a custom stage waits for', async () => {
+  const idle = stage<number, number>('idle', async (rx, tx) => {
+    for await (const n of rx) await tx.send(n)
+  })
+  const slow = async function* () {
+    for (let n = 0; n < 5; n++) {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      yield n
+    }
+  }
+  const run = pipeline(source(slow()), idle, drain()).start()
+  await run.result
+  const [, stats] = run.stats().stages
+  expect(stats.waitingInput).toBeGreaterThan(0.5)
+  expect(stats.busy).toBeLessThan(0.5)
 })
