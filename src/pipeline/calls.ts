@@ -112,7 +112,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
         const offset = this.#index - port.at
         const result = this.family.loop(port, this.#fn, offset)
         this.#index = offset + port.at
-        if (result === undefined) break
+        if (result === undefined && (port.at >= port.end || port.left)) break
         this.#hold(this.#slot(), result as R | PromiseLike<R>)
       }
       if (this.#first?.state !== 'pending') this.#drain()
@@ -218,7 +218,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     const { port } = this
     for (let slot = this.#first; slot !== undefined && slot.state !== 'pending'; slot = this.#first) {
       if (slot.state === 'failed') {
-        if (slot === this.#culprit) return port.fail(slot.result)
+        if (slot === this.#culprit || this.#inOrder) return port.fail(slot.result)
       } else if (slot.result !== SKIPPED && !this.#emit(slot)) {
         if (port.full || this.#inOrder) return
         this.#shift()

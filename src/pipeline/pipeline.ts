@@ -102,6 +102,8 @@ const END: IteratorResult<unknown> = { done: true, value: undefined }
 interface Asked {
   resolve: (step: IteratorResult<unknown>) => void
   reject: (error: unknown) => void
+  /** Asked for after `return`: gets no value. */
+  late: boolean
 }
 
 /** The sink behind a loop over a pipeline: takes a value for each `next`, and no more. */
@@ -118,7 +120,7 @@ class Outlet implements Kernel<unknown, undefined> {
   }
 
   run(port: Port<unknown, undefined>): void {
-    while (port.at < port.end && this.#asked.length > 0)
+    while (port.at < port.end && this.#asked.length > 0 && !this.#asked[0].late)
       this.#asked.shift()!.resolve({ done: false, value: port.items[port.at++] })
     if (this.left) port.finish()
     port.held = this.#asked.length === 0
@@ -138,7 +140,7 @@ class Outlet implements Kernel<unknown, undefined> {
 
   next(): Promise<IteratorResult<unknown>> {
     return new Promise((resolve, reject) => {
-      const asked = { resolve, reject }
+      const asked = { resolve, reject, late: this.left }
       if (this.#answer) return this.#answer(asked)
       this.#asked.push(asked)
       this.#port?.wake()

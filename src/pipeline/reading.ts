@@ -8,7 +8,7 @@ import type { Receiver } from '../channel/handles.ts'
 import { HANDLE, type Handle } from '../channel/core.ts'
 import { demand } from '../errors.ts'
 import { isThenable } from './loops.ts'
-import { flush, nextTurn } from './scheduler.ts'
+import { flush, late, nextTurn } from './scheduler.ts'
 import type { Kernel, Port, StageContext } from './stage.ts'
 
 /** What can be read. */
@@ -100,6 +100,7 @@ class ReadingIterator<T> implements Reading<T> {
       if (this.#over || (this.sync && port.count >= port.room)) break
       this.#pull(port)
       if (port.left) return
+      if (this.sync && late()) break
     }
     port.held = this.#pending !== undefined
     port.full = this.#held !== undefined
@@ -119,7 +120,7 @@ class ReadingIterator<T> implements Reading<T> {
         if (done) this.#over = true
         else if (isThenable(value)) return this.#await(value)
         else port.out[count++] = value
-      } while (!this.#over && count < port.room)
+      } while (!this.#over && count < port.room && ((count & 15) !== 15 || !late()))
     } catch (error) {
       this.#over = true
       throw error
@@ -133,7 +134,8 @@ class ReadingIterator<T> implements Reading<T> {
     try {
       const step = this.iterator.next()
       this.#inside = false
-      if (this.#outside) this.#outside(this.#leave())
+      // What an asynchronous one has just been asked for may hang: it is left as one that is waited for.
+      if (this.#outside) this.#outside(this.#leave(this.sync ? undefined : step))
       return step
     } catch (error) {
       this.#inside = false
@@ -192,8 +194,8 @@ class ReadingIterator<T> implements Reading<T> {
    * Calls `return` as a loop would. Gives what is to be waited for: the clean-up of an iterator that stands at a
    * value, but not one that hangs in its `next`. One that only has had no turn yet is given one.
    */
-  #leave(): PromiseLike<unknown> | void {
-    const pending = this.sync ? undefined : this.#pending
+  #leave(asked?: unknown): PromiseLike<unknown> | void {
+    const pending = this.sync ? undefined : isThenable(asked) ? asked : this.#pending
     const left = this.iterator.return?.()
     if (!isThenable(left)) return
     if (pending === undefined) return left

@@ -119,7 +119,10 @@ export function guarded<In, R>(fn: Fn<In, R>, options: CallOptions<In>, recover:
   return (value, index, context) => {
     try {
       const result = timed(value, index, context)
-      return isThenable(result) ? result.then(null, (error) => settle(error, value, index, context)) : result
+      if (!isThenable(result)) return result
+      // The `then` of a foreign promise need not give one.
+      const promise = result instanceof Promise ? (result as Promise<R>) : Promise.resolve(result)
+      return promise.then(null, (error) => settle(error, value, index, context))
     } catch (error) {
       return settle(error, value, index, context)
     }

@@ -32,7 +32,8 @@ export interface Steppable {
 
 // Bound when the module loads: a test's fake clock must not stop the queue.
 const now = /* @__PURE__ */ performance.now.bind(performance)
-const { setImmediate, MessageChannel, setTimeout } = globalThis as Partial<typeof globalThis>
+const { setImmediate, MessageChannel, setTimeout, queueMicrotask } = globalThis as typeof globalThis &
+  Partial<Pick<typeof globalThis, 'setImmediate' | 'MessageChannel'>>
 
 /** A ring; its length is a power of two. */
 let queue: (Steppable | undefined)[] = /* @__PURE__ */ new Array<undefined>(64).fill(undefined)
@@ -120,5 +121,5 @@ export function nextTurn(callback: () => void): void {
       callback()
     }
     port2.postMessage(0)
-  } else setTimeout!(callback, 0)
+  } else setTimeout(callback, 0)
 }

@@ -152,7 +152,7 @@ export function unbatch<T>(options: StageOptions = {}): Stage<Iterable<T>, T> {
               // One that throws is not returned, as in any loop.
               current = undefined
               const { done, value } = iterator.next() as IteratorResult<T, undefined>
-              if (port.left) return
+              if (port.left) return void (done || iterator.return?.())
               if (done) break
               current = iterator
               out[port.count++] = value

@@ -2,6 +2,7 @@
 import { Calls, type Family, keeping, type Slot } from '../pipeline/calls.ts'
 import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
 import { isThenable, type Keep } from '../pipeline/loops.ts'
+import { late } from '../pipeline/scheduler.ts'
 import { part, type Port, type Stage, type StageContext } from '../pipeline/stage.ts'
 
 /** Makes the stage that calls `fn` for each value. */
@@ -98,6 +99,7 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
   loop(port: Port<In, Out>, fn: Fn<In, Many<Out>>, offset: number): unknown {
     const { items, out, context } = port
     for (; port.at < port.end; port.at++) {
+      if ((port.at & 15) === 15 && late()) port.end = port.at + 1
       const result = fn(items[port.at], offset + port.at, context)
       if (!Array.isArray(result) || result.length > port.room - port.count) return result
       for (let i = 0; i < result.length; i++) out[port.count++] = result[i] as Out
@@ -114,6 +116,11 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
       const step = rest.step ?? rest.iterator.next()
       slot.rest = rest
       rest.step = undefined
+      // It has ended the run itself: now it can be closed.
+      if (port.left) {
+        void this.close(slot)
+        return false
+      }
       if (isThenable(step)) {
         this.#await(port, slot, rest, step)
         return false
@@ -147,7 +154,7 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
       if (!port.left) this.calls.resume(slot, { error })
     }
     step.then((result) => {
-      if (typeof result !== 'object')
+      if (typeof result !== 'object' || result === null)
         return broken(new TypeError('The iterator gave something that is no object'))
       rest.step = result
       this.calls.resume(slot)

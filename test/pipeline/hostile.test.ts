@@ -351,3 +351,17 @@ test('stats() tell what a custom stage waits for', async () => {
   expect(stats.waitingInput).toBeGreaterThan(0.5)
   expect(stats.busy).toBeLessThan(0.5)
 })
+
+test('a target that breaks while nobody writes fails the run', async () => {
+  const target = new Writable({ objectMode: true, write: (_v, _e, done) => done() })
+  const run = pipeline(source(new Promise<number[]>(() => {})), writeTo(target)).run()
+  const end = rejection(run)
+  await turns(2)
+  target.destroy(boom)
+  expect(await end).toMatchObject({ stage: 'writeTo', cause: boom })
+})
+
+test('flatMap() goes on behind a function that gives nothing, where that is skipped', async () => {
+  const some = (n: number) => (n === 1 ? (undefined as never) : [n])
+  expect(await pipeline(range(4), flatMap(some, { onError: 'skip' })).run()).toEqual([0, 2, 3])
+})

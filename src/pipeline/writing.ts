@@ -1,0 +1,262 @@
+/**
+ * Writing to the outside: the kernel behind `writeTo`, over Node's streams and the Web's.
+ *
+ * A target is ended when all has been written, and destroyed after a failure: once what came before it is through, or
+ * at once where the run was aborted. It may break while nobody writes, so it is listened to all the time.
+ */
+import { nextTurn } from './scheduler.ts'
+import type { Kernel, Port } from './stage.ts'
+
+/** A Node `Writable`, as far as it is needed here. */
+export interface WritableLike {
+  write(chunk: unknown, done?: (error?: Error | null) => void): boolean
+  end(): unknown
+  destroy(error?: Error): unknown
+  readonly destroyed?: boolean
+  readonly closed?: boolean
+  readonly errored?: unknown
+  on(event: string, listener: (...args: unknown[]) => void): unknown
+  off(event: string, listener: (...args: unknown[]) => void): unknown
+}
+
+/** What a target must do; what it gives settles when the target can go on. */
+interface Target {
+  /** Why nothing more can be written, and the value that is to blame, where one is. */
+  readonly broken: Broken | undefined
+  /** `undefined`: it can go on at once. */
+  write(value: unknown): PromiseLike<unknown> | undefined
+  end(): PromiseLike<unknown>
+  /** Ends it as failed: at once, or when what was written is through. */
+  destroy(atOnce: boolean): PromiseLike<unknown>
+}
+
+interface Broken {
+  error: unknown
+  culprit?: { value: unknown } | undefined
+}
+
+class NodeTarget implements Target {
+  readonly #seen = new Set<string>()
+  #failure: Broken | undefined
+  #unwritten = 0
+  /** Called at the next event. */
+  #notify: (() => void) | undefined
+  readonly #listeners = EVENTS.map(
+    (event) => [event, (error?: unknown) => this.#event(event, error)] as const,
+  )
+
+  constructor(
+    readonly stream: WritableLike,
+    /** Told of every event: the stream may break while nobody writes. */
+    readonly heard: () => void,
+  ) {
+    for (const [event, listener] of this.#listeners) stream.on(event, listener)
+  }
+
+  #event(event: string, error?: unknown, culprit?: { value: unknown }): void {
+    this.#seen.add(event)
+    if (error) this.#failure ??= { error, culprit }
+    this.#notify?.()
+    if (event === 'error' || event === 'close') this.heard()
+  }
+
+  get broken(): Broken | undefined {
+    if (this.#failure || !this.stream.destroyed) return this.#failure
+    const error = this.stream.errored ?? new Error('Cannot write: the stream was destroyed before its end')
+    return { error }
+  }
+
+  write(value: unknown): PromiseLike<unknown> | undefined {
+    this.#unwritten++
+    this.#seen.delete('drain')
+    const written = (error?: unknown): void => {
+      this.#unwritten--
+      // One that is destroyed fails all that it has not written yet: none of these is to blame.
+      this.#event('write', error, this.stream.destroyed ? undefined : { value })
+    }
+    try {
+      if (this.stream.write(value, written)) return undefined
+    } catch (error) {
+      this.#unwritten--
+      throw error
+    }
+    return this.#until(() => this.#seen.has('drain'))
+  }
+
+  async end(): Promise<void> {
+    this.#check()
+    if (this.#standard) await this.#until(() => this.#unwritten === 0)
+    else {
+      const { writableEnded, _writableState: state, _readableState: duplex } = this.stream as Inner
+      if (writableEnded) throw new Error('Cannot end: the stream has been ended by somebody else')
+      this.stream.end()
+      await this.#until(() => this.#seen.has('finish'))
+      // A file is closed after that, which may fail too. A duplex closes when somebody has read all of it.
+      if (duplex === undefined && state?.autoDestroy === true && state.emitClose === true)
+        while (this.stream.closed === false && !this.#failure) await this.#next()
+      if (this.#failure) throw this.#failure.error
+    }
+    this.#release()
+  }
+
+  async destroy(atOnce: boolean): Promise<void> {
+    if (!atOnce) await this.#until(() => this.#unwritten === 0).catch(() => {})
+    if (!this.#standard) {
+      this.stream.destroy()
+      const { _writableState: state } = this.stream as { _writableState?: { emitClose?: boolean } }
+      while (this.stream.closed === false && !this.#seen.has('close') && state?.emitClose !== false)
+        await this.#next()
+    }
+    // It may tell of an error just after that: somebody has to listen.
+    await new Promise<void>(nextTurn)
+    this.#release()
+  }
+
+  /** The standard output outlives every pipeline. */
+  get #standard(): boolean {
+    const { process } = globalThis as { process?: { stdout?: unknown; stderr?: unknown } }
+    return this.stream === process?.stdout || this.stream === process?.stderr
+  }
+
+  #release(): void {
+    for (const [event, listener] of this.#listeners) this.stream.off(event, listener)
+  }
+
+  #check(): void {
+    const { broken } = this
+    if (broken) throw broken.error
+  }
+
+  async #until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
+      this.#check()
+      await this.#next()
+    }
+  }
+
+  #next(): Promise<void> {
+    return new Promise((resolve) => (this.#notify = resolve))
+  }
+}
+
+/** What Node's own streams tell beyond the interface. */
+interface Inner {
+  writableEnded?: boolean
+  _writableState?: { autoDestroy?: boolean; emitClose?: boolean }
+  _readableState?: unknown
+}
+
+const EVENTS = ['drain', 'finish', 'error', 'close']
+
+class WebTarget implements Target {
+  readonly #writer: WritableStreamDefaultWriter<unknown>
+  #latest: Promise<void> | undefined
+
+  broken: Broken | undefined
+
+  constructor(stream: WritableStream, heard: () => void) {
+    this.#writer = stream.getWriter()
+    this.#writer.closed.catch((error: unknown) => {
+      this.broken ??= { error }
+      heard()
+    })
+  }
+
+  write(value: unknown): PromiseLike<unknown> | undefined {
+    this.#latest = this.#writer.write(value)
+    this.#latest.catch(() => {})
+    return (this.#writer.desiredSize ?? 0) > 0 ? undefined : this.#writer.ready
+  }
+
+  async end(): Promise<void> {
+    await this.#writer.close()
+    this.#writer.releaseLock()
+  }
+
+  async destroy(atOnce: boolean): Promise<void> {
+    if (!atOnce) await this.#latest?.catch(() => {})
+    const aborted = this.#writer.abort().catch(() => {})
+    // An abort waits for the write that is under way.
+    if (!atOnce) await aborted
+    this.#writer.releaseLock()
+  }
+}
+
+export class Writing<In> implements Kernel<In, undefined> {
+  #over = false
+  #writing = false
+  #target: Target | undefined
+
+  constructor(
+    readonly port: Port<In, undefined>,
+    readonly stream: WritableLike | WritableStream<In>,
+  ) {}
+
+  /** Opened by the run, so that a stream which is locked fails the stage. */
+  get #open(): Target {
+    return (this.#target ??=
+      'getWriter' in this.stream
+        ? new WebTarget(this.stream, this.#heard)
+        : new NodeTarget(this.stream, this.#heard))
+  }
+
+  run(port: Port<In, undefined>): void {
+    if (this.#over) return
+    const target = this.#open
+    while (!this.#writing) {
+      const { broken } = target
+      if (broken) return port.fail(broken.error, broken.culprit)
+      if (port.at >= port.end) break
+      const written = target.write(port.items[port.at])
+      port.at++
+      if (written !== undefined) this.#wait(written)
+    }
+    port.held = this.#writing
+  }
+
+  readonly #heard = (): void => {
+    if (!this.#over && !this.#writing) this.port.wake()
+  }
+
+  #wait(work: PromiseLike<unknown>, last = false): void {
+    const { port } = this
+    this.#writing = true
+    port.calls++
+    work.then(
+      () => {
+        this.#over ||= last
+        this.#writing = false
+        port.callEnded()
+      },
+      (error: unknown) => {
+        port.fail(error, this.#target?.broken?.culprit)
+        this.#writing = false
+        port.callEnded()
+      },
+    )
+  }
+
+  get pending(): boolean {
+    return this.#writing
+  }
+
+  #ending = false
+
+  end(port: Port<In, undefined>, failed: boolean): void {
+    if (failed || this.#over) return
+    if (!this.#ending) this.#wait(this.#open.end(), true)
+    this.#ending = true
+    // The stage has not ended before its target has.
+    port.full = true
+  }
+
+  close(aborted: boolean): PromiseLike<unknown> | void {
+    if (this.#over) return
+    this.#over = true
+    try {
+      return this.#open.destroy(aborted)
+    } catch {
+      // Locked by somebody else: not ours to destroy.
+    }
+  }
+}
