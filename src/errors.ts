@@ -68,13 +68,9 @@ export class DrainTimeoutError extends Error {
 
 /** How a wrong argument is shown in a message. */
 function show(value: unknown): string {
-  return typeof value === 'string'
-    ? JSON.stringify(value)
-    : Object(value) === value
-      ? kindOf(value)
-      : String(value)
+  if (typeof value === 'string') return JSON.stringify(value)
+  return Object(value) === value ? Object.prototype.toString.call(value).slice(8, -1) : String(value)
 }
-const kindOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1)
 
 /** Throws `Cannot <action>: "<option>" must be <wanted>, got <value>` unless `ok`. */
 export function demand(

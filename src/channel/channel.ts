@@ -19,17 +19,8 @@ export interface ChannelOptions<T> {
   daemon?: boolean
 }
 
-/** What makes the values of a timer channel: asked before every read, armed while somebody waits. */
-export interface Ticker {
-  poll(): void
-  arm(): void
-  disarm(): void
-}
-
-/** A core that the program sees: it says what is lost, stuck or forgotten, and may be a clock. */
+/** A core that the program sees: it says what is lost, stuck or forgotten. */
 export class ChannelCore<T> extends Core<T> {
-  ticker: Ticker | undefined
-
   constructor(
     capacity: number,
     name: string,
@@ -40,22 +31,12 @@ export class ChannelCore<T> extends Core<T> {
     super(capacity, name)
   }
 
-  override get length(): number {
-    this.ticker?.poll()
-    return super.length
-  }
-
-  override readable(): boolean {
-    this.ticker?.poll()
-    return super.readable()
-  }
-
   override spill(value: T): boolean {
-    if (!this.overflow.startsWith('drop')) return false
-    const oldest = this.overflow === 'drop-oldest'
-    const lost = oldest ? this.buffer.shift() : value
-    if (oldest) this.put(value)
-    this.lose(lost)
+    if (this.overflow === 'drop-oldest') {
+      this.put(value)
+      value = this.buffer.shift()
+    } else if (this.overflow !== 'drop-newest') return false
+    this.lose(value)
     return true
   }
 
@@ -69,16 +50,15 @@ export class ChannelCore<T> extends Core<T> {
     }
   }
 
-  override waits(begin: boolean): void {
-    if (this.ticker) return begin ? this.ticker.arm() : this.ticker.disarm()
-    if (begin) watch(this)
-    else if (this.readers.head === undefined && this.writers.head === undefined) this.leave()
+  override waits(_begin: boolean): void {
+    if (this.readers.head ?? this.writers.head) watch(this)
+    else this.leave()
   }
 
   /** The event loop has run dry: rejects whoever can never settle. Says whether there was anyone. */
   deadlock(): boolean {
     const stuck = [...this.readers, ...this.writers].filter((waiter) => !this.daemon && waiter.hopeless)
-    const message = deadlockReport(this)
+    const message = deadlockReport(this, stuck)
     for (const waiter of stuck) waiter.giveUp(new DeadlockError(message))
     return stuck.length > 0
   }
@@ -107,7 +87,6 @@ let unnamed = 0
 export function channel<T>(capacity: number, options: ChannelOptions<T> = {}): [Sender<T>, Receiver<T>] {
   const action = 'create channel'
   const { name = `channel ${++unnamed}`, overflow = 'block', onUndelivered, daemon = false } = options
-  demandCount(capacity, action, 'capacity', 0, true)
   demand(
     OVERFLOWS.includes(overflow),
     action,
@@ -116,7 +95,7 @@ export function channel<T>(capacity: number, options: ChannelOptions<T> = {}): [
     overflow,
     TypeError,
   )
-  if (overflow.startsWith('drop')) demandCount(capacity, action, 'capacity', 1, true)
+  demandCount(capacity, action, 'capacity', overflow.startsWith('drop') ? 1 : 0, true)
   const core = new ChannelCore<T>(capacity, name, overflow, onUndelivered, daemon)
   const place = placeOf(channel)
   return [newSender(core, place), newReceiver(core, place)]

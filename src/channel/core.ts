@@ -13,8 +13,8 @@
  * The scheme (match waiting parties first, then the buffer, never both) is that of Go's `runtime/chan.go`.
  */
 import { Buffer } from './buffer.ts'
-import { Link } from './link.ts'
-import { WaitQueue } from './waiting.ts'
+import { Link, Queue } from './link.ts'
+import type { Waiter } from './waiting.ts'
 
 /** What the channel knows of one handle. It must not reach the handle itself, or that is never collected. */
 export interface Handle<T> {
@@ -23,8 +23,16 @@ export interface Handle<T> {
   /** Where it was made. */
   readonly place: string
   open: boolean
-  /** How many waits on this handle are in a queue. */
+  /** Where its waits stand in line. */
+  readonly queue: Queue<Waiter<T>>
+  /** How many waits on this handle stand there, and the last of them to come. */
   waiting: number
+  newest: Waiter<T> | undefined
+}
+
+/** Whether nothing can be sent, or will come, through this handle any more. */
+export function isOver<T>({ core, open, side }: Handle<T>): boolean {
+  return !open || (side === 'sender' ? !core.accepting : core.ended)
 }
 
 /** Where a sender or receiver of this package keeps its `Handle`. */
@@ -37,8 +45,8 @@ export interface Wakeable {
 
 export class Core<T> extends Link {
   readonly buffer = new Buffer<T>()
-  readonly readers = new WaitQueue<T>(this)
-  readonly writers = new WaitQueue<T>(this)
+  readonly readers = new Queue<Waiter<T>>()
+  readonly writers = new Queue<Waiter<T>>()
   /** The open handles. */
   readonly handles = new Set<Handle<T>>()
   senders = 0
@@ -57,7 +65,8 @@ export class Core<T> extends Link {
   writerParked = false
   /** Called when somebody has begun or stopped to wait. */
   onWaits: (() => void) | undefined
-  /** Called when nobody will read again. */
+  /** Settles when nobody will read again, and how it is told; made when first asked for. */
+  refused: Promise<void> | undefined
   onRefused: (() => void) | undefined
 
   constructor(
@@ -83,7 +92,7 @@ export class Core<T> extends Link {
 
   /** Takes the value if that can be done without waiting. The channel must be `accepting`. */
   offer(value: T): boolean {
-    const reader = this.readers.shift()
+    const reader = this.readers.head
     if (reader !== undefined) {
       this.accepted++
       reader.give(value)
@@ -120,10 +129,7 @@ export class Core<T> extends Link {
 
   /** Takes the next value. The channel must be `readable`. */
   take(): T {
-    if (this.buffer.length === 0) {
-      this.accepted++
-      return this.writers.shift()!.handOver()
-    }
+    if (this.buffer.length === 0) return this.handOver()
     const value = this.buffer.shift()
     if (!this.readerParked) this.limit = this.capacity
     this.roomMade()
@@ -133,9 +139,17 @@ export class Core<T> extends Link {
   /** The buffer may have room: lets waiting writers in, and wakes the tasks that have something to do now. */
   roomMade(): void {
     const { buffer, writers } = this
-    while (buffer.length < this.limit && writers.head !== undefined) this.put(writers.shift()!.handOver())
+    while (buffer.length < this.limit && writers.head !== undefined) buffer.push(this.handOver())
     if (this.readerParked && buffer.length > 0) this.wakeReader()
     if (this.writerParked && buffer.length < this.limit) this.wakeWriter()
+  }
+
+  /** Accepts the value of the first writer in line. */
+  handOver(): T {
+    const writer = this.writers.head!
+    this.accepted++
+    writer.give(writer.value)
+    return writer.value
   }
 
   put(value: T): void {
@@ -154,7 +168,7 @@ export class Core<T> extends Link {
     this.writer?.wake()
   }
 
-  /** Somebody has begun to wait, or the last one of a handle has stopped. */
+  /** Somebody has begun or stopped to wait. */
   waits(begin: boolean): void {
     // At a rendezvous a waiting reader is the room.
     if (begin && !this.readerParked) this.limit = this.capacity
@@ -165,7 +179,8 @@ export class Core<T> extends Link {
   // ---- closing
 
   open(side: Handle<T>['side'], place: string): Handle<T> {
-    const handle: Handle<T> = { core: this, side, place, open: true, waiting: 0 }
+    const queue = side === 'sender' ? this.writers : this.readers
+    const handle: Handle<T> = { core: this, side, place, open: true, queue, waiting: 0, newest: undefined }
     this.handles.add(handle)
     this[`${side}s`]++
     return handle
@@ -175,7 +190,11 @@ export class Core<T> extends Link {
     if (!handle.open) return false
     handle.open = false
     this.handles.delete(handle)
-    if (handle.side === 'receiver') this.readers.endAll(handle)
+    if (handle.side === 'receiver') {
+      const waits: Waiter<T>[] = []
+      for (let waiter = handle.newest; waiter; waiter = waiter.older) waits.push(waiter)
+      endAll(waits.reverse())
+    }
     if (--this[`${handle.side}s`] === 0) this.settle()
     return true
   }
@@ -192,14 +211,19 @@ export class Core<T> extends Link {
     const { buffer } = this
     if (this.receivers === 0 || this.failure !== undefined) {
       this.accepting = false
-      this.writers.endAll()
+      endAll(this.writers)
       while (this.receivers === 0 && buffer.length > 0) this.lose(buffer.shift())
       this.onRefused?.()
       this.wakeWriter()
     }
     if (this.ended) {
-      this.readers.endAll()
+      endAll(this.readers)
       this.wakeReader()
     }
   }
+}
+
+/** Ends all that wait there now. A select may be met twice, at two of its cases: the second time changes nothing. */
+function endAll<T>(waits: Iterable<Waiter<T>>): void {
+  for (const waiter of [...waits]) waiter.end()
 }

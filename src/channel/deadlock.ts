@@ -7,16 +7,16 @@
  * is when the loop is dry; runtimes without it (browsers) never are.
  */
 import type { Core, Handle } from './core.ts'
-import { Link } from './link.ts'
+import { type Link, Queue } from './link.ts'
 
 interface Process {
   on?(event: 'beforeExit', listener: () => void): void
-  emitWarning?(message: string, type: string): void
+  emitWarning?: (message: string, type: string) => void
 }
 const host = globalThis as { process?: Process; setImmediate?: (f: () => void) => void }
 
 /** Who has somebody waiting. Runs of a pipeline are asked only when no channel of the program itself is stuck. */
-const channels = /* @__PURE__ */ new Link()
+const channels = /* @__PURE__ */ new Queue<Link & Stuck>()
 const runs = /* @__PURE__ */ new Set<Stuck>()
 let listening = false
 
@@ -27,7 +27,8 @@ interface Stuck {
 
 export function watch(core: Link & Stuck): void {
   // A link that stands alone is not in the ring yet.
-  if (core.next === core) core.join(channels)
+  if (core.next !== core) return
+  core.join(channels)
   listen()
 }
 
@@ -43,22 +44,28 @@ function listen(): void {
 }
 
 function runDry(): void {
-  const stuck: Stuck[] = []
-  for (let link = channels.next; link !== channels; link = link.next) stuck.push(link as Link & Stuck)
-  const found = stuck.filter((core) => core.deadlock())
+  const found = (asked: Iterable<Stuck>): boolean => [...asked].filter((one) => one.deadlock()).length > 0
   // One more turn, so that a program which catches the error and waits in vain again hears of that too.
-  if (found.length > 0 || [...runs].filter((run) => run.deadlock()).length > 0) host.setImmediate?.(() => {})
+  if (found(channels) || found(runs)) host.setImmediate?.(() => {})
 }
 
 /** Says what waits on the channel and who could end that. */
-export function deadlockReport<T>({ name, readers, writers, senders, receivers, handles }: Core<T>): string {
-  const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`
+export function deadlockReport<T>({ name, handles }: Core<T>, waits: readonly { kind: string }[]): string {
+  const open = [...handles]
   return (
-    `Deadlock on channel "${name}", nothing else runs: ${count([...readers].length, 'receive')} and ` +
-    `${count([...writers].length, 'send')} waiting, ${count(senders, 'sender')} and ` +
-    `${count(receivers, 'receiver')} open` +
-    [...handles].map(({ side, place }) => `\n  ${side} made at ${place}`).join('')
+    `Deadlock on channel "${name}", nothing else runs: ${counts(waits.map(({ kind }) => kind))} waiting, ` +
+    `${counts(open.map(({ side }) => side))} open` +
+    open.map(({ side, place }) => `\n  ${side} made at ${place}`).join('')
   )
+}
+
+/** `2 receives and 1 select` for such a list. */
+function counts(kinds: string[]): string {
+  const count = (kind: string): string => {
+    const n = kinds.filter((each) => each === kind).length
+    return `${n} ${kind}${n === 1 ? '' : 's'}`
+  }
+  return [...new Set(kinds)].map(count).join(' and ')
 }
 
 /** The file and line that called `above`. Text at once: a trace not yet formatted keeps its caller's `this` alive. */
@@ -72,24 +79,16 @@ export function placeOf(above: (...args: never[]) => unknown): string {
 }
 
 export function warn(message: string): void {
-  if (host.process?.emitWarning) host.process.emitWarning(message, 'SluiceWarning')
-  else console.warn(message)
+  const tell = host.process?.emitWarning ?? console.warn
+  tell(message, 'SluiceWarning')
 }
 
 const collected = /* @__PURE__ */ new Set<Handle<unknown>>()
-const registry = /* @__PURE__ */ new FinalizationRegistry<Handle<unknown>>((handle) => {
+/** Closes a handle when its sender or receiver is collected, and says so: somebody may be waiting for that. */
+export const registry = /* @__PURE__ */ new FinalizationRegistry<Handle<unknown>>((handle) => {
   if (collected.size === 0) queueMicrotask(closeCollected)
   collected.add(handle)
 })
-
-/** Closes `handle` when `object` is collected, and says so: somebody may be waiting for that. */
-export function track<T>(object: object, handle: Handle<T>): void {
-  registry.register(object, handle, handle)
-}
-
-export function untrack<T>(handle: Handle<T>): void {
-  registry.unregister(handle)
-}
 
 function closeCollected(): void {
   for (const { core, side, place } of collected) {

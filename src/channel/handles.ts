@@ -4,11 +4,11 @@
  * A handle holds no state of the channel, only its own: whether it is closed and how much waits on it. What can
  * be done at once is done at once, in the order of the calls; only what must wait makes a waiter.
  */
-import { demand, demandCount, demandTime, RecvError, SendError } from '../errors.ts'
-import { orAbort } from './clock.ts'
-import { type Core, HANDLE, type Handle } from './core.ts'
-import { placeOf, track, untrack, warn } from './deadlock.ts'
-import { type Mode, Wait, type WaitOptions } from './waiting.ts'
+import { demand, demandCount } from '../errors.ts'
+import { onAbort } from './clock.ts'
+import { type Core, HANDLE, type Handle, isOver } from './core.ts'
+import { placeOf, registry, warn } from './deadlock.ts'
+import { checkWait, type Mode, operate, type WaitOptions } from './waiting.ts'
 
 /** The sending end. Clone it for each producer, and close every clone. */
 export interface Sender<in T> extends Disposable {
@@ -56,19 +56,13 @@ export interface Receiver<out T> extends AsyncIterableIterator<T>, Disposable {
 const FORGOTTEN_AWAIT = 1000
 const DONE = /* @__PURE__ */ Promise.resolve()
 
-/** Throws where the options are wrong or the signal has aborted; both come before all else. */
-function checkWait(action: string, options: WaitOptions | undefined): void {
-  if (options?.timeout !== undefined) demandTime(options.timeout, action, 'timeout')
-  options?.signal?.throwIfAborted()
-}
-
 /** What the two ends have in common. */
 class End<T> {
   readonly [HANDLE]: Handle<T>
 
   constructor(handle: Handle<T>) {
     this[HANDLE] = handle
-    if (handle.place) track(this, handle)
+    if (handle.place) registry.register(this, handle, handle)
   }
 
   get capacity(): number {
@@ -76,6 +70,9 @@ class End<T> {
   }
   get length(): number {
     return this[HANDLE].core.length
+  }
+  get closed(): boolean {
+    return isOver(this[HANDLE])
   }
   get name(): string {
     return this[HANDLE].core.name
@@ -91,7 +88,7 @@ class End<T> {
 
   close(): boolean {
     const handle = this[HANDLE]
-    untrack(handle)
+    registry.unregister(handle)
     return handle.core.close(handle)
   }
 
@@ -100,88 +97,43 @@ class End<T> {
   }
 }
 
-/** What a send is told that cannot be accepted any more. */
-const refusal = <T>({ name, failure }: Core<T>, value: T): Error =>
-  new SendError('CLOSED', value, name, failure)
-
-/** What a receive is told when nothing will come. Throws the cause of a channel that failed. */
-export function ending<T>({ core, open }: Handle<T>): RecvError {
-  if (open && core.failure !== undefined) throw core.failure.cause
-  return new RecvError('CLOSED', core.name)
-}
-
-const SEND: Mode<unknown, void> = {
-  shape() {},
-  end: ({ handle, value }) => {
-    throw refusal(handle.core, value)
-  },
-  late: ({ handle, value }) => new SendError('TIMEOUT', value, handle.core.name),
-}
+const SEND: Mode<unknown, void> = { shape() {} }
 
 class SenderEnd<T> extends End<T> implements Sender<T> {
   #warned = false
-  #whenClosed: Promise<void> | undefined
-
-  get closed(): boolean {
-    const { open, core } = this[HANDLE]
-    return !open || !core.accepting
-  }
 
   send(value: T, options?: WaitOptions): Promise<void> {
     const handle = this[HANDLE]
     const { core } = handle
     if (options === undefined && handle.open && core.accepting && core.offer(value)) return DONE
-    const wait = new Wait(this, handle, SEND, value)
-    try {
-      checkWait('send', options)
-      if (this.closed) throw refusal(core, value)
-      if (options && core.offer(value)) return DONE
-      if ((core as { overflow?: string }).overflow === 'fail') throw new SendError('FULL', value, core.name)
-      if (options?.timeout === 0) throw SEND.late(wait)
-    } catch (error) {
-      return Promise.reject(error)
-    }
-    if (handle.waiting >= FORGOTTEN_AWAIT && !this.#warned) {
+    const sent = operate(this, SEND, value, options)
+    if (handle.waiting > FORGOTTEN_AWAIT && !this.#warned) {
       this.#warned = true
       warn(
         `More than ${FORGOTTEN_AWAIT} sends wait on one sender of channel "${core.name}", is an "await" missing? ` +
           `It was made at ${handle.place}`,
       )
     }
-    return wait.start(core.writers, options)
+    return sent
   }
 
-  async sendMany(values: Iterable<T> | AsyncIterable<T>, options?: WaitOptions): Promise<void> {
+  async sendMany(values: Iterable<T> | AsyncIterable<T>, options: WaitOptions = {}): Promise<void> {
     checkWait('send', options)
-    const input = Object(values) as Partial<AsyncIterable<T> & Iterable<T>>
-    const many = input[Symbol.asyncIterator]
-    demand(many ?? input[Symbol.iterator], 'send', 'values', 'an iterable', values, TypeError)
-    const source = (many ? input[Symbol.asyncIterator]!() : input[Symbol.iterator]!()) as Iterator<T>
-    const signal = options?.signal
-    let pulling = false
-    try {
-      for (;;) {
+    const { signal } = options
+    const input = Object(values) as Partial<AsyncIterable<T>> & Iterable<T>
+    const many = Boolean(input[Symbol.asyncIterator])
+    demand(many || input[Symbol.iterator], 'send', 'values', 'an iterable', values, TypeError)
+    // Not one `for await` for both: that would await the promises in an array.
+    if (many)
+      for await (const value of abortable(input as AsyncIterable<T>, signal)) {
+        await this.send(value, options)
         signal?.throwIfAborted()
-        pulling = true
-        const step = source.next()
-        const { done, value } = (
-          many ? await orAbort(Promise.resolve(step), signal) : step
-        ) as IteratorResult<T, undefined>
-        pulling = false
-        if (done) return
-        const sent = this.send(value, options)
-        if (sent !== DONE) await sent
       }
-    } catch (error) {
-      // As in any loop: a source that failed is not returned, and what its return throws does not hide the error.
-      // One that hangs is returned but not waited for.
-      if (!pulling || signal?.aborted) {
-        const left = Promise.resolve(source).then((it) => it.return?.())
-        const quiet = left.catch(() => {})
-        if (!pulling) await quiet
+    else
+      for (const value of input) {
+        if (signal?.aborted || this.trySend(value) !== 'sent') await this.send(value, options)
+        signal?.throwIfAborted()
       }
-      throw error
-    }
   }
 
   trySend(value: T): 'sent' | 'full' | 'closed' {
@@ -197,81 +149,61 @@ class SenderEnd<T> extends End<T> implements Sender<T> {
   whenClosed(): Promise<void> {
     const { core } = this[HANDLE]
     if (!core.accepting) return DONE
-    return (this.#whenClosed ??= new Promise((resolve) => {
-      const before = core.onRefused
-      core.onRefused = () => {
-        before?.()
-        resolve()
-      }
-    }))
+    return (core.refused ??= new Promise((resolve) => (core.onRefused = resolve)))
   }
 }
 
-const late = ({ handle }: { handle: Handle<unknown> }): Error => new RecvError('TIMEOUT', handle.core.name)
-const RECV: Mode<unknown, unknown> = {
-  shape: (value) => value,
-  end: ({ handle }) => {
-    throw ending(handle)
-  },
-  late,
+/** `input`, but when the signal aborts, a `next` that hangs is left: its `return` is called and not waited for. */
+function abortable<T>(input: AsyncIterable<T>, signal: AbortSignal | undefined): AsyncIterable<T> {
+  if (signal === undefined) return input
+  const source = input[Symbol.asyncIterator]()
+  const leave = async (): Promise<IteratorResult<T>> => source.return?.() as Promise<IteratorResult<T>>
+  const pull = async (): Promise<IteratorResult<T>> => source.next()
+  const next = (): Promise<IteratorResult<T>> =>
+    new Promise((resolve, reject) => {
+      const stopListening = onAbort(signal, (reason) => {
+        reject(reason)
+        leave().catch(() => {})
+      })
+      pull().then(resolve, reject).finally(stopListening)
+    })
+  return { [Symbol.asyncIterator]: () => ({ next, return: leave }) }
 }
+
+const RECV: Mode<unknown, unknown> = { shape: (value) => value }
 const NEXT: Mode<unknown, IteratorResult<unknown>> = {
   shape: (value) => ({ done: false, value }),
-  end: ({ handle }) => {
-    ending(handle)
-    return { done: true, value: undefined }
-  },
-  late,
-}
-const MANY: Mode<unknown, unknown[]> = {
-  shape: (value, { handle, max }) => {
-    const values = [value]
-    while (values.length < max && handle.core.readable()) values.push(handle.core.take())
-    return values
-  },
-  end: ({ handle }) => {
-    ending(handle)
-    return []
-  },
-  late,
+  ended: () => ({ done: true, value: undefined }),
 }
 
 class ReceiverEnd<T> extends End<T> implements Receiver<T> {
-  get closed(): boolean {
-    const { open, core } = this[HANDLE]
-    return !open || core.ended
-  }
-
   recv(options?: WaitOptions): Promise<T> {
-    const { open, core } = this[HANDLE]
-    if (options === undefined && open && core.buffer.length > 0) return Promise.resolve(core.take())
     return this.#receive(RECV as Mode<T, T>, options)
   }
 
   next(): Promise<IteratorResult<T>> {
-    const { open, core } = this[HANDLE]
-    if (open && core.buffer.length > 0) return Promise.resolve({ done: false, value: core.take() })
     return this.#receive(NEXT as Mode<T, IteratorResult<T>>)
   }
 
   recvMany(max: number, options?: WaitOptions): Promise<T[]> {
-    return this.#receive(MANY as Mode<T, T[]>, options, max)
-  }
-
-  #receive<R>(mode: Mode<T, R>, options?: WaitOptions, max = 1): Promise<R> {
-    const handle = this[HANDLE]
-    const { core } = handle
-    const wait = new Wait<T, R>(this, handle, mode, undefined as T, max)
     try {
       demandCount(max, 'receive', 'max', 1, true)
-      checkWait('receive', options)
-      if (this.closed) return Promise.resolve(mode.end(wait))
-      if (core.readable()) return Promise.resolve(mode.shape(core.take(), wait))
-      if (options?.timeout === 0) throw mode.late(wait)
     } catch (error) {
       return Promise.reject(error)
     }
-    return wait.start(core.readers, options)
+    const { core } = this[HANDLE]
+    const shape = (value: T): T[] => {
+      const values = [value]
+      while (values.length < max && core.readable()) values.push(core.take())
+      return values
+    }
+    return this.#receive({ shape, ended: () => [] }, options)
+  }
+
+  #receive<R>(mode: Mode<T, R>, options?: WaitOptions): Promise<R> {
+    const { open, core } = this[HANDLE]
+    if (options === undefined && open && core.readable()) return Promise.resolve(mode.shape(core.take()))
+    return operate(this, mode, undefined as T, options)
   }
 
   tryRecv(): ReturnType<Receiver<T>['tryRecv']> {
@@ -285,9 +217,10 @@ class ReceiverEnd<T> extends End<T> implements Receiver<T> {
     let left = false
     return {
       next: () => (left ? Promise.resolve({ done: true, value: undefined }) : this.next()),
-      return: (value?: unknown) => {
+      return: async (value?: unknown) => {
         left = true
-        return preventClose ? Promise.resolve({ done: true, value }) : this.return(value)
+        if (!preventClose) this.close()
+        return { done: true, value }
       },
       [Symbol.asyncIterator]() {
         return this
@@ -296,9 +229,9 @@ class ReceiverEnd<T> extends End<T> implements Receiver<T> {
   }
 
   /** Leaving a loop early closes this receiver. */
-  return(value?: unknown): Promise<IteratorResult<T>> {
+  async return(value?: unknown): Promise<IteratorResult<T>> {
     this.close()
-    return Promise.resolve({ done: true, value })
+    return { done: true, value }
   }
 
   [Symbol.asyncIterator](): this {

@@ -7,10 +7,10 @@
  */
 import { demand } from '../errors.ts'
 import type { ChannelCore } from './channel.ts'
-import { ending, type Receiver, type Sender } from './handles.ts'
+import type { Receiver, Sender } from './handles.ts'
 import { onAbort } from './clock.ts'
-import { HANDLE, type Handle } from './core.ts'
-import { Waiter, type WaitQueue } from './waiting.ts'
+import { HANDLE, type Handle, isOver } from './core.ts'
+import { Waiter } from './waiting.ts'
 
 const CASE = /* @__PURE__ */ Symbol('sendCase')
 
@@ -49,24 +49,16 @@ class Case extends Waiter<unknown> {
     readonly selection: Selection,
     /** The sender or receiver: whoever is waited on must not be collected. */
     readonly owner: object,
-    readonly value: unknown,
+    value: unknown,
   ) {
-    super(handle)
+    super(handle, value)
   }
 
-  get queue(): WaitQueue<unknown> {
-    const { core, side } = this.handle
-    return side === 'sender' ? core.writers : core.readers
-  }
-
-  get #over(): boolean {
-    const { core, open, side } = this.handle
-    return !open || (side === 'sender' ? !core.accepting : core.ended)
-  }
+  readonly kind = 'select'
 
   get ready(): boolean {
     const { core, side } = this.handle
-    if (this.#over) return true
+    if (isOver(this.handle)) return true
     if (side === 'receiver') return core.readable()
     const { overflow } = core as Partial<ChannelCore<unknown>>
     return !core.full || overflow?.startsWith('drop') === true || core.readers.head !== undefined
@@ -75,7 +67,7 @@ class Case extends Waiter<unknown> {
   /** Does what `ready` promised. Throws the cause of a channel that failed. */
   perform(): Outcome {
     const { core, side } = this.handle
-    if (this.#over) return this.#ended()
+    if (isOver(this.handle)) return this.#ended()
     if (side === 'receiver') return this.#outcome(false, core.take())
     core.offer(this.value)
     return this.#outcome(false, undefined)
@@ -85,19 +77,18 @@ class Case extends Waiter<unknown> {
     return { key: this.key, done, value }
   }
   #ended(): Outcome {
-    if (this.handle.side === 'receiver') ending(this.handle)
+    const { core, open, side } = this.handle
+    if (side === 'receiver' && open && core.failure) throw core.failure.cause
     return this.#outcome(true, this.value)
   }
 
-  override get hopeless(): boolean {
-    return this.selection.cases.every(({ handle }) => !(handle.core as Partial<ChannelCore<unknown>>).daemon)
+  get hopeless(): boolean {
+    const cores = this.selection.cases.map(({ handle }) => handle.core as Partial<ChannelCore<unknown>>)
+    const first = cores.indexOf(this.handle.core)
+    return this.selection.cases[first] === this && !cores.some(({ daemon }) => daemon)
   }
   give(value: unknown): void {
-    this.selection.settle(() => this.#outcome(false, value))
-  }
-  handOver(): unknown {
-    this.selection.settle(() => this.#outcome(false, undefined))
-    return this.value
+    this.selection.settle(() => this.#outcome(false, this.handle.side === 'sender' ? undefined : value))
   }
   end(): void {
     this.selection.settle(() => this.#ended())
@@ -148,13 +139,13 @@ class Selection {
     return new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
-      for (const each of this.cases) each.queue.add(each)
+      for (const each of this.cases) each.enter()
       if (signal) this.#stopListening = onAbort(signal, (reason) => this.cases[0].giveUp(reason))
     })
   }
 
   settle(outcome: () => Outcome): void {
-    for (const each of this.cases) each.queue.remove(each)
+    for (const each of this.cases) each.leave()
     this.#stopListening?.()
     try {
       this.#resolve(outcome())

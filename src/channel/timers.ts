@@ -5,57 +5,65 @@
  * armed only while somebody waits. So a forgotten channel holds no process alive and costs nothing.
  */
 import { demandTime } from '../errors.ts'
-import { ChannelCore, type Ticker } from './channel.ts'
+import { ChannelCore } from './channel.ts'
+import { Core } from './core.ts'
 import { newReceiver, type Receiver } from './handles.ts'
 import { startTimer } from './clock.ts'
 
-class Clock implements Ticker {
+/** A channel that makes its own values: asked before every look, armed while somebody waits. Nothing is stuck there. */
+class Clock extends ChannelCore<number> {
   readonly #start = performance.now()
   #stop: (() => void) | undefined
   /** How many periods have been seen. */
   #seen = 0
 
   constructor(
-    readonly core: ChannelCore<number>,
+    name: string,
     readonly ms: number,
     readonly most: number,
-  ) {}
+  ) {
+    super(1, name)
+    this.senders = 1
+  }
+
+  override get length(): number {
+    this.#poll()
+    return super.length
+  }
+
+  override readable(): boolean {
+    this.#poll()
+    return super.readable()
+  }
+
+  override waits(_begin: boolean): void {
+    if (this.readers.head) return this.#arm()
+    this.#stop?.()
+    this.#stop = undefined
+  }
 
   get #due(): number {
     return this.#start + (this.#seen + 1) * this.ms
   }
 
-  poll(): void {
-    if (this.#seen >= this.most) return
+  #poll(): void {
+    if (this.#seen >= this.most || !this.accepting) return
     const now = performance.now()
     const due = this.#due
     if (now < due) return
     this.#seen = Math.max(this.#seen + 1, Math.floor((now - this.#start) / this.ms) || 0)
-    if (this.core.buffer.length === 0) this.core.offer(due)
+    if (this.buffer.length === 0) this.offer(due)
   }
 
-  arm(): void {
+  #arm(): void {
     if (this.#stop !== undefined || this.#seen >= this.most) return
     // Timers may fire a little early: then the rest is waited for.
     this.#stop = startTimer(Math.max(0, Math.ceil(this.#due - performance.now())), () => {
       this.#stop = undefined
-      this.poll()
-      if (this.core.readers.head !== undefined) this.arm()
+      this.#poll()
+      if (this.readers.head) this.#arm()
     })
   }
-
-  disarm(): void {
-    if (this.core.readers.head !== undefined) return
-    this.#stop?.()
-    this.#stop = undefined
-  }
-}
-
-function timerChannel(name: string, ms: number, most: number): Receiver<number> {
-  const core = new ChannelCore<number>(1, name)
-  core.ticker = new Clock(core, ms, most)
-  core.senders = 1
-  return newReceiver(core)
 }
 
 /**
@@ -74,7 +82,7 @@ function timerChannel(name: string, ms: number, most: number): Receiver<number> 
  */
 export function after(ms: number): Receiver<number> {
   demandTime(ms, 'create after', 'ms')
-  return timerChannel(`after ${ms} ms`, ms, 1)
+  return newReceiver(new Clock(`after ${ms} ms`, ms, 1))
 }
 
 /**
@@ -92,7 +100,7 @@ export function after(ms: number): Receiver<number> {
  */
 export function tick(ms: number): Receiver<number> {
   demandTime(ms > 0 ? ms : -1, 'create tick', 'ms')
-  return timerChannel(`tick ${ms} ms`, ms, Infinity)
+  return newReceiver(new Clock(`tick ${ms} ms`, ms, Infinity))
 }
 
 /**
@@ -105,8 +113,7 @@ export function tick(ms: number): Receiver<number> {
  * key // => 'on'
  */
 export function never(): Receiver<never> {
-  const core = new ChannelCore<never>(0, 'never')
-  core.ticker = { poll() {}, arm() {}, disarm() {} }
+  const core = new Core<never>(0, 'never')
   core.senders = 1
   return newReceiver(core)
 }

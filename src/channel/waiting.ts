@@ -2,10 +2,11 @@
  * Waiting: who stands in a channel's queue, and how a wait ends.
  *
  * A waiter ends in exactly one of four ways: it is given a value or hands one over, the channel ends, or it gives
- * up (timeout, abort, deadlock). It has left its queue before anybody hears of it.
+ * up (timeout, abort, deadlock). It leaves its queue before anybody hears of it.
  */
+import { demandTime, RecvError, SendError } from '../errors.ts'
 import { onAbort, startTimer } from './clock.ts'
-import type { Core, Handle } from './core.ts'
+import { HANDLE, type Handle, isOver } from './core.ts'
 import { Link } from './link.ts'
 
 export interface WaitOptions {
@@ -16,119 +17,85 @@ export interface WaitOptions {
 }
 
 export abstract class Waiter<T> extends Link {
-  constructor(readonly handle: Handle<T>) {
+  /** Its neighbours among the waits of its handle, so that closing one need not look through the whole line. */
+  older: Waiter<T> | undefined
+  newer: Waiter<T> | undefined
+
+  constructor(
+    readonly handle: Handle<T>,
+    /** What a writer hands over. */
+    readonly value: T,
+  ) {
     super()
   }
 
-  /** Whether it can never settle once nothing else runs. */
-  get hopeless(): boolean {
-    return true
+  /** Stands in line. */
+  enter(): void {
+    const { handle } = this
+    this.join(handle.queue)
+    this.older = handle.newest
+    if (this.older) this.older.newer = this
+    handle.newest = this
+    handle.waiting++
+    handle.core.waits(true)
   }
-  /** A reader gets its value. */
+
+  override leave(): void {
+    if (this.next === this) return
+    const { handle, older, newer } = this
+    super.leave()
+    if (newer) newer.older = older
+    else handle.newest = older
+    if (older) older.newer = newer
+    handle.waiting--
+    handle.core.waits(false)
+  }
+
+  /** What a report calls it. */
+  abstract readonly kind: string
+  /** Whether it can never settle once nothing else runs. One case speaks for its select. */
+  abstract readonly hopeless: boolean
+  /** A reader gets its value, a writer has handed over its own. */
   abstract give(value: T): void
-  /** A writer hands over its value. */
-  abstract handOver(): T
   /** The channel has ended, or will take no more. */
   abstract end(): void
   abstract giveUp(reason: unknown): void
 }
 
-/** The waiters of one side of a channel, first come first served. */
-export class WaitQueue<T> extends Link {
-  constructor(readonly core: Core<T>) {
-    super()
-  }
-
-  get head(): Waiter<T> | undefined {
-    return this.next === this ? undefined : (this.next as Waiter<T>)
-  }
-
-  add(waiter: Waiter<T>): void {
-    waiter.join(this)
-    waiter.handle.waiting++
-    this.core.waits(true)
-  }
-
-  /** Lets `waiter` leave. Nothing happens where it has left. */
-  remove(waiter: Waiter<T>): void {
-    if (waiter.next === waiter) return
-    waiter.leave()
-    if (--waiter.handle.waiting === 0) this.core.waits(false)
-  }
-
-  /** Takes out the first in line. */
-  shift(): Waiter<T> | undefined {
-    const waiter = this.head
-    if (waiter !== undefined) this.remove(waiter)
-    return waiter
-  }
-
-  /** Everyone in line, in order. */
-  *[Symbol.iterator](): Generator<Waiter<T>> {
-    for (let link = this.next; link !== this; link = link.next) yield link as Waiter<T>
-  }
-
-  /** Ends everyone in line; of one handle only, where one is given. */
-  endAll(handle?: Handle<T>): void {
-    if (handle?.waiting === 0) return
-    for (const waiter of [...this]) {
-      // The end of one case of a select takes its other cases out of the line.
-      if (waiter.next === waiter || (handle !== undefined && waiter.handle !== handle)) continue
-      this.remove(waiter)
-      waiter.end()
-    }
-  }
-}
-
-/** What sets one kind of operation apart from another: its result, and how it ends without one. */
+/** What sets one kind of operation apart from another: its result, and how it ends without a value. */
 export interface Mode<T, R> {
-  shape(value: T, wait: Wait<T, R>): R
-  /** Throws where that is how it ends. */
-  end(wait: Wait<T, R>): R
-  late(wait: Wait<T, R>): Error
+  shape(value: T): R
+  /** What it gives when the channel has ended. Default: it rejects. */
+  ended?(): R
 }
 
-let resolveLatest: (result: never) => void
-let rejectLatest: (reason: unknown) => void
-const executor = (resolve: typeof resolveLatest, reject: typeof rejectLatest): void => {
-  resolveLatest = resolve
-  rejectLatest = reject
+/** Why an operation brings nothing. A receive on a channel that failed gets the cause itself. */
+export function refusal<T>(handle: Handle<T>, code: 'CLOSED' | 'TIMEOUT' | 'FULL', value: T): unknown {
+  const { core, side } = handle
+  const failure = code === 'CLOSED' ? core.failure : undefined
+  if (side === 'sender') return new SendError(code, value, core.name, failure)
+  return failure && handle.open ? failure.cause : new RecvError(code as 'CLOSED' | 'TIMEOUT', core.name)
 }
 
 /** One promise waiting on one channel. */
-export class Wait<T, R> extends Waiter<T> {
-  #resolve!: (result: R) => void
-  #reject!: (reason: unknown) => void
+class Wait<T, R> extends Waiter<T> {
   #release: (() => void) | undefined
-  #queue!: WaitQueue<T>
 
   constructor(
     /** The sender or receiver: whoever is waited on must not be collected. */
     readonly owner: object,
     handle: Handle<T>,
     readonly mode: Mode<T, R>,
-    /** What a send wants to hand over. */
-    readonly value: T,
-    /** How many values a `recvMany` takes. */
-    readonly max = 1,
+    value: T,
+    readonly resolve: (result: R) => void,
+    readonly reject: (reason: unknown) => void,
   ) {
-    super(handle)
+    super(handle, value)
   }
 
-  start(queue: WaitQueue<T>, options: WaitOptions | undefined): Promise<R> {
-    const promise = new Promise<R>(
-      executor as (resolve: (result: R) => void, reject: (reason: unknown) => void) => void,
-    )
-    this.#resolve = resolveLatest as (result: R) => void
-    this.#reject = rejectLatest
-    this.#queue = queue
-    queue.add(this)
-    if (options !== undefined) this.#limit(options)
-    return promise
-  }
-
-  #limit({ signal, timeout = Infinity }: WaitOptions): void {
-    const stopTimer = startTimer(timeout, () => this.giveUp(this.mode.late(this)))
+  /** Gives up when the time is up or the signal aborts. */
+  limit(signal: AbortSignal | undefined, timeout: number): void {
+    const stopTimer = startTimer(timeout, () => this.giveUp(refusal(this.handle, 'TIMEOUT', this.value)))
     const stopListening = signal && onAbort(signal, (reason) => this.giveUp(reason))
     this.#release = () => {
       stopTimer()
@@ -136,25 +103,64 @@ export class Wait<T, R> extends Waiter<T> {
     }
   }
 
-  give(value: T): void {
+  override leave(): void {
+    super.leave()
     this.#release?.()
-    this.#resolve(this.mode.shape(value, this))
   }
-  handOver(): T {
-    this.give(this.value)
-    return this.value
+
+  get kind(): string {
+    return verb(this.handle)
+  }
+  get hopeless(): boolean {
+    return true
+  }
+  give(value: T): void {
+    this.leave()
+    this.resolve(this.mode.shape(value))
   }
   end(): void {
-    this.#release?.()
-    try {
-      this.#resolve(this.mode.end(this))
-    } catch (reason) {
-      this.#reject(reason)
-    }
+    const { core, open } = this.handle
+    if (!this.mode.ended || (open && core.failure))
+      return this.giveUp(refusal(this.handle, 'CLOSED', this.value))
+    this.leave()
+    this.resolve(this.mode.ended())
   }
   giveUp(reason: unknown): void {
-    this.#queue.remove(this)
-    this.#release?.()
-    this.#reject(reason)
+    this.leave()
+    this.reject(reason)
   }
+}
+
+const verb = ({ side }: { side: string }): string => (side === 'sender' ? 'send' : 'receive')
+
+/** Throws where the options are wrong or the signal has aborted; both come before all else. */
+export function checkWait(action: string, { signal, timeout = Infinity }: WaitOptions): void {
+  demandTime(timeout, action, 'timeout')
+  signal?.throwIfAborted()
+}
+
+/** Sends `value`, or receives, through the handle of `owner`: at once where that is possible. */
+export function operate<T, R>(
+  owner: { readonly [HANDLE]: Handle<T> },
+  mode: Mode<T, R>,
+  value: T,
+  options: WaitOptions | undefined,
+): Promise<R> {
+  // What the executor throws rejects the promise.
+  return new Promise((resolve, reject) => {
+    const handle = owner[HANDLE]
+    const { core, side } = handle
+    if (options) checkWait(verb(handle), options)
+    const wait = new Wait(owner, handle, mode, value, resolve, reject)
+    if (isOver(handle)) wait.end()
+    else if (side === 'sender' ? core.offer(value) : core.readable())
+      wait.give(side === 'sender' ? value : core.take())
+    else if (side === 'sender' && (core as { overflow?: string }).overflow === 'fail')
+      wait.giveUp(refusal(handle, 'FULL', value))
+    else if (options?.timeout === 0) wait.giveUp(refusal(handle, 'TIMEOUT', value))
+    else {
+      wait.enter()
+      if (options) wait.limit(options.signal, options.timeout ?? Infinity)
+    }
+  })
 }

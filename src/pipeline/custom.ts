@@ -3,6 +3,7 @@ import { onAbort } from '../channel/clock.ts'
 import { newReceiver, newSender, type Receiver, type Sender } from '../channel/handles.ts'
 import type { Core } from '../channel/core.ts'
 import { demand, demandFunction } from '../errors.ts'
+import { nextTurn } from './scheduler.ts'
 import { type Custom, part, type Stage, type StageOptions, type StageTask } from './stage.ts'
 
 /**
@@ -125,13 +126,36 @@ async function throughPair<In, Out>(
     await writer.ready
     writer.write(value).catch(() => {})
   }
+  let reading = false
+  let reads = 0
+  let refused: Failed
+  const twoTurns = async (): Promise<void> => {
+    await new Promise<void>(nextTurn)
+    await new Promise<void>(nextTurn)
+  }
+  const read = async (): Promise<ReadableStreamReadResult<Out>> => {
+    reading = true
+    const reply = reader.read()
+    const { error } = refused ?? {}
+    const step = await (refused ? Promise.race([reply, twoTurns()]) : reply)
+    if (step === undefined) throw error
+    reads++
+    reading = false
+    return step
+  }
   const drain = async (): Promise<void> => {
-    for (let step = await reader.read(); !step.done; step = await reader.read()) await tx.send(step.value)
+    for (let step = await read(); !step.done; step = await read()) await tx.send(step.value)
     rx.close()
   }
-  // Whatever becomes of the writable side shows on the readable one: an error as an error, and a transform that has
-  // had enough as an end.
-  const feed = feedAll(rx, write, () => writer.close()).catch(() => undefined)
+  // What becomes of the writable side of a TransformStream shows on the readable one at once: an error as an error, and
+  // a transform that has had enough as an end. Other pairs may leave it open: then the error is the stage's.
+  const feed = feedAll(rx, write, () => writer.close()).catch(async (error: unknown) => {
+    refused = { error }
+    const before = reads
+    await twoTurns()
+    if (reading && reads === before) throw error
+    return undefined
+  })
   await both(signal, end, feed, drain())
 }
 
@@ -187,12 +211,15 @@ async function both(
 ): Promise<void> {
   const stopListening = onAbort(signal, end)
   try {
-    const [failed] = await Promise.all([feed, drain])
-    if (failed) throw failed.error
-  } catch (error) {
-    end(error)
-    await Promise.allSettled([feed, drain])
-    throw error
+    const [failed] = await Promise.all([feed, drain]).catch(async (error: unknown) => {
+      end(error)
+      await Promise.allSettled([feed, drain])
+      throw error
+    })
+    if (!failed) return
+    // All has come out: nobody listens to the transform any more, so it is let go without an error to tell.
+    end(undefined)
+    throw failed.error
   } finally {
     stopListening()
   }

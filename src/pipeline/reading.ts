@@ -113,7 +113,10 @@ class ReadingIterator<T> implements Reading<T> {
     try {
       do {
         const step = this.#next()
-        if (port.left) return
+        if (port.left) {
+          if (isThenable(step)) heard(step)
+          return
+        }
         if (!sync) return this.#await(step)
         if (!isStep(step)) throw notAStep()
         const { done, value } = step as IteratorResult<T, undefined>
@@ -275,7 +278,11 @@ class Opening<T> implements Reading<T> {
     readonly input: LateInput<T>,
     readonly action: string,
     readonly option: string,
-  ) {}
+  ) {
+    // The first turn may come after timers and I/O have had theirs: what rejects until then has been heard.
+    if (isThenable(input)) heard(input)
+    else if (Array.isArray(input)) for (const value of input as unknown[]) if (isThenable(value)) heard(value)
+  }
 
   run(port: Out<T>): void {
     if (this.#kernel === undefined && !this.#asked) {

@@ -118,7 +118,9 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
       rest.step = undefined
       // It has ended the run itself: now it can be closed.
       if (port.left) {
-        void this.close(slot)
+        if (isThenable(step)) step.then(null, () => {})
+        else if (step.done) slot.rest = undefined
+        this.close(slot)?.then(null, () => {})
         return false
       }
       if (isThenable(step)) {
