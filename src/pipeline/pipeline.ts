@@ -7,7 +7,7 @@
 import type { Compose } from './compose.ts'
 import { type Graph, graphOf } from './graph.ts'
 import { demand } from '../errors.ts'
-import type { Definition, Kernel, Kind, Part, Port } from './stage.ts'
+import { collecting, type Definition, type Kernel, type Kind, type Part, type Port } from './stage.ts'
 import { DEFAULT_CAPACITY, Execution, type Run, type RunOptions } from './run.ts'
 
 /** A pipeline that ends in a stage: its run is worth the list of what comes out. */
@@ -30,21 +30,7 @@ export interface SinkPipeline<R> extends Part<'job', never, R> {
 }
 
 /** Keeps what comes out of the last stage of a pipeline without a sink. */
-const collector: Definition = {
-  name: 'results',
-  internal: true,
-  kernel() {
-    const values: unknown[] = []
-    return {
-      run(port) {
-        const { items, end } = port
-        for (let at = port.at; at < end; at++) values.push(items[at])
-        port.at = end
-      },
-      result: () => values,
-    }
-  },
-}
+const collector: Definition = { name: 'results', internal: true, kernel: collecting }
 
 /** Stages put together that have no source yet. */
 class Composed {

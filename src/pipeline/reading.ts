@@ -55,13 +55,18 @@ function kernelFor<T>(port: Out<T>, input: Input<T>): Reading<T> {
     return new ReadingIterator(port, streamIterator(input as ReadableStream<T>), false)
   if (Symbol.asyncIterator in Object(input))
     return new ReadingIterator(port, (input as AsyncIterable<T>)[Symbol.asyncIterator](), false)
-  if (Array.isArray(input)) for (const value of input as unknown[]) if (isThenable(value)) heard(value)
   return new ReadingIterator(port, (input as Iterable<T>)[Symbol.iterator](), true)
 }
 
 const nothing = (): void => {}
 /** A promise that is not awaited yet: should it reject meanwhile, somebody is listening. */
 const heard = (promise: PromiseLike<unknown>): void => void promise.then(nothing, nothing)
+
+/** Listens to the promises that an input is or has, as far as they are there already. */
+function hear(input: unknown): void {
+  if (isThenable(input)) heard(input)
+  else if (Array.isArray(input)) for (const value of input as unknown[]) if (isThenable(value)) heard(value)
+}
 
 function streamIterator<T>(stream: ReadableStream<T>): AnyIterator<T> {
   const reader = stream.getReader()
@@ -280,8 +285,7 @@ class Opening<T> implements Reading<T> {
     readonly option: string,
   ) {
     // The first turn may come after timers and I/O have had theirs: what rejects until then has been heard.
-    if (isThenable(input)) heard(input)
-    else if (Array.isArray(input)) for (const value of input as unknown[]) if (isThenable(value)) heard(value)
+    hear(input)
   }
 
   run(port: Out<T>): void {
@@ -307,6 +311,7 @@ class Opening<T> implements Reading<T> {
 
   #open(input: Input<T>): void {
     demandInput(input, this.action, this.option)
+    if (input !== this.input) hear(input)
     this.#kernel = kernelFor(this.port, input)
     if (!this.#over) return
     // Nobody waits for it any more.

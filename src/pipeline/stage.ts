@@ -140,3 +140,16 @@ export function part<K extends Kind, In, Out>(
   if (capacity !== undefined) demandCount(capacity, `create ${make}`, 'capacity', 0, true)
   return { kind, definitions: [{ name, capacity, ...rest } as Definition] }
 }
+
+/** The kernel that collects: that of `toArray`, and of a run without a sink. */
+export function collecting<T>(): Kernel<T, T[]> {
+  const values: T[] = []
+  return {
+    run(port) {
+      const { items, end } = port
+      for (let { at } = port; at < end; at++) values.push(items[at])
+      port.at = end
+    },
+    result: () => values,
+  }
+}

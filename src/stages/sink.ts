@@ -4,7 +4,7 @@ import { Calls, keeping } from '../pipeline/calls.ts'
 import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
 import { type WritableLike, Writing } from '../pipeline/writing.ts'
 import { special } from '../pipeline/loops.ts'
-import { type Kernel, part, type Sink, type StageOptions } from '../pipeline/stage.ts'
+import { collecting, type Kernel, part, type Sink, type StageOptions } from '../pipeline/stage.ts'
 
 /**
  * Collects all values in an array, as `run` does where there is no sink.
@@ -17,19 +17,7 @@ import { type Kernel, part, type Sink, type StageOptions } from '../pipeline/sta
  * await pipeline(range(3), toArray()).run() // => [0, 1, 2]
  */
 export function toArray<T>(options: StageOptions = {}): Sink<T, T[]> {
-  return part('sink', 'toArray', options, {
-    kernel() {
-      const values: T[] = []
-      return {
-        run(port) {
-          const { items, end } = port
-          for (let { at } = port; at < end; at++) values.push(items[at])
-          port.at = end
-        },
-        result: () => values,
-      }
-    },
-  })
+  return part('sink', 'toArray', options, { kernel: collecting<T> })
 }
 
 /**

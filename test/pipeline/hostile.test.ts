@@ -19,6 +19,7 @@ import {
   unbatch,
   writeTo,
 } from 'sluice'
+import { unhandledDuring } from './support-leaks.ts'
 import { deferred, never, rejection, turns } from './support-waiting.ts'
 
 const boom = new Error('boom')
@@ -364,4 +365,51 @@ test('a target that breaks while nobody writes fails the run', async () => {
 test('flatMap() goes on behind a function that gives nothing, where that is skipped', async () => {
   const some = (n: number) => (n === 1 ? (undefined as never) : [n])
   expect(await pipeline(range(4), flatMap(some, { onError: 'skip' })).run()).toEqual([0, 2, 3])
+})
+
+describe('no rejection is unhandled', () => {
+  test('where a promise in an array rejects while the event loop is kept busy', async () => {
+    const burn = () => {
+      const end = performance.now() + 8
+      while (performance.now() < end);
+    }
+    const unhandled = await unhandledDuring(async () => {
+      const busy = pipeline(range(4), map(burn), drain()).run()
+      await null
+      await null
+      const late = pipeline(source([Promise.reject<number>(boom)]), drain()).run()
+      expect(await rejection(late)).toMatchObject({ stage: 'source', cause: boom })
+      await busy
+    })
+    expect(unhandled).toEqual([])
+  })
+
+  test('where a `next` aborts its run and then rejects', async () => {
+    const unhandled = await unhandledDuring(async () => {
+      for (const build of [
+        (input: AsyncIterable<number>) => pipeline(source(input)),
+        (input: AsyncIterable<number>) =>
+          pipeline(
+            range(1),
+            flatMap(() => input),
+          ),
+      ]) {
+        const controller = new AbortController()
+        const next = () => {
+          controller.abort('mine')
+          return Promise.reject<IteratorResult<number>>(boom)
+        }
+        const input: AsyncIterable<number> = { [Symbol.asyncIterator]: () => ({ next }) }
+        expect(await rejection(build(input).run({ signal: controller.signal }))).toBe('mine')
+      }
+      await turns(2)
+    })
+    expect(unhandled).toEqual([])
+  })
+})
+
+test('through() fails where the writable side of a pair refuses a value and the other stays open', async () => {
+  const gzip = through<unknown, Uint8Array>(new CompressionStream('gzip'))
+  const input: unknown[] = [5, new Uint8Array(1)]
+  expect(await rejection(pipeline(source(input), gzip).run())).toBeInstanceOf(StageError)
 })
