@@ -36,7 +36,11 @@ export type { Input, LateInput } from './pipeline/reading.ts'
 
 // The catalogue.
 export { range, source } from './stages/source.ts'
-export { fanIn, type FanInInput } from './stages/fan-in.ts'
+export { concat, fanIn } from './stages/fan-in.ts'
+export { interleave, mergeSorted, zip } from './stages/join.ts'
+export type { FanInInput } from './pipeline/inputs.ts'
+export { alsoTo, balance, fanOut } from './stages/fan-out.ts'
+export { groupBy, type GroupOptions, route } from './stages/route.ts'
 export { filter, flatMap, map, tap } from './stages/transform.ts'
 export { take } from './stages/limit.ts'
 export { batch, type BatchOptions, unbatch } from './stages/group.ts'

@@ -14,7 +14,7 @@ import type { Kernel, Port } from './stage.ts'
 export interface Family<In, R, Out> {
   /** As one of loops.ts, for results that come at once. */
   loop(port: Port<In, Out>, fn: Fn<In, R>, offset: number): unknown
-  /** Puts out what one result is worth. `false` when it is not through: it set `full`, or the slot to pending. */
+  /** Puts out what one result is worth. `false` when it is not through: there is no room, or it set the slot to pending. */
   emit(port: Port<In, Out>, slot: Slot<In, R>): boolean
   /** The stage was left: lets go of what a slot still holds. */
   close?(slot: Slot<In, R>): PromiseLike<unknown> | void
@@ -220,7 +220,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
       if (slot.state === 'failed') {
         if (slot === this.#culprit || this.#inOrder) return port.fail(slot.result)
       } else if (slot.result !== SKIPPED && !this.#emit(slot)) {
-        if (port.full || this.#inOrder) return
+        if (this.#inOrder || !this.#gone(slot)) return
         this.#shift()
         continue
       }
@@ -231,6 +231,11 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
       this.#unused.push(slot)
       this.#follow(slot)
     }
+  }
+
+  /** Whether the slot waits again, and not for room. */
+  #gone({ state }: Slot<In, R>): boolean {
+    return state === 'pending'
   }
 
   #emit(slot: Slot<In, R>): boolean {

@@ -21,19 +21,28 @@ export interface GraphEdge {
 
 export function graphOf(definitions: readonly Definition[], capacity: number): Graph {
   const graph: Graph = { nodes: [], edges: [] }
-  addChain(graph, definitions, capacity)
+  addChain(graph, definitions, capacity, [])
   return graph
 }
 
-/** Adds a chain of stages and says how its last one is joined to what follows. */
-function addChain(graph: Graph, definitions: readonly Definition[], capacity: number): Omit<GraphEdge, 'to'> {
-  let last: Omit<GraphEdge, 'to'> | undefined
-  definitions.forEach((definition, index) => {
-    const inputs = (definition.inputs ?? []).map((input) => addChain(graph, input, capacity))
+/** An edge that leads to whatever follows. */
+type Loose = Omit<GraphEdge, 'to'>
+
+/** Adds a chain of stages behind `loose` ends. Gives the ends that lead to what follows it. */
+function addChain(
+  graph: Graph,
+  definitions: readonly Definition[],
+  capacity: number,
+  loose: readonly Loose[],
+): readonly Loose[] {
+  definitions.forEach(({ name, inputs = [], branches = [], capacity: own = capacity, passes }, index) => {
+    const before = inputs.flatMap((input) => addChain(graph, input, capacity, []))
     const id = String(graph.nodes.length)
-    graph.nodes.push({ id, name: definition.name, index })
-    for (const edge of last ? [...inputs, last] : inputs) graph.edges.push({ ...edge, to: id })
-    last = { from: id, capacity: definition.capacity ?? capacity }
+    graph.nodes.push({ id, name, index })
+    for (const edge of [...before, ...loose]) graph.edges.push({ ...edge, to: id })
+    const out = { from: id, capacity: own }
+    const behind = branches.flatMap((branch) => addChain(graph, branch, capacity, [out]))
+    loose = branches.length === 0 || passes ? [out] : behind
   })
-  return last!
+  return loose
 }

@@ -109,7 +109,7 @@ class Outlet implements Kernel<unknown, undefined> {
     while (port.at < port.end && this.#asked.length > 0 && !this.#asked[0].late)
       this.#asked.shift()!.resolve({ done: false, value: port.items[port.at++] })
     if (this.left) port.finish()
-    port.held = this.#asked.length === 0
+    port.held = !this.left && this.#asked.length === 0
   }
 
   /** Once all of the run is over, loops end or fail; not before. */

@@ -8,7 +8,7 @@ import { Core, type Wakeable } from '../channel/core.ts'
 import { onAbort, startTimer } from '../channel/clock.ts'
 import { watchRun } from '../channel/deadlock.ts'
 import { DeadlockError, demandCount, demandTime, DrainTimeoutError, type StageError } from '../errors.ts'
-import type { Definition } from './stage.ts'
+import type { Chain, Definition } from './stage.ts'
 import { type RunStats, statsOf } from './stats.ts'
 import { type Owner, Task } from './task.ts'
 
@@ -49,6 +49,7 @@ export class Execution<R> implements Run<R>, Owner {
   #failure: StageError | undefined
   #aborted: { reason: unknown } | undefined
   #open = 0
+  #started = false
   #resolve!: (result: R) => void
   #reject!: (reason: unknown) => void
   #release: () => void = () => {}
@@ -68,39 +69,63 @@ export class Execution<R> implements Run<R>, Owner {
       this.#reject(signal.reason)
       return
     }
-    this.#chain(definitions, false)
-    this.#sink = this.tasks.at(-1)
+    this.#sink = this.#chain(definitions, false).last
     const stopWatching = watchRun(this)
     const stopListening = signal && onAbort(signal, (reason) => this.#abort(reason))
     this.#release = () => {
       stopWatching()
       stopListening?.()
     }
+    this.#started = true
     // From the end: a stage that wants nothing says so before anything is pulled.
     for (const task of [...this.tasks].reverse()) task.start()
   }
 
-  /** Makes the tasks of a chain. Gives its last edge where it is open-ended. */
-  #chain(definitions: readonly Definition[], openEnded: boolean): Core<unknown> | undefined {
-    let edge: Core<unknown> | undefined
+  /** Makes the tasks of a chain. An open-ended one has an edge behind its last task; a branch has one before its first. */
+  #chain(
+    definitions: readonly Definition[],
+    openEnded: boolean,
+    edge?: Core<unknown>,
+    branchOf?: Task,
+  ): { last: Task; output: Core<unknown> | undefined } {
+    let last = branchOf
     definitions.forEach((definition, index) => {
       const ends = index === definitions.length - 1 && !openEnded
       const { name, capacity = this.#capacity } = definition
-      const output: Core<unknown> | undefined = ends ? undefined : new Core<unknown>(capacity, name)
-      const before = this.tasks.length
-      const attach = (inputs: readonly Definition[], reader: Wakeable): Core<unknown> => {
-        const core = this.#chain(inputs, true)!
-        core.reader = reader
-        core.receivers = 1
-        return core
-      }
-      const task: Task = new Task(this, definition, index, edge, output, attach, this.began)
-      task.attached.push(...this.tasks.slice(before))
-      this.tasks.push(task)
+      const output = ends ? undefined : new Core<unknown>(capacity, name)
+      const attached = this.tasks.length
+      const task: Task = new Task(this, definition, index, edge, output, this.began)
+      task.before = last
+      task.branchOf = branchOf
+      // What is attached stands where it is in the flow: inputs before their fan-in, branches behind their fan-out.
+      this.tasks.splice(definition.branches ? attached : this.tasks.length, 0, task)
       this.#open++
       edge = output
+      last = task
     })
-    return edge
+    return { last: last!, output: edge }
+  }
+
+  attach(
+    task: Task,
+    definitions: readonly Definition[],
+    { writer, reader }: { writer?: Wakeable; reader?: Wakeable },
+  ): Chain {
+    const from = this.tasks.length
+    const { name, capacity = this.#capacity } = task.definition
+    const input = writer && new Core<unknown>(capacity, name)
+    const { last, output } = this.#chain(definitions, reader !== undefined, input, input && task)
+    if (input) {
+      input.writer = writer
+      input.senders = 1
+    }
+    if (output) {
+      output.reader = reader
+      output.receivers = 1
+      task.feeders.push(last)
+    }
+    if (this.#started) for (const each of this.tasks.slice(from).reverse()) each.start()
+    return { input, output, result: () => last.kernel?.result?.() }
   }
 
   // ---- what tasks say
@@ -108,14 +133,18 @@ export class Execution<R> implements Run<R>, Owner {
   failed(task: Task, error: StageError): void {
     if (this.#failure === undefined) this.#failure = error
     else this.#failure.suppressed.push(error)
-    this.#interrupt(task, error)
+    this.#interrupt(task, error, task.definition.inputs !== undefined)
+    for (let stem = task.branchOf; stem; stem = stem.branchOf) stem.branchFailed(error)
   }
 
-  /** Aborts the signals of a stage and of those before it: their results are not wanted. */
-  #interrupt(task: Task, reason: unknown): void {
-    const last = this.tasks.indexOf(task)
-    const before = this.tasks.slice(Math.max(0, last - task.index), last + 1)
-    for (const each of before) for (const one of [each, ...each.attached]) one.context.abort(reason)
+  /** Aborts the signals of a stage and of those before it, as far as `end`: their results are not wanted. */
+  #interrupt(task: Task, reason: unknown, all = true, end?: Task): void {
+    for (let each: Task | undefined = task; each && each !== end; each = each.before) {
+      each.context.abort(reason)
+      if (all) for (const feeder of each.feeders) this.#interrupt(feeder, reason, true, each)
+      // The branches beside that of a failed stage finish what they were given.
+      all = each.before !== each.branchOf
+    }
   }
 
   knows(error: unknown): boolean {
@@ -203,10 +232,23 @@ export class Execution<R> implements Run<R>, Owner {
     if (this.tasks.some((task) => !task.left && task.kernel?.daemon)) return false
     const lines = this.tasks
       .filter((task) => !task.left || task.calls > 0)
-      .map((task) => `\n  ${task.describeWait()}`)
+      .map((task) => `\n  ${waitOf(task)}`)
     this.#abort(
       new DeadlockError(`Deadlock in pipeline "${this.#name}", nothing else runs:${lines.join('')}`),
     )
     return true
   }
+}
+
+/** What a stage waits for, as a sentence. */
+function waitOf({ index, name, calls, doing, blocked, input, output }: Task): string {
+  const waits = {
+    nothing: 'has not begun',
+    busy: 'waits for what it has called',
+    input: input ? 'waits for a value' : 'waits for its source',
+    output: blocked
+      ? 'waits for a branch to take a value'
+      : `waits for room (${output?.length} of ${output?.capacity})`,
+  }
+  return `stage ${index} "${name}" ${waits[calls > 0 ? 'busy' : doing]}`
 }

@@ -24,8 +24,10 @@ export interface Port<In, Out> {
   readonly out: Out[]
   count: number
   readonly room: number
-  /** Set by a kernel that cannot take input now: it will `wake` the task itself. */
+  /** Set by a kernel that cannot take input now, or is not through after its `end`: it will `wake` the task itself. */
   held: boolean
+  /** Set with `held` where it waits for room elsewhere than in the output. */
+  blocked: boolean
   /** Set by a kernel that has something to put out as soon as there is room. */
   full: boolean
   /** What the user's functions get as their last argument. */
@@ -52,8 +54,13 @@ export interface Kernel<In, Out> {
   run(port: Port<In, Out>): void
   /** Whether it holds values that it has not put out: it will `wake` the task. Default: no. */
   readonly pending?: boolean
-  /** The input has ended, or failed, and all of it has been read: one value may still be put out. */
-  end?(port: Port<In, Out>, failed: boolean): void
+  /**
+   * The input has ended, or failed, and all of it has been read: one value may still be put out. A kernel that has more
+   * sets `held`; then it is the one to call `fail` after a failure, too.
+   */
+  end?(port: Port<In, Out>, failure: { cause: unknown } | undefined): void
+  /** The stage, or a branch of it, has failed. Says whether there is still something to put out: `fail` follows. */
+  failed?(cause: unknown): boolean
   /**
    * The stage was left before its end: lets go of what it holds. The run waits for a promise. One that was aborted
    * does so without waiting for anything else.
@@ -82,8 +89,21 @@ export type StageTask<In, Out> = (rx: Receiver<In>, tx: Sender<Out>, context: St
 /** Takes the two ends of a user's stage; then starts it. */
 export type Custom = (input: Core<unknown>, output: Core<unknown>) => (context: StageContext) => Promise<void>
 
-/** Runs pieces beside the pipeline, as the inputs of a fan-in: gives the edge at which their results come out. */
-export type Attach = (definitions: readonly Definition[], reader: Wakeable) => Core<unknown>
+/** Stages that run beside the pipeline: an input of a fan-in, a branch of a fan-out. */
+export interface Chain {
+  /** Where a branch takes its values. An input of a fan-in has none. */
+  readonly input: Core<unknown> | undefined
+  /** Where its results come out. One that ends in a sink has none. */
+  readonly output: Core<unknown> | undefined
+  /** What its sink has come to. */
+  result(this: void): unknown
+}
+
+/** Runs stages beside the pipeline. Who writes to the chain is told of room, who reads from it of values. */
+export type Attach = (
+  definitions: readonly Definition[],
+  ends: { writer?: Wakeable; reader?: Wakeable },
+) => Chain
 
 /**
  * One stage, before any run. It is a kernel or a custom stage.
@@ -99,8 +119,11 @@ export interface Definition {
   readonly custom?: Custom
   /** Made by `run` itself, and not shown. */
   readonly internal?: boolean
-  /** What is attached beside it, for `describe`. */
+  /** What is attached beside it as far as that is known before a run: before it, or after it. */
   readonly inputs?: readonly (readonly Definition[])[]
+  readonly branches?: readonly (readonly Definition[])[]
+  /** What comes out of it does not come from its branches. */
+  readonly passes?: boolean
 }
 
 declare const IN: unique symbol
@@ -134,6 +157,8 @@ export function part<K extends Kind, In, Out>(
     kernel?: (port: Port<In, Out>, attach: Attach) => Kernel<In, Out>
     custom?: Custom
     inputs?: readonly (readonly Definition[])[]
+    branches?: readonly (readonly Definition[])[]
+    passes?: boolean
   },
 ): Part<K, In, Out> {
   demand(typeof name === 'string', `create ${make}`, 'name', 'a string', name, TypeError)

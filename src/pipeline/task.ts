@@ -12,10 +12,16 @@ import { StageError } from '../errors.ts'
 import { append, closeSide, parkReader, parkWriter, room, skip } from './edge.ts'
 import { schedule, type Steppable } from './scheduler.ts'
 import { Context, HandlerFailure } from './context.ts'
-import type { Attach, Custom, Definition, Kernel, Port } from './stage.ts'
+import type { Chain, Custom, Definition, Kernel, Port } from './stage.ts'
 
 /** What a task tells its run. */
 export interface Owner {
+  /** Runs stages beside this one. */
+  attach(
+    task: Task,
+    definitions: readonly Definition[],
+    ends: { writer?: Wakeable; reader?: Wakeable },
+  ): Chain
   /** Keeps the failure; the first one is what the run rejects with. Interrupts the stages up to this one. */
   failed(task: Task, error: StageError): void
   /** Whether this error is one the run has heard of already. */
@@ -34,8 +40,12 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   readonly context: Context
   queued = false
   quantum = FIRST_QUANTUM
-  /** The stages attached beside this one; they are before it. */
-  readonly attached: Task[] = []
+  /** The stage whose output it reads: the one before it, or for the first of a branch the one it branches off. */
+  before: Task | undefined
+  /** The stage whose branch it is in. */
+  branchOf: Task | undefined
+  /** The last stages of what is attached beside it and comes back to it. */
+  readonly feeders: Task[] = []
   readonly kernel: Kernel<unknown, unknown> | undefined
 
   items: unknown[] = []
@@ -46,6 +56,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   room = 0
   held = false
   full = false
+  blocked = false
   calls = 0
   received = 0
   failures = 0
@@ -72,7 +83,6 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     readonly index: number,
     readonly input: Core<unknown> | undefined,
     readonly output: Core<unknown> | undefined,
-    attach: Attach,
     now: number,
   ) {
     this.name = definition.name
@@ -87,7 +97,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     }
     if (input) input.receivers = 1
     if (output) output.senders = 1
-    this.kernel = definition.kernel(this, attach)
+    this.kernel = definition.kernel(this, (definitions, ends) => owner.attach(this, definitions, ends))
   }
 
   /** Starts a user's function: its handles are the two ends of its edges. */
@@ -156,7 +166,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
       this.at = this.#from = head.start
       this.end = Math.min(head.end, this.at + this.quantum)
     }
-    this.held = this.full = false
+    this.held = this.full = this.blocked = false
     try {
       kernel.run(this)
       if (this.left) return
@@ -166,7 +176,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
       this.fail(error, this.at < this.end ? { value: this.items[this.at] } : undefined)
     }
     if (this.left) return
-    if (this.#finishing && !this.full) return this.#finish()
+    if (this.#finishing && !this.full && !this.held) return this.#finish()
     this.#whatNext()
   }
 
@@ -200,12 +210,12 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
         return
       }
       this.out = (this.#blank ??= output === undefined ? newChunk() : output.buffer.blank()).items
-      kernel!.end(this, input!.failure !== undefined)
+      kernel!.end(this, input!.failure)
       this.#handOver()
     }
     const { failure } = input!
     this.#finishing = true
-    if (failure === undefined) return
+    if (failure === undefined || this.held) return
     output?.fail(failure.cause)
     this.#leave(true)
   }
@@ -218,7 +228,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
       parkWriter(output)
     }
     if (this.held || (input?.ended && this.kernel!.pending)) {
-      this.doing = this.full ? 'output' : input === undefined ? 'input' : 'busy'
+      this.doing = this.full || this.blocked ? 'output' : input === undefined ? 'input' : 'busy'
     } else if (input !== undefined && input.buffer.length === 0 && !input.ended) {
       this.doing = this.calls > 0 ? 'busy' : 'input'
       parkReader(input)
@@ -254,17 +264,6 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     )
   }
 
-  describeWait(): string {
-    const { input, output } = this
-    const waits = {
-      nothing: 'has not begun',
-      busy: 'waits for what it has called',
-      input: input ? 'waits for a value' : 'waits for its source',
-      output: `waits for room (${output?.length} of ${output?.capacity})`,
-    }
-    return `stage ${this.index} "${this.name}" ${waits[this.calls > 0 ? 'busy' : this.doing]}`
-  }
-
   // ---- ends
 
   /** The program asked for a graceful end: sources pull no more. */
@@ -294,6 +293,12 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     this.owner.failed(this, failure)
   }
 
+  /** The failure of one of its branches is its own. */
+  branchFailed(failure: StageError): void {
+    this.#failure ??= failure
+    this.fail(failure)
+  }
+
   fail(error: unknown, culprit?: { value: unknown }): void {
     if (this.#failure === undefined) {
       if (this.context.caused(error)) return this.cancel()
@@ -303,7 +308,11 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     }
     if (this.left) return
     this.#handOver()
-    const { output } = this
+    const { output, input } = this
+    if (this.kernel?.failed?.(this.#failure)) {
+      if (input) closeSide(input, 'receiver')
+      return this.wake()
+    }
     if (output?.fail(this.#failure) === false) output.failure &&= { cause: this.#failure }
     this.#leave(true)
   }

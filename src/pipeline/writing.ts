@@ -242,8 +242,8 @@ export class Writing<In> implements Kernel<In, undefined> {
 
   #ending = false
 
-  end(port: Port<In, undefined>, failed: boolean): void {
-    if (failed || this.#over) return
+  end(port: Port<In, undefined>, failure: { cause: unknown } | undefined): void {
+    if (failure || this.#over) return
     if (!this.#ending) this.#wait(this.#open.end(), true)
     this.#ending = true
     // The stage has not ended before its target has.

@@ -1,93 +1,25 @@
-/** Several inputs into one: `fanIn`. */
-import type { Core, Wakeable } from '../channel/core.ts'
-import { demand } from '../errors.ts'
-import { closeSide, parkReader, skip } from '../pipeline/edge.ts'
-import { type LateInput, reading } from '../pipeline/reading.ts'
-import {
-  type Attach,
-  type Definition,
-  type Kernel,
-  part,
-  type Part,
-  type Port,
-  type Source,
-} from '../pipeline/stage.ts'
+/** Several inputs into one: `fanIn` as they come, `concat` one after the other. */
+import { type Inlet, Merge, openInlet } from '../pipeline/inlets.ts'
+import { type Chains, type FanInInput, joining } from '../pipeline/inputs.ts'
+import type { Attach, Kernel, Port, Source } from '../pipeline/stage.ts'
 
-/** What a fan-in reads: whatever `source` takes, sources, and pipelines. */
-export type FanInInput<T> = Part<'source', never, T> | LateInput<T>
-
-/** One input, as the fan-in sees it: an edge that says when there is something to read. */
-class Inlet<T> implements Wakeable {
-  readonly edge: Core<T>
-  queued = false
-
-  constructor(
-    definitions: readonly Definition[],
-    attach: Attach,
-    readonly ready: (inlet: Inlet<T>) => void,
-  ) {
-    this.edge = attach(definitions, this) as Core<T>
-    parkReader(this.edge)
-  }
-
-  wake(): void {
-    this.ready(this)
-  }
-}
-
-/**
- * Takes one value from each input that has any, in turn. An input that runs dry leaves the round and comes back when it
- * has something, so that ten thousand idle inputs cost nothing.
- */
 class Merging<T> implements Kernel<never, T> {
-  readonly #inlets: Inlet<T>[]
-  #round: Inlet<T>[] = []
-  #open: number
+  readonly #merge: Merge<T>
 
-  constructor(
-    readonly port: Port<never, T>,
-    inputs: readonly (readonly Definition[])[],
-    attach: Attach,
-  ) {
-    const ready = (inlet: Inlet<T>): void => {
-      if (inlet.queued) return
-      inlet.queued = true
-      this.#round.push(inlet)
-      port.wake()
-    }
-    this.#open = inputs.length
-    this.#inlets = inputs.map((definitions) => new Inlet(definitions, attach, ready))
+  constructor(port: Port<never, T>, chains: Chains, attach: Attach) {
+    this.#merge = new Merge(port)
+    for (const chain of chains) this.#merge.add((reader) => attach(chain, { reader }).output!)
   }
 
   run(port: Port<never, T>): void {
-    let turn = 0
-    const round = this.#round
-    while (turn < round.length && port.count < port.room) {
-      const inlet = round[turn++]
-      const { edge } = inlet
-      inlet.queued = false
-      if (edge.buffer.length > 0) {
-        const { head } = edge.buffer
-        port.out[port.count++] = head.items[head.start]!
-        skip(edge, 1)
-      } else if (edge.ended) {
-        this.#open--
-        if (edge.failure) return port.fail(edge.failure.cause)
-        continue
-      } else {
-        parkReader(edge)
-        continue
-      }
-      inlet.queued = true
-      round.push(inlet)
-    }
-    this.#round = round.slice(turn)
-    if (this.#open === 0) port.finish()
-    else port.held = this.#round.length === 0
+    const failure = this.#merge.move(port)
+    if (failure) port.fail(failure.cause)
+    else if (this.#merge.open === 0) port.finish()
+    else port.held = !this.#merge.ready
   }
 
   close(): void {
-    for (const { edge } of this.#inlets) closeSide(edge, 'receiver')
+    this.#merge.close()
   }
 }
 
@@ -111,31 +43,70 @@ class Merging<T> implements Kernel<never, T> {
  * merged.sort((a, b) => a - b) // => [1, 2, 3, 10, 20, 30]
  */
 export function fanIn<T>(...inputs: FanInInput<T>[]): Source<Awaited<T>> {
-  const definitions = inputs.map((input, place) => chainOf(input, `input ${place}`))
-  return part(
-    'source',
+  return joining(
     'fanIn',
-    {},
-    {
-      inputs: definitions,
-      kernel: (port: Port<never, Awaited<T>>, attach) => new Merging(port, definitions, attach),
-    },
+    inputs,
+    (port: Port<never, Awaited<T>>, chains, attach) => new Merging(port, chains, attach),
   )
 }
 
-function chainOf<T>(input: FanInInput<T>, option: string): readonly Definition[] {
-  const { kind, definitions } = Object(input) as Partial<Part<'source', never, T>>
-  if (definitions !== undefined) {
-    demand(
-      kind === 'source',
-      'create fanIn',
-      option,
-      'a source or a pipeline that begins with one',
-      kind,
-      TypeError,
-    )
-    return definitions
+/** One input after the other; the next is not opened before its turn. */
+class Concatenating<T> implements Kernel<never, T> {
+  #place = 0
+  #inlet: Inlet<T> | undefined
+  #stopped = false
+
+  constructor(
+    readonly port: Port<never, T>,
+    readonly chains: Chains,
+    readonly attach: Attach,
+  ) {}
+
+  run(port: Port<never, T>): void {
+    for (;;) {
+      if (this.#inlet === undefined) {
+        if (this.#stopped || this.#place === this.chains.length) return port.finish()
+        this.#inlet = openInlet(port, this.chains[this.#place++], this.attach)
+      }
+      const inlet = this.#inlet
+      inlet.move(port)
+      if (inlet.hasValue) return
+      const { ended, failure } = inlet.edge
+      if (!ended) {
+        inlet.park()
+        port.held = true
+        return
+      }
+      if (failure) return port.fail(failure.cause)
+      this.#inlet = undefined
+    }
   }
-  const kernel = reading(input as LateInput<T>, 'create fanIn', option)
-  return part('source', 'source', {}, { kernel }).definitions
+
+  stop(): void {
+    this.#stopped = true
+  }
+
+  close(): void {
+    this.#inlet?.close()
+  }
+}
+
+/**
+ * Reads its inputs one after the other: anything `source` takes, and pipelines. An input is not opened before all
+ * those in front of it have ended.
+ *
+ * Ordered. Concurrency 1. Holds nothing. On error: fails with the error of the input.
+ *
+ * @throws TypeError for an input that cannot be read.
+ * @example
+ * import { concat, pipeline, range } from 'sluice'
+ *
+ * await pipeline(concat(range(2), [7, 8])).run() // => [0, 1, 7, 8]
+ */
+export function concat<T>(...inputs: FanInInput<T>[]): Source<Awaited<T>> {
+  return joining(
+    'concat',
+    inputs,
+    (port: Port<never, Awaited<T>>, chains, attach) => new Concatenating(port, chains, attach),
+  )
 }

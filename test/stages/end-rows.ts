@@ -2,7 +2,25 @@
  * The two tables that the contract of sources and sinks runs over: to put a new one under it, add its row.
  */
 import { Writable } from 'node:stream'
-import { channel, count, drain, fanIn, forEach, range, reduce, source, toArray, writeTo } from 'sluice'
+import {
+  balance,
+  channel,
+  concat,
+  count,
+  drain,
+  fanIn,
+  fanOut,
+  forEach,
+  interleave,
+  mergeSorted,
+  range,
+  reduce,
+  route,
+  source,
+  toArray,
+  writeTo,
+  zip,
+} from 'sluice'
 import { upTo, type Probe } from '../pipeline/support-sources.ts'
 import type { SinkOf, SourceOf } from './stage-rows.ts'
 import { orThrow } from './stage-rows.ts'
@@ -15,6 +33,8 @@ export interface SinkRow<In = unknown> {
   build: (seen: unknown[]) => SinkOf<In>
   input: readonly In[]
   result: unknown
+  /** The stages of its branches, for those that have any. */
+  inside?: readonly string[]
   /** What it acts on, where it acts on anything. */
   seen?: readonly unknown[]
   /** A target that can be written to once only. */
@@ -32,6 +52,8 @@ export interface SourceRow {
   output: readonly unknown[]
   /** The source reads `input`, so that it can be watched. */
   reads: boolean
+  /** It reads inputs, each behind a channel of its own. */
+  joins?: boolean
   /** Can be read once only. */
   oneShot?: boolean
 }
@@ -75,6 +97,34 @@ export const sinkRows: SinkRow[] = [
     failing: { build: (boom) => reduce((sum: number, n: number) => sum + orThrow(3, boom)(n), 0), value: 3 },
   }),
   sinkRow<number>({ title: 'count', name: 'count', build: () => count(), input: numbers, result: 6 }),
+  sinkRow<number>({
+    title: 'fanOut to sinks',
+    name: 'fanOut',
+    build: () => fanOut({ all: toArray<number>(), many: count() }),
+    inside: ['toArray', 'count'],
+    input: numbers,
+    result: { all: numbers, many: 6 },
+  }),
+  sinkRow<number>({
+    title: 'balance over one sink',
+    name: 'balance',
+    build: () => balance(1, toArray<number>()),
+    inside: ['toArray'],
+    input: numbers,
+    result: [numbers],
+  }),
+  sinkRow<number>({
+    title: 'route to sinks',
+    name: 'route',
+    build: () => route((n: number) => (n < 3 ? 'low' : 'high'), { low: toArray<number>(), high: count() }),
+    inside: ['toArray', 'count'],
+    input: numbers,
+    result: { low: [0, 1, 2], high: 3 },
+    failing: {
+      build: (boom) => route((n: number) => (orThrow(3, boom)(n), 'all' as const), { all: count() }),
+      value: 3,
+    },
+  }),
   sinkRow<number>({ title: 'drain', name: 'drain', build: () => drain(), input: numbers, result: undefined }),
   sinkRow<number>({
     title: 'writeTo a Node Writable',
@@ -136,13 +186,47 @@ export const sourceRows: SourceRow[] = [
   {
     title: 'fanIn of one',
     name: 'fanIn',
+    joins: true,
     build: (input) => fanIn(source(input)),
     output: [0, 1, 2],
     reads: true,
   },
   {
+    title: 'concat of one that is empty and others',
+    name: 'concat',
+    joins: true,
+    build: (input) => concat([], input, []),
+    output: [0, 1, 2],
+    reads: true,
+  },
+  {
+    title: 'interleave of one and one that is empty',
+    name: 'interleave',
+    joins: true,
+    build: (input) => interleave([], input),
+    output: [0, 1, 2],
+    reads: true,
+  },
+  {
+    title: 'mergeSorted of one and one that is empty',
+    name: 'mergeSorted',
+    joins: true,
+    build: (input) => mergeSorted((a, b) => Number(a) - Number(b), input, []),
+    output: [0, 1, 2],
+    reads: true,
+  },
+  {
+    title: 'zip of one',
+    name: 'zip',
+    joins: true,
+    build: (input) => zip(input),
+    output: [[0], [1], [2]],
+    reads: true,
+  },
+  {
     title: 'fanIn with one that is empty',
     name: 'fanIn',
+    joins: true,
     build: (input) => fanIn(input, []),
     output: [0, 1, 2],
     reads: true,

@@ -90,7 +90,7 @@ describe.each(sinkRows)('$title', (row) => {
   test('describes itself as plain data and has no output to count', async () => {
     const pipe = pipeline(source(row.input), row.build([]))
     const graph = pipe.describe()
-    expect(graph.nodes.map((node) => node.name)).toEqual(['source', row.name])
+    expect(graph.nodes.map((node) => node.name)).toEqual(['source', row.name, ...(row.inside ?? [])])
     expect(JSON.parse(JSON.stringify(graph))).toEqual(graph)
     const run = pipe.start()
     await run.result
@@ -182,7 +182,7 @@ describe.each(watched)('$title that reads something, at capacity $capacity', ({ 
     const pipe = pipeline(row.build(input), forEach(never))
     const run = pipe.start({ capacity })
     await stable(() => input.pulled)
-    const inputs = row.name === 'fanIn' ? 2 : 1
+    const inputs = row.joins ? 2 : 1
     expect(input.pulled).toBeLessThanOrEqual(capacity * inputs + inputs + 1)
     await Promise.all([rejection(run.result), run.abort()])
   })

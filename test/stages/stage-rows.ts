@@ -6,11 +6,17 @@
  */
 import { map as ixMap } from 'ix/asynciterable/operators'
 import {
+  alsoTo,
+  balance,
   batch,
+  drain,
+  fanOut,
   filter,
   flatMap,
+  groupBy,
   map,
   type reduce,
+  route,
   type source,
   stage,
   take,
@@ -34,6 +40,10 @@ export interface StageRow<In = unknown> {
   output: readonly unknown[]
   /** How many values it may hold itself: its concurrency (1), or the batch it is filling. */
   holds?: number
+  /** The stages of its branches, as far as they are known before a run. */
+  inside?: readonly string[]
+  /** How many channels it has inside. */
+  channels?: number
   /** How many input values one of its output values stands for. */
   weight?: number
   /** The same stage with a function that throws `boom` somewhere in `input`. */
@@ -68,6 +78,9 @@ const fails = (
   value: 3,
   before,
 })
+
+/** What goes through one branch: two channels more, the branch's own stage, and a value on its way out of it. */
+const branched = { holds: 2, channels: 2 }
 
 export const stageRows: StageRow[] = [
   stageRow<number>({
@@ -237,5 +250,87 @@ export const stageRows: StageRow[] = [
     input: numbers,
     output: [0, 2, 4, 6, 8, 10],
     failing: { build: (boom) => through(ixMap(orThrow(3, boom))), before: [0, 1, 2] },
+  }),
+  stageRow<number>({
+    title: 'fanOut to one branch',
+    name: 'fanOut',
+    inside: ['map'],
+    build: () => fanOut({ one: map(double) }),
+    input: numbers,
+    output: [0, 2, 4, 6, 8, 10],
+    ...branched,
+  }),
+  stageRow<number>({
+    title: 'fanOut to a branch and one that has had enough',
+    name: 'fanOut',
+    inside: ['map', 'take'],
+    build: () => fanOut({ one: map(double), none: take<number>(0) }),
+    input: numbers,
+    output: [0, 2, 4, 6, 8, 10],
+    ...branched,
+  }),
+  stageRow<number>({
+    title: 'alsoTo',
+    name: 'alsoTo',
+    inside: ['drain'],
+    build: () => alsoTo(drain()),
+    input: numbers,
+    output: numbers,
+  }),
+  stageRow<number>({
+    title: 'balance over one copy',
+    name: 'balance',
+    inside: ['map'],
+    build: () => balance(1, map(double)),
+    input: numbers,
+    output: [0, 2, 4, 6, 8, 10],
+    ...branched,
+  }),
+  stageRow<number>({
+    title: 'route to one branch',
+    name: 'route',
+    inside: ['map', 'map'],
+    build: () => route(() => 'one', { one: map(double), other: map(double) }),
+    input: numbers,
+    output: [0, 2, 4, 6, 8, 10],
+    ...branched,
+    failing: fails(
+      (check) => route((n: number) => (check(n), 'one' as const), { one: map((n: number) => n) }),
+      [0, 1, 2],
+    ),
+  }),
+  stageRow<number>({
+    title: 'route with an async function',
+    name: 'route',
+    inside: ['map'],
+    build: () => route(async () => 'one' as const, { one: map(double) }),
+    input: numbers,
+    output: [0, 2, 4, 6, 8, 10],
+    ...branched,
+    holds: 3,
+    failing: fails(
+      (check) => route(async (n: number) => (check(n), 'one' as const), { one: map((n: number) => n) }),
+      [0, 1, 2],
+    ),
+  }),
+  stageRow<number>({
+    title: 'groupBy with one key',
+    name: 'groupBy',
+    build: () =>
+      groupBy(
+        () => 1,
+        () => map(double),
+      ),
+    input: numbers,
+    output: [0, 2, 4, 6, 8, 10],
+    ...branched,
+    failing: fails(
+      (check) =>
+        groupBy(
+          (n: number) => (check(n), 1),
+          () => map((n: number) => n),
+        ),
+      [0, 1, 2],
+    ),
   }),
 ]

@@ -1,0 +1,43 @@
+/** What the sources that read several inputs have in common: which inputs there are, and how they are checked. */
+import { demand } from '../errors.ts'
+import { type LateInput, reading } from './reading.ts'
+import {
+  type Attach,
+  type Definition,
+  type Kernel,
+  part,
+  type Part,
+  type Port,
+  type Source,
+} from './stage.ts'
+
+/** What a fan-in and its relatives read: whatever `source` takes, sources, and pipelines. */
+export type FanInInput<T> = Part<'source', never, T> | LateInput<T>
+
+/** The stages of an input. `place` counts the inputs of the stage that is built. */
+function chainOf(make: string, input: FanInInput<unknown>, place: number): readonly Definition[] {
+  const action = `create ${make}`
+  const option = `input ${place}`
+  const { kind, definitions } = Object(input) as Partial<Part<'source', never, unknown>>
+  if (definitions !== undefined) {
+    const wanted = 'a source or a pipeline that begins with one'
+    demand(kind === 'source', action, option, wanted, kind, TypeError)
+    return definitions
+  }
+  const kernel = reading(input as LateInput<unknown>, action, option)
+  return part('source', 'source', {}, { kernel }).definitions
+}
+
+export type Chains = readonly (readonly Definition[])[]
+type Joining<Out> = (port: Port<never, Out>, chains: Chains, attach: Attach) => Kernel<never, Out>
+
+/** Makes the source that reads `inputs` with the kernel that `join` makes. */
+export function joining<Out>(
+  make: string,
+  inputs: readonly FanInInput<unknown>[],
+  join: Joining<Out>,
+): Source<Out> {
+  const chains = inputs.map((input, place) => chainOf(make, input, place))
+  const kernel = (port: Port<never, Out>, attach: Attach): Kernel<never, Out> => join(port, chains, attach)
+  return part('source', make, {}, { inputs: chains, kernel })
+}

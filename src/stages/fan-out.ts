@@ -1,0 +1,204 @@
+/** One stream to several branches: `fanOut` and `alsoTo` give each value to all, `balance` each to one. */
+import { demand, demandCount } from '../errors.ts'
+import { Branching, branching, demandBranch, namedBranches } from '../pipeline/branches.ts'
+import { append, room } from '../pipeline/edge.ts'
+import {
+  type Attach,
+  part,
+  type Part,
+  type Port,
+  type Sink,
+  type Stage,
+  type StageOptions,
+} from '../pipeline/stage.ts'
+
+type AnyBranch = Part<'stage' | 'sink', never, unknown>
+
+/** Copies the next `count` values of the input to all branches that still take any. */
+function copyTo<In>(branching: Branching<In>, port: Port<In, unknown>, count: number): void {
+  const { items, at } = port
+  for (const { input } of branching.branches) {
+    if (!input.accepting) continue
+    const chunk = input.buffer.blank()
+    for (let i = 0; i < count; i++) chunk.items[i] = items[at + i]
+    chunk.end = count
+    append(input, chunk)
+  }
+}
+
+/** How many of `count` values all branches have room for. */
+function roomIn<In>({ branches }: Branching<In>, count: number): number {
+  for (const { input } of branches) if (input.accepting) count = Math.min(count, room(input))
+  return Math.max(0, count)
+}
+
+class Copying<In> extends Branching<In> {
+  constructor(
+    port: Port<In, unknown>,
+    attach: Attach,
+    readonly named: Readonly<Record<string, AnyBranch>>,
+  ) {
+    super(port, attach)
+    for (const branch of Object.values(named)) this.branch(branch)
+  }
+
+  protected override handOut(port: Port<In, unknown>): void {
+    if (!this.anyOpen) return this.closeBranches()
+    const count = roomIn(this, port.end - port.at)
+    if (count > 0) copyTo(this, port, count)
+    port.at += count
+    if (port.at < port.end) for (const branch of this.branches) this.waitsFor(branch)
+  }
+
+  result(): Record<string, unknown> {
+    const names = Object.keys(this.named)
+    return Object.fromEntries(this.branches.map(({ result }, place) => [names[place], result()]))
+  }
+}
+
+/**
+ * Gives every value to every branch. Branches are stages, whose outputs merge behind it, or sinks: then this is a sink,
+ * worth a record of what they have come to.
+ *
+ * - The slowest branch sets the pace; each has a channel of `capacity` before it.
+ * - A branch that has ended does not stop the others. When all have, the source is closed.
+ * - When a branch fails, the others finish what they were given, and the run fails.
+ *
+ * Ordered per branch. Concurrency 1. Holds nothing. On error: fails with the error of the branch.
+ *
+ * @throws TypeError for branches that are no stages or sinks, or a mix of both.
+ * @example
+ * import { count, fanOut, pipeline, range, reduce } from 'sluice'
+ *
+ * const branches = { sum: reduce((sum: number, n: number) => sum + n, 0), many: count() }
+ * await pipeline(range(5), fanOut(branches)).run() // => { sum: 10, many: 5 }
+ */
+export function fanOut<In, Out extends Record<string, unknown>>(
+  branches: { [K in keyof Out]: Stage<In, Out[K]> },
+  options?: StageOptions,
+): Stage<In, Out[keyof Out]>
+export function fanOut<In, Results extends Record<string, unknown>>(
+  branches: { [K in keyof Results]: Sink<In, Results[K]> },
+  options?: StageOptions,
+): Sink<In, Results>
+export function fanOut(branches: Record<string, AnyBranch>, options: StageOptions = {}): AnyBranch {
+  return branching(
+    'fanOut',
+    options,
+    namedBranches('fanOut', branches),
+    (port, attach) => new Copying(port, attach, branches),
+  )
+}
+
+class Tapping<In> extends Branching<In> {
+  constructor(port: Port<In, unknown>, attach: Attach, sink: AnyBranch) {
+    super(port, attach)
+    this.branch(sink)
+  }
+
+  protected override handOut(port: Port<In, unknown>): void {
+    const { items, out } = port
+    const wanted = Math.min(port.end - port.at, port.room - port.count)
+    const count = roomIn(this, wanted)
+    if (count > 0) copyTo(this, port, count)
+    for (let i = 0; i < count; i++) out[port.count++] = items[port.at++]
+    if (count < wanted) this.waitsFor(this.branches[0])
+  }
+}
+
+/**
+ * Passes all values on, and gives each to `sink` as well. The run waits for the sink, and fails when it fails. A sink
+ * that has had enough is left alone.
+ *
+ * Ordered. Concurrency 1. Holds nothing. On error: fails with the error of the sink.
+ *
+ * @throws TypeError for anything but a sink.
+ * @example
+ * import { alsoTo, forEach, map, pipeline, range } from 'sluice'
+ *
+ * const seen: number[] = []
+ * await pipeline(
+ *   range(3),
+ *   alsoTo(forEach((n) => void seen.push(n))),
+ *   map((n) => n * 10),
+ * ).run() // => [0, 10, 20]
+ * seen // => [0, 1, 2]
+ */
+export function alsoTo<In>(sink: Sink<In, unknown>, options: StageOptions = {}): Stage<In, In> {
+  const kind = demandBranch('create alsoTo', 'sink', sink)
+  demand(kind === 'sink', 'create alsoTo', 'sink', 'a sink', kind, TypeError)
+  const kernel = (port: Port<In, In>, attach: Attach): Tapping<In> => new Tapping(port, attach, sink)
+  return part('stage', 'alsoTo', options, {
+    kernel,
+    branches: [sink.definitions],
+    passes: true,
+  })
+}
+
+class Balancing<In> extends Branching<In> {
+  #turn = 0
+
+  constructor(port: Port<In, unknown>, attach: Attach, n: number, stage: AnyBranch) {
+    super(port, attach)
+    for (let i = 0; i < n; i++) this.branch(stage)
+  }
+
+  /** Gives the copy with the fewest values waiting its share of what is there, and again. */
+  protected override handOut(port: Port<In, unknown>): void {
+    const { branches } = this
+    if (!this.anyOpen) return this.closeBranches()
+    const share = Math.max(1, Math.floor((port.end - port.at) / branches.length))
+    while (port.at < port.end) {
+      const input = this.#idlest()
+      if (input === undefined) {
+        for (const branch of branches) this.waitsFor(branch)
+        return
+      }
+      const end = Math.min(port.end, port.at + Math.min(share, room(input)))
+      while (port.at < end) input.offer(port.items[port.at++])
+    }
+  }
+
+  /** The one with room that has the fewest values; of several the next in turn. */
+  #idlest(): Branching<In>['branches'][number]['input'] | undefined {
+    const { branches } = this
+    let idlest
+    for (let i = 0; i < branches.length; i++) {
+      const { input } = branches[(this.#turn + i) % branches.length]
+      if (!input.accepting || room(input) <= 0) continue
+      if (idlest === undefined || input.buffer.length < idlest.buffer.length) idlest = input
+    }
+    this.#turn++
+    return idlest
+  }
+
+  result(): unknown[] {
+    return this.branches.map(({ result }) => result())
+  }
+}
+
+/**
+ * Runs `n` copies of a stage and gives each value to one of them, the one with the least to do. Their outputs merge; of
+ * sinks, this is worth an array.
+ *
+ * Ordered per copy. Concurrency `n`. Holds what the copies hold. On error: fails with the error of the copy.
+ *
+ * @throws TypeError or RangeError for wrong arguments.
+ * @example
+ * import { balance, map, pipeline, range } from 'sluice'
+ *
+ * const square = map(async (n: number) => n * n)
+ * const squares = await pipeline(range(4), balance(2, square)).run()
+ * squares.sort((a, b) => a - b) // => [0, 1, 4, 9]
+ */
+export function balance<In, Out>(n: number, stage: Stage<In, Out>, options?: StageOptions): Stage<In, Out>
+export function balance<In, R>(n: number, sink: Sink<In, R>, options?: StageOptions): Sink<In, R[]>
+export function balance(n: number, stage: AnyBranch, options: StageOptions = {}): AnyBranch {
+  demandCount(n, 'create balance', 'n', 1)
+  return branching(
+    'balance',
+    options,
+    Array.from({ length: n }, () => ['stage', stage]),
+    (port, attach) => new Balancing(port, attach, n, stage),
+  )
+}

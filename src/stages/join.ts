@@ -1,0 +1,208 @@
+/** Several inputs into one, in step: `interleave`, `zip`, `mergeSorted` wait for the value of a particular input. */
+import { demandFunction } from '../errors.ts'
+import { type Inlet, openInlet } from '../pipeline/inlets.ts'
+import { type Chains, type FanInInput, joining } from '../pipeline/inputs.ts'
+import type { Attach, Kernel, Port, Source } from '../pipeline/stage.ts'
+
+/** Kernels that wait for the values of particular inputs. */
+abstract class Choosing<T, Out> implements Kernel<never, Out> {
+  readonly inlets: Inlet<T>[]
+
+  constructor(port: Port<never, Out>, chains: Chains, attach: Attach) {
+    this.inlets = chains.map((chain) => openInlet<T>(port, chain, attach))
+  }
+
+  abstract run(port: Port<never, Out>): void
+
+  /** Whether the inlet has a value or has ended. Otherwise it is waited for. */
+  protected known(port: Port<never, Out>, inlet: Inlet<T>): boolean {
+    if (inlet.hasValue || inlet.edge.ended) return true
+    inlet.park()
+    port.held = true
+    return false
+  }
+
+  /** An inlet has ended. Says whether it has failed, and then the stage has, too. */
+  protected broke(port: Port<never, Out>, { edge }: Inlet<T>): boolean {
+    if (edge.failure) port.fail(edge.failure.cause)
+    return edge.failure !== undefined
+  }
+
+  close(): void {
+    for (const inlet of this.inlets) inlet.close()
+  }
+}
+
+class Interleaving<T> extends Choosing<T, T> {
+  #turn = 0
+
+  override run(port: Port<never, T>): void {
+    const { inlets } = this
+    while (inlets.length > 0) {
+      this.#turn %= inlets.length
+      const inlet = inlets[this.#turn]
+      if (!this.known(port, inlet)) return
+      if (!inlet.hasValue) {
+        if (this.broke(port, inlet)) return
+        inlets.splice(this.#turn, 1)
+      } else if (port.count < port.room) {
+        port.out[port.count++] = inlet.take()
+        this.#turn++
+      } else return
+    }
+    port.finish()
+  }
+}
+
+/**
+ * One value of each input in turn, always in the same order; inputs that have ended are skipped.
+ *
+ * Ordered. Concurrency 1. Holds nothing. On error: fails with the error of the input, and closes the others.
+ *
+ * @throws TypeError for an input that cannot be read.
+ * @example
+ * import { interleave, pipeline } from 'sluice'
+ *
+ * await pipeline(interleave([1, 2, 3], [10, 20])).run() // => [1, 10, 2, 20, 3]
+ */
+export function interleave<T>(...inputs: FanInInput<T>[]): Source<Awaited<T>> {
+  return joining(
+    'interleave',
+    inputs,
+    (port: Port<never, Awaited<T>>, chains, attach) => new Interleaving(port, chains, attach),
+  )
+}
+
+class Zipping<T> extends Choosing<T, T[]> {
+  override run(port: Port<never, T[]>): void {
+    const { inlets } = this
+    for (;;) {
+      const over = inlets.find((inlet) => !inlet.hasValue && inlet.edge.ended)
+      if (over ? this.broke(port, over) : inlets.length > 0 && port.count >= port.room) return
+      if (over || inlets.length === 0) {
+        this.close()
+        return port.finish()
+      }
+      // All that are missing are waited for at once.
+      if (inlets.filter((inlet) => !this.known(port, inlet)).length > 0) return
+      port.out[port.count++] = inlets.map((inlet) => inlet.take())
+    }
+  }
+}
+
+/**
+ * The first values of all inputs as one tuple, then the second ones, and so on. Ends with the shortest input, and
+ * closes the others.
+ *
+ * Ordered. Concurrency 1. Holds nothing. On error: fails with the error of the input, and closes the others.
+ *
+ * @throws TypeError for an input that cannot be read.
+ * @example
+ * import { pipeline, range, zip } from 'sluice'
+ *
+ * await pipeline(zip(range(1, Infinity), ['a', 'b'])).run() // => [[1, 'a'], [2, 'b']]
+ */
+export function zip<T extends unknown[]>(
+  ...inputs: { [K in keyof T]: FanInInput<T[K]> }
+): Source<{ [K in keyof T]: Awaited<T[K]> }> {
+  return joining(
+    'zip',
+    inputs,
+    (port: Port<never, unknown[]>, chains, attach) => new Zipping(port, chains, attach),
+  ) as Source<never>
+}
+
+/** The inlets stand in a heap, the one with the smallest value on top; those whose value is not known yet beside it. */
+class MergingSorted<T> extends Choosing<T, T> {
+  readonly #compare: (a: T, b: T) => number
+  readonly #heap: Inlet<T>[] = []
+  readonly #places: Map<Inlet<T>, number>
+  #unknown: Inlet<T>[]
+
+  constructor(port: Port<never, T>, chains: Chains, attach: Attach, compare: (a: T, b: T) => number) {
+    super(port, chains, attach)
+    this.#compare = compare
+    this.#unknown = [...this.inlets]
+    this.#places = new Map(this.inlets.map((inlet, place) => [inlet, place]))
+  }
+
+  override run(port: Port<never, T>): void {
+    const heap = this.#heap
+    for (;;) {
+      const unknown = this.#unknown
+      this.#unknown = unknown.filter((inlet) => !this.known(port, inlet))
+      for (const inlet of unknown) {
+        if (inlet.hasValue) this.#add(inlet)
+        else if (inlet.edge.ended && this.broke(port, inlet)) return
+      }
+      if (this.#unknown.length > 0) return
+      if (heap.length === 0) return port.finish()
+      if (port.count >= port.room) return
+      const first = heap[0]
+      port.out[port.count++] = first.take()
+      if (first.hasValue) this.#sink()
+      else {
+        const last = heap.pop()!
+        if (heap.length > 0) {
+          heap[0] = last
+          this.#sink()
+        }
+        this.#unknown.push(first)
+      }
+    }
+  }
+
+  /** Equal values come in the order of their inputs. */
+  #before(a: Inlet<T>, b: Inlet<T>): boolean {
+    return (this.#compare(a.head, b.head) || this.#places.get(a)! - this.#places.get(b)!) < 0
+  }
+
+  #add(inlet: Inlet<T>): void {
+    const heap = this.#heap
+    let at = heap.push(inlet) - 1
+    for (let up = (at - 1) >> 1; at > 0 && this.#before(inlet, heap[up]); up = (at - 1) >> 1) {
+      heap[at] = heap[up]
+      heap[up] = inlet
+      at = up
+    }
+  }
+
+  /** The top has changed: lets it sink to its place. */
+  #sink(): void {
+    const heap = this.#heap
+    const inlet = heap[0]
+    for (let at = 0, down = 1; down < heap.length; down = 2 * at + 1) {
+      if (down + 1 < heap.length && this.#before(heap[down + 1], heap[down])) down++
+      if (!this.#before(heap[down], inlet)) return
+      heap[at] = heap[down]
+      heap[down] = inlet
+      at = down
+    }
+  }
+}
+
+/**
+ * Merges inputs that are each sorted by `compare` into one that is sorted. Equal values come in the order of their
+ * inputs.
+ *
+ * Ordered. Concurrency 1. Holds nothing. On error: fails with the error of the input, and closes the others; fails
+ * where `compare` throws.
+ *
+ * @throws TypeError for a `compare` that is no function, or an input that cannot be read.
+ * @example
+ * import { mergeSorted, pipeline } from 'sluice'
+ *
+ * const byNumber = (a: number, b: number) => a - b
+ * await pipeline(mergeSorted(byNumber, [1, 4, 9], [2, 4], [3])).run() // => [1, 2, 3, 4, 4, 9]
+ */
+export function mergeSorted<T>(
+  compare: (a: Awaited<T>, b: Awaited<T>) => number,
+  ...inputs: FanInInput<T>[]
+): Source<Awaited<T>> {
+  demandFunction(compare, 'create mergeSorted', 'compare')
+  return joining(
+    'mergeSorted',
+    inputs,
+    (port: Port<never, Awaited<T>>, chains, attach) => new MergingSorted(port, chains, attach, compare),
+  )
+}

@@ -1,0 +1,202 @@
+/** Each value to the branch that a function names: `route` to one of those given, `groupBy` to one made for its key. */
+import { demand, demandCount, demandFunction } from '../errors.ts'
+import { type Branch, Branching, branching, demandBranch, namedBranches } from '../pipeline/branches.ts'
+import { Calls, type Family, type Slot } from '../pipeline/calls.ts'
+import { special } from '../pipeline/loops.ts'
+import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
+import { late } from '../pipeline/scheduler.ts'
+import { type Attach, part, type Part, type Port, type Sink, type Stage } from '../pipeline/stage.ts'
+
+type AnyBranch = Part<'stage' | 'sink', never, unknown>
+
+/** Calls a function for each value, and gives the value to the branch of the key that comes of it. */
+abstract class Keyed<In> extends Branching<In> implements Family<In, unknown, unknown> {
+  readonly #calls: Calls<In, unknown, unknown>
+
+  constructor(port: Port<In, unknown>, attach: Attach, fn: Fn<In, unknown>, options: CallOptions<In>) {
+    super(port, attach)
+    this.#calls = new Calls(port, this, fn, options)
+  }
+
+  /** The branch of a key, if there is one already. */
+  protected abstract known(key: unknown): Branch | undefined
+
+  /** Gives the branch of a key for which there is none, or throws. */
+  protected abstract open(key: unknown): Branch
+
+  get pending(): boolean {
+    return this.#calls.pending
+  }
+
+  protected override handOut(port: Port<In, unknown>): void {
+    this.#calls.run(port)
+  }
+
+  loop(port: Port<In, unknown>, fn: Fn<In, unknown>, offset: number): unknown {
+    const { items, context } = port
+    for (; port.at < port.end; port.at++) {
+      if ((port.at & 15) === 15 && late()) port.end = port.at + 1
+      const value = items[port.at]
+      const key = fn(value, offset + port.at, context)
+      if (special(key)) return key
+      const branch = this.known(key)
+      if (branch === undefined || port.left || this.waitsFor(branch)) return key
+      this.give(branch, value)
+    }
+    return undefined
+  }
+
+  emit(port: Port<In, unknown>, { value, result }: Slot<In, unknown>): boolean {
+    const branch = this.known(result) ?? this.open(result)
+    if (port.left || this.waitsFor(branch)) return false
+    this.give(branch, value)
+    return true
+  }
+}
+
+class Routing<In> extends Keyed<In> {
+  readonly #byName: Map<unknown, Branch>
+
+  constructor(
+    port: Port<In, unknown>,
+    attach: Attach,
+    fn: Fn<In, unknown>,
+    named: Readonly<Record<string, AnyBranch>>,
+    options: CallOptions<In>,
+  ) {
+    super(port, attach, fn, options)
+    this.#byName = new Map(Object.entries(named).map(([name, branch]) => [name, this.branch(branch)]))
+  }
+
+  protected override handOut(port: Port<In, unknown>): void {
+    if (this.anyOpen) super.handOut(port)
+    else this.closeBranches()
+  }
+
+  protected override known(key: unknown): Branch | undefined {
+    return this.#byName.get(typeof key === 'number' ? String(key) : key)
+  }
+
+  protected override open(key: unknown): never {
+    const names = [...this.#byName.keys()].map((name) => JSON.stringify(name)).join(', ')
+    return demand(false, 'route', 'fn', `a function that gives one of ${names}`, key) as never
+  }
+
+  result(): Record<string, unknown> {
+    return Object.fromEntries([...this.#byName].map(([name, { result }]) => [name as string, result()]))
+  }
+}
+
+/**
+ * Gives each value to the branch whose name `fn` gives. Branches are stages, whose outputs merge behind it, or sinks:
+ * then this is a sink, worth a record of what they have come to.
+ *
+ * - A branch that has no room holds up the values behind the one it is to take.
+ * - A branch that has ended drops what is sent there. When all have, the source is closed.
+ *
+ * Ordered per branch unless told otherwise. Concurrency 1 unless told otherwise. Holds at most `concurrency` values. On
+ * error: fails, or follows `retry` and `onError`; so does a name that no branch has.
+ *
+ * @throws TypeError or RangeError for wrong arguments.
+ * @example
+ * import { count, pipeline, range, route, toArray } from 'sluice'
+ *
+ * const parity = (n: number) => (n % 2 === 0 ? 'even' : 'odd')
+ * const branches = { even: toArray<number>(), odd: count() }
+ * await pipeline(range(5), route(parity, branches)).run() // => { even: [0, 2, 4], odd: 2 }
+ */
+export function route<In, Out extends Record<string, unknown>>(
+  fn: Fn<In, keyof Out>,
+  branches: { [K in keyof Out]: Stage<In, Out[K]> },
+  options?: CallOptions<In>,
+): Stage<In, Out[keyof Out]>
+export function route<In, Results extends Record<string, unknown>>(
+  fn: Fn<In, keyof Results>,
+  branches: { [K in keyof Results]: Sink<In, Results[K]> },
+  options?: CallOptions<In>,
+): Sink<In, Results>
+export function route(
+  fn: Fn<never, unknown>,
+  branches: Record<string, AnyBranch>,
+  options: CallOptions<never> = {},
+): AnyBranch {
+  checkCall('route', fn, options)
+  return branching(
+    'route',
+    options,
+    namedBranches('route', branches),
+    (port, attach) => new Routing(port, attach, fn, branches, options),
+  )
+}
+
+class Grouping<In, Out> extends Keyed<In> {
+  readonly #byKey = new Map<unknown, Branch>()
+
+  constructor(
+    port: Port<In, unknown>,
+    attach: Attach,
+    fn: Fn<In, unknown>,
+    readonly make: (key: never) => Stage<In, Out>,
+    readonly options: GroupOptions<In>,
+  ) {
+    super(port, attach, fn, options)
+  }
+
+  protected override known(key: unknown): Branch | undefined {
+    return this.#byKey.get(key)
+  }
+
+  protected override open(key: unknown): Branch {
+    const { max = 1000 } = this.options
+    if (this.#byKey.size >= max) throw new RangeError(`Cannot group: there are more than "max" = ${max} keys`)
+    const stage = this.make(key as never)
+    const kind = demandBranch('group', 'stage', stage)
+    demand(kind === 'stage', 'group', 'stage', 'a function that gives a stage', kind, TypeError)
+    const branch = this.branch(stage)
+    this.#byKey.set(key, branch)
+    return branch
+  }
+}
+
+export interface GroupOptions<In> extends CallOptions<In> {
+  /** How many keys there may be; one more fails the stage. Default: 1,000. */
+  max?: number
+}
+
+/**
+ * Runs a copy of a stage for each key: `key` gives the key of a value, `stage` is called once for each new one. The
+ * outputs of all copies merge.
+ *
+ * - Keys are told apart as in a `Map`. A copy lives until the input ends, or until it wants no more; what comes for its
+ *   key after that is dropped.
+ * - More than `max` keys fail the stage.
+ *
+ * Ordered per key unless told otherwise. Concurrency 1 unless told otherwise. Holds at most `concurrency` values and
+ * what the copies hold. On error: fails, or follows `retry` and `onError`; so does a key too many.
+ *
+ * @throws TypeError or RangeError for wrong arguments.
+ * @example
+ * import { batch, groupBy, map, pipeline, source } from 'sluice'
+ *
+ * const counted = groupBy(
+ *   (word: string) => word,
+ *   (word) => pipeline(
+ *     batch<string>(100),
+ *     map((all) => `${word}: ${all.length}`),
+ *   ),
+ * )
+ * const counts = await pipeline(source(['a', 'b', 'a']), counted).run()
+ * counts.sort() // => ['a: 2', 'b: 1']
+ */
+export function groupBy<In, Key, Out>(
+  key: Fn<In, Key>,
+  stage: (key: Key) => Stage<In, Out>,
+  options: GroupOptions<In> = {},
+): Stage<In, Out> {
+  checkCall('groupBy', key, options)
+  demandFunction(stage, 'create groupBy', 'stage')
+  demandCount(options.max ?? 1000, 'create groupBy', 'max', 1, true)
+  return part('stage', 'groupBy', options, {
+    kernel: (port, attach) => new Grouping(port, attach, key, stage, options),
+  })
+}
