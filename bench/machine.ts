@@ -7,9 +7,9 @@ import { cpus, totalmem, type } from 'node:os'
 /** The root folder of the project. */
 export const root = new URL('..', import.meta.url).pathname
 
-/** The version of a package as it is installed here. */
-function versionOf(name: string): string {
-  const file = `${root}node_modules/${name}/package.json`
+/** The name and the version of a package as it is here. */
+export function versionOf(name: string): string {
+  const file = `${root}${name === 'sluice' ? '' : `node_modules/${name}/`}package.json`
   return `${name} ${(JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version}`
 }
 

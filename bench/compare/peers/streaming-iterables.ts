@@ -1,0 +1,21 @@
+import type { Peer } from '../peer.ts'
+
+export const streamingIterables: Peer = {
+  name: 'streaming-iterables',
+  packages: ['streaming-iterables'],
+  load: async () => {
+    const { batchWithTimeout, buffer, parallelMap, parallelMerge } = await import('streaming-iterables')
+    return {
+      map: (input, stages, concurrency) =>
+        stages.reduce<AsyncIterable<number>>((before, work) => parallelMap(concurrency, work, before), input),
+      ordered: true,
+      bufferedMap: (input, stages, concurrency) =>
+        stages.reduce<AsyncIterable<number>>(
+          (before, work) => buffer(4, parallelMap(concurrency, work, before)),
+          input,
+        ),
+      batch: (input, size, ms) => batchWithTimeout(size, ms, input),
+      merge: (inputs) => parallelMerge(...inputs),
+    }
+  },
+}
