@@ -8,10 +8,12 @@ type Input = AsyncIterable<number>
 type MapStages = (input: Input, stages: readonly Work[], concurrency: number) => AsyncIterable<number>
 
 export interface Tools {
-  /** The stages one after the other, each with so many calls in flight; results as they come, where the peer can. */
+  /** The stages one after the other, each with so many calls in flight; results as they come, where that is an option. */
   map: MapStages
   /** Whether results of `map` come in the order of the values, so that a slow one holds back those behind it. */
   ordered: boolean
+  /** `map` with results as they come, for peers that have another function for it. */
+  unorderedMap?: MapStages
   /** `map` with the smallest buffers that can be asked for. */
   tightMap?: MapStages
   /** `map` with a small buffer between the stages, for peers that have one only where it is asked for. */

@@ -43,7 +43,7 @@ function measure(check: Check, peer: Peer): Promise<string> {
       args,
       { timeout: timeLimit, killSignal: 'SIGKILL' },
       (error, stdout, stderr) => {
-        if (stdout) resolve(cell(JSON.parse(stdout) as Verdict | null))
+        if (stdout && !error) resolve(cell(JSON.parse(stdout) as Verdict | null))
         else if (error?.killed) resolve('✗ hang')
         else {
           console.error(`${check.id}, ${peer.name}: ${stderr || 'ended without a word'}`)
@@ -79,7 +79,8 @@ if (isWhole) {
     rows: checks.map((check) => ({ check, cells: peers.map((peer) => cells.get(check)?.get(peer) ?? '') })),
   })
   const file = `${root}README.md`
-  const text = put(readFileSync(file, 'utf8'), report)
-  writeFileSync(file, await format(text, { ...(await resolveConfig(file)), parser: 'markdown' }))
+  const style = { ...(await resolveConfig(file)), parser: 'markdown' }
+  const text = await format(report, { ...style, proseWrap: 'always', printWidth: 120 })
+  writeFileSync(file, put(readFileSync(file, 'utf8'), text.trimEnd()))
   console.log('README.md has the table')
 }

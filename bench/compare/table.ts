@@ -17,6 +17,9 @@ export interface Report {
 
 const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
 
+/** A row of the legend. */
+export const explain = ({ title, meaning, rule }: Check) => `**${title}.** ${meaning} ✓: ${rule}.`
+
 /** The report as Markdown. */
 export function render({ date, versions, columns, rows }: Report): string {
   const table = [
@@ -24,7 +27,7 @@ export function render({ date, versions, columns, rows }: Report): string {
     line(['---', ...columns.map(() => '---')]),
     ...rows.map(({ check, cells }) => line([check.title, ...cells])),
   ]
-  const legend = rows.map(({ check }) => `- **${check.title}.** ${check.meaning} ✓: ${check.rule}.`)
+  const legend = rows.map(({ check }) => `- ${explain(check)}`)
   return [
     `Measured ${date} with ${versions.join(', ')}:`,
     table.join('\n'),
@@ -39,15 +42,29 @@ export function put(readme: string, text: string): string {
   return `${readme.slice(0, from)}\n\n${text}\n\n${readme.slice(to)}`
 }
 
-/** What stands between the markers: the line of versions, the table cell by cell, and the legend line by line. */
-export function take(readme: string): { intro: string; head: string[]; rows: string[][]; legend: string[] } {
-  const lines = readme.slice(...boundsIn(readme)).split('\n')
-  const [head, , ...rows] = lines.filter((text) => text.startsWith('|')).map(cellsOf)
+export interface Taken {
+  /** What was measured with what. */
+  intro: string
+  head: string[]
+  rows: string[][]
+  /** A text for each row. */
+  legend: string[]
+}
+
+/** What stands between the markers, the table cell by cell. Lines that were wrapped are put together again. */
+export function take(readme: string): Taken {
+  const blocks = readme
+    .slice(...boundsIn(readme))
+    .trim()
+    .split(/\n{2,}/)
+  const find = (start: string) => blocks.find((block) => block.startsWith(start)) ?? ''
+  const unwrapped = (text: string) => text.replace(/\s*\n\s+/g, ' ').trim()
+  const [head = [], , ...rows] = find('|').split('\n').map(cellsOf)
   return {
-    intro: lines.find((text) => text.startsWith('Measured')) ?? '',
-    head: head ?? [],
+    intro: find('Measured').replaceAll('\n', ' '),
+    head,
     rows,
-    legend: lines.filter((text) => text.startsWith('- ')),
+    legend: find('- ').split(/^- /m).slice(1).map(unwrapped),
   }
 }
 

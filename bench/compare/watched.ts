@@ -57,16 +57,17 @@ export async function settles(promise: Promise<unknown>, ms: number): Promise<bo
 /** How a loop over an output ended: with its last value, left early, with an error, or not in time. */
 export type Ended = 'end' | 'left' | 'error' | 'hang'
 
-/** Reads `output` until `leave` says so, until it ends, or for two seconds. */
+/** Reads `output` until `leave` says so, until it ends, or for five seconds. */
 export async function read<T>(
   output: AsyncIterable<T>,
-  leave: (value: T) => boolean = () => false,
+  leave: (value: T) => boolean | Promise<boolean> = () => false,
 ): Promise<Ended> {
   let ended: Ended = 'hang'
   const reading = async () => {
     try {
       for await (const value of output) {
-        if (leave(value)) return 'left'
+        const answer = leave(value)
+        if (answer === true || (answer && (await answer))) return 'left'
       }
       return 'end'
     } catch {
@@ -75,7 +76,7 @@ export async function read<T>(
   }
   await settles(
     reading().then((how) => (ended = how)),
-    2000,
+    5000,
   )
   return ended
 }

@@ -39,8 +39,8 @@ export const readAhead: Check = {
 
 export const tightReadAhead: Check = {
   id: 'tight-read-ahead',
-  title: 'The same with the smallest buffers',
-  meaning: 'Where the size of the buffers is an option.',
+  title: 'Pulled, with the smallest buffers',
+  meaning: 'The same, where smaller buffers than those can be asked for.',
   rule,
   measure: ({ tightMap }) => tightMap && throughOneAndTwo(tightMap),
 }

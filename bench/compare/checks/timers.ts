@@ -19,7 +19,7 @@ const judged = (ended: Ended, wanted: Ended) => {
 
 export const timerAfterBreak: Check = {
   id: 'timer-break',
-  title: 'Life of the process after a batch by time is left',
+  title: 'Process lives on after a batch by time is left',
   meaning: 'Batches of 2, or of 1,500 ms, from 5 values; the loop is left at the first batch.',
   rule,
   measure: ({ batch }) =>
@@ -31,7 +31,7 @@ export const timerAfterBreak: Check = {
 
 export const timerAfterError: Check = {
   id: 'timer-error',
-  title: 'The same after the source fails',
+  title: 'Process lives on after its source fails',
   meaning: 'Batches of 100, or of 1,500 ms; the source fails after 3 values.',
   rule,
   measure: ({ batch }) =>

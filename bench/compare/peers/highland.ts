@@ -1,4 +1,5 @@
-// Highland takes async iterables as Node streams, and gives Node streams to loops.
+// Highland takes async iterables as Node streams, and gives Node streams to loops. An error is one more value to it:
+// what it has batched comes behind the error, so these loops get the error when the values are through.
 
 import type { Peer } from '../peer.ts'
 
@@ -13,6 +14,12 @@ export const highland: Peer = {
     const loop = <T>(stream: Highland.Stream<T>) =>
       stream.toNodeStream({ objectMode: true }) as AsyncIterable<unknown> as AsyncIterable<T>
 
+    async function* loopToTheEnd<T>(stream: Highland.Stream<T>) {
+      let failed: { error: Error } | undefined
+      yield* loop(stream.errors((error) => (failed = { error })))
+      if (failed) throw failed.error
+    }
+
     return {
       map: (input, stages, concurrency) =>
         loop(
@@ -22,7 +29,7 @@ export const highland: Peer = {
           ),
         ),
       ordered: false,
-      batch: (input, size, ms) => loop(from(input).batchWithTimeOrCount(ms, size)),
+      batch: (input, size, ms) => loopToTheEnd(from(input).batchWithTimeOrCount(ms, size)),
       merge: (inputs) => loop(h(inputs.map(from)).merge()),
     }
   },
