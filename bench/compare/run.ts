@@ -5,7 +5,7 @@
 // package.
 
 import { execFile } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { format, resolveConfig } from 'prettier'
 import { bundleForNode } from '../bundle.ts'
@@ -31,6 +31,8 @@ if (askedChecks.length === 0 || askedPeers.length === 0) {
     `There are the checks ${checks.map(({ id }) => id).join(', ')} and the peers ${peers.map(({ name }) => name).join(', ')}`,
   )
 }
+
+if (!existsSync(`${root}dist/index.js`)) throw new Error('There is no dist/: run `npm run build` first')
 
 const program = await bundleForNode('bench/compare/cell.ts')
 

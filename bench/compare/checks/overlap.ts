@@ -1,7 +1,6 @@
 // Stages that wait for something can wait at the same time.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { median } from '../../machine.ts'
 import { type Check, hang } from '../check.ts'
 import type { Tools, Work } from '../peer.ts'
 import { read, Watched } from '../watched.ts'
@@ -15,22 +14,23 @@ async function milliseconds(map: Tools['map']): Promise<number> {
   return ended === 'end' ? performance.now() - start : Infinity
 }
 
-async function middle(map: Tools['map']): Promise<number> {
+/** What else the machine does can only make it longer. */
+async function shortest(map: Tools['map']): Promise<number> {
   const times: number[] = []
   for (let i = 0; i < 5; i++) times.push(await milliseconds(map))
-  return Math.round(median(times))
+  return Math.round(Math.min(...times))
 }
 
 export const overlap: Check = {
   id: 'overlap',
   title: 'Two stages of 5 ms over 10 values',
   meaning:
-    'A value at a time in each stage: about 55 ms where the stages overlap, 100 where they take turns. Median of 5; in brackets with a buffer between the stages, where that is an option.',
+    'A value at a time in each stage: about 55 ms where the stages overlap, 100 where they take turns. The shortest of 5 runs; in brackets with a buffer between the stages, where that is an option.',
   rule: `at most ${most} ms without the option`,
   measure: async ({ map, bufferedMap }) => {
-    const plain = await middle(map)
+    const plain = await shortest(map)
     if (plain === Infinity) return hang
-    const buffered = bufferedMap ? ` (${await middle(bufferedMap)})` : ''
+    const buffered = bufferedMap ? ` (${await shortest(bufferedMap)})` : ''
     return { ok: plain <= most, text: `${plain} ms${buffered}` }
   },
 }

@@ -25,16 +25,16 @@ export const ticks: Check = {
   id: 'ticks',
   title: 'Timer ticks while 20,000 values pass',
   meaning:
-    'Values in memory and a function that is async and does nothing, a map of 8; ticks of an interval of 1 ms, and the time that it took. The second run of two.',
-  rule: `a tick or more in every ${allowed} ms`,
+    'Values in memory and a function that is async and does nothing, a map of 8; ticks of an interval of 1 ms, and the time that it took. The shortest of 3 runs.',
+  rule: `one at least, and one in every ${allowed} ms`,
   measure: async (tools) => {
-    await run(tools)
-    const measured = await run(tools)
-    if (!measured) return hang
-    const elapsed = Math.round(measured.elapsed)
+    const runs = [await run(tools), await run(tools), await run(tools)].filter((one) => one !== undefined)
+    if (runs.length < 3) return hang
+    const [shortest] = runs.sort((a, b) => a.elapsed - b.elapsed)
+    const elapsed = Math.round(shortest.elapsed)
     return {
-      ok: measured.ticks >= Math.floor(elapsed / allowed),
-      text: `${measured.ticks} in ${elapsed.toLocaleString('en')} ms`,
+      ok: shortest.ticks >= Math.max(1, Math.floor(elapsed / allowed)),
+      text: `${shortest.ticks} in ${elapsed.toLocaleString('en')} ms`,
     }
   },
 }

@@ -31,7 +31,7 @@ export const timerAfterBreak: Check = {
 
 export const timerAfterError: Check = {
   id: 'timer-error',
-  title: 'Process lives on after its source fails',
+  title: 'Process lives on after the batched source fails',
   meaning: 'Batches of 100, or of 1,500 ms; the source fails after 3 values.',
   rule,
   measure: ({ batch }) =>
