@@ -1,10 +1,12 @@
+// `pMapIterable` for loops; `pMap`, which gives all results at once, is the one that takes a signal.
+
 import type { Peer } from '../peer.ts'
 
 export const pMap: Peer = {
-  name: 'p-map (pMapIterable)',
+  name: 'p-map',
   packages: ['p-map'],
   load: async () => {
-    const { pMapIterable } = await import('p-map')
+    const { default: all, pMapIterable } = await import('p-map')
     return {
       map: (input, stages, concurrency) =>
         stages.reduce<AsyncIterable<number>>(
@@ -12,6 +14,7 @@ export const pMap: Peer = {
           input,
         ),
       ordered: false,
+      abortable: (input, work, signal) => all(input, work, { signal }),
     }
   },
 }
