@@ -43,6 +43,16 @@ export interface Wakeable {
   wake(): void
 }
 
+/** Who writes to an edge: its task, or the gate of all tasks that share it (pipeline/branches.ts). */
+export interface Writer extends Wakeable {
+  /** Another task will write, too. */
+  join?(task: Wakeable): void
+  /** The task waits for room. */
+  park?(task: Wakeable): void
+  /** The task will write no more; it has failed where there is a `failure`. */
+  leave?(task: Wakeable, failure: { cause: unknown } | undefined): void
+}
+
 export class Core<T> extends Link {
   readonly buffer = new Buffer<T>()
   readonly readers = new Queue<Waiter<T>>()
@@ -60,7 +70,7 @@ export class Core<T> extends Link {
   accepted = 0
   /** The pipeline tasks at either end of an edge, and whether they are parked. */
   reader: Wakeable | undefined
-  writer: Wakeable | undefined
+  writer: Writer | undefined
   readerParked = false
   writerParked = false
   /** Called when somebody has begun or stopped to wait. */

@@ -1,20 +1,23 @@
 /**
- * Writing to several chains that run beside a stage, and reading back what they give: the base of every fan-out.
+ * Writing to several chains that run beside a stage: the base of every fan-out.
  *
- * A fan-out is two halves in one task. One hands values to branches, and holds back when the branch that must take the
- * next value has no room. The other puts out what comes back, as a fan-in does. They never wait for each other, so a
- * diamond of small channels flows.
+ * A fan-out only hands out. Its branches write their results to the channel behind it themselves, side by side: no
+ * value passes it twice, and no branch waits for another, so a diamond of small channels flows. When it is through it
+ * leaves, and that channel ends with the last of the branches.
  *
- * After a failure, its own or one of a branch, nothing more is handed out: the branches end with the cause, what they
- * had been given comes back, then the stage fails.
+ * After a failure, its own or one of a branch, nothing more is handed out: the branches end with the cause, and what
+ * they had been given still comes out.
+ *
+ * Rejected: a second half of the stage that merges the branches as a fan-in does (a hop and a channel more, and twice
+ * the code).
  */
-import type { Core } from '../channel/core.ts'
+import type { Core, Wakeable, Writer } from '../channel/core.ts'
 import { demand } from '../errors.ts'
 import { closeSide, parkWriter, room } from './edge.ts'
-import { Merge } from './inlets.ts'
 import {
   type Attach,
-  type Chain,
+  type Definition,
+  demandPart,
   type Kernel,
   type Kind,
   part,
@@ -30,76 +33,106 @@ export interface Branch {
   result(this: void): unknown
 }
 
+/** All tasks that write to one channel. Those that wait for room stand in line; each passes on what it leaves. */
+class Gate implements Writer {
+  readonly #tasks: Set<Wakeable>
+  readonly #line = new Set<Wakeable>()
+  #failure: { cause: unknown } | undefined
+
+  constructor(readonly core: Core<unknown>) {
+    this.#tasks = new Set([core.writer!])
+    core.writer = this
+  }
+
+  join(task: Wakeable): void {
+    this.#tasks.add(task)
+  }
+
+  park(task: Wakeable): void {
+    this.#line.add(task)
+  }
+
+  wake(): void {
+    // The first in line, or all where nobody reads any more.
+    const { accepting } = this.core
+    for (const task of accepting ? this.#line : this.#tasks) {
+      this.#line.delete(task)
+      task.wake()
+      if (accepting) break
+    }
+    this.core.writerParked = this.#line.size > 0
+  }
+
+  leave(task: Wakeable, failure: { cause: unknown } | undefined): void {
+    const { core } = this
+    if (!this.#tasks.delete(task)) return
+    this.#failure ??= failure
+    this.#line.delete(task)
+    core.senders--
+    if (this.#tasks.size > 0) return
+    if (this.#failure) core.fail(this.#failure.cause)
+    core.settle()
+  }
+}
+
+/** Writes what a branch gives to the channel behind the stage, where its last stage cannot do that itself. */
+const passing: Definition = {
+  name: 'merge',
+  internal: true,
+  kernel: () => ({
+    run(port) {
+      const { items, out } = port
+      const end = Math.min(port.end, port.at + port.room)
+      while (port.at < end) out[port.count++] = items[port.at++]
+    },
+  }),
+}
+
 export abstract class Branching<In> implements Kernel<In, unknown> {
   readonly branches: Branch[] = []
-  readonly #merge: Merge<unknown>
-  /** Nothing more is handed out: the input has ended, all branches have, or something failed. */
   #closed = false
-  #failure: { cause: unknown } | undefined
 
   constructor(
     readonly port: Port<In, unknown>,
     readonly attach: Attach,
-  ) {
-    this.#merge = new Merge(port)
-  }
+  ) {}
+
+  /** Hands out what it can of the input. */
+  abstract run(port: Port<In, unknown>): void
 
   /** Starts a branch. */
   protected branch({ kind, definitions }: Part<Kind, never, unknown>): Branch {
-    let chain!: Chain
-    const attach = (ends: Parameters<Attach>[1]): Chain => (chain = this.attach(definitions, ends))
-    if (kind === 'sink') attach({ writer: this.port })
-    else this.#merge.add((reader) => attach({ writer: this.port, reader }).output!)
-    const branch = { input: chain.input!, result: chain.result }
+    const { port } = this
+    const { custom, capacity } = definitions.at(-1)!
+    const output = kind === 'sink' ? undefined : port.output
+    if (output && !output.writer!.join) new Gate(output)
+    // A user's stage has a channel to itself, and so has one that wants a capacity of its own.
+    const merges = output && (custom ?? capacity) !== undefined
+    const chain = merges ? [...definitions, passing] : definitions
+    const { input, result } = this.attach(chain, { writer: port, output })
+    const branch = { input: input!, result }
     this.branches.push(branch)
     return branch
   }
 
-  /** Hands out what it can of the input, and puts out what does not go through branches. */
-  protected abstract handOut(port: Port<In, unknown>): void
-
   /** Whether a value for this branch must wait: it has no room, but will have. */
   protected waitsFor({ input }: Branch): boolean {
     if (!input.accepting || room(input) > 0) return false
-    parkWriter(input)
+    parkWriter(input, this.port)
     this.port.held = this.port.blocked = true
     return true
   }
 
-  /** Gives a value to a branch that has room. One that has ended loses it. */
-  protected give({ input }: Branch, value: unknown): void {
-    if (input.accepting) input.offer(value)
+  /** Whether no branch takes anything more: then the stage has come to its end. */
+  protected allEnded(port: Port<In, unknown>): boolean {
+    if (this.branches.some(({ input }) => input.accepting)) return false
+    this.end()
+    port.finish()
+    return true
   }
 
-  /** Whether a branch still takes values. */
-  protected get anyOpen(): boolean {
-    return this.branches.some(({ input }) => input.accepting)
-  }
-
-  run(port: Port<In, unknown>): void {
-    if (!this.#closed) this.handOut(port)
-    this.#merge.move(port as Port<never, unknown>)
-    port.full ||= this.#merge.ready
-    if (!this.#closed || port.left) return
-    port.held = this.#merge.open > 0
-    if (port.held) return
-    if (this.#failure) port.fail(this.#failure.cause)
-    else port.finish()
-  }
-
-  end(port: Port<In, unknown>, failure: { cause: unknown } | undefined): void {
-    this.closeBranches(failure)
-    port.held = this.#merge.open > 0
-  }
-
-  failed(cause: unknown): boolean {
-    this.closeBranches({ cause })
-    return this.#merge.open > 0
-  }
-
-  /** Hands out nothing more: the branches end, with the failure if there is one. */
-  protected closeBranches(failure?: { cause: unknown }): void {
-    this.#failure ??= failure
+  /** Nothing more is handed out: the branches end, with the failure if there is one. */
+  end(_port?: Port<In, unknown>, failure?: { cause: unknown }): void {
     if (this.#closed) return
     this.#closed = true
     for (const { input } of this.branches) {
@@ -108,47 +141,28 @@ export abstract class Branching<In> implements Kernel<In, unknown> {
     }
   }
 
-  close(): void {
-    this.#merge.close()
-    // Sinks end as they do when there is nothing more.
-    this.closeBranches(this.#failure)
+  close(_aborted: boolean, failure?: { cause: unknown }): void {
+    this.end(undefined, failure)
   }
 }
 
-/** Makes a stage with branches, which are all stages or all sinks. A sink of sinks is worth what `resultOf` makes of them. */
+export type AnyBranch = Part<'stage' | 'sink', never, unknown>
+
+/** Makes a stage with named branches, which are all stages or all sinks. What it is worth is the kernel's `result`. */
 export function branching<In>(
   make: string,
   options: StageOptions,
-  branches: readonly (readonly [option: string, branch: unknown])[],
+  branches: Readonly<Record<string, AnyBranch>>,
   kernel: (port: Port<In, unknown>, attach: Attach) => Branching<In>,
-): Part<'stage' | 'sink', In, never> {
+): AnyBranch {
   const action = `create ${make}`
-  const kinds = branches.map(([option, branch]) => demandBranch(action, option, branch))
-  const kind = kinds[0]
-  const mixed = kinds.findIndex((other) => other !== kind)
-  if (mixed > 0)
-    demand(false, action, branches[mixed][0], `a ${kind} like the others`, kinds[mixed], TypeError)
-  const chains = branches.map(([, branch]) => (branch as Part<Kind, never, unknown>).definitions)
-  return part(kind, make, options, { kernel, branches: chains }) as Part<'stage' | 'sink', In, never>
-}
-
-export function demandBranch(action: string, option: string, branch: unknown): 'stage' | 'sink' {
-  const { kind, definitions } = Object(branch) as Partial<Part<Kind, never, unknown>>
-  demand(definitions, action, option, 'a stage or a sink', branch, TypeError)
-  demand(kind === 'stage' || kind === 'sink', action, option, 'a stage or a sink', kind, TypeError)
-  return kind as 'stage' | 'sink'
-}
-
-/** Branches by name. */
-export function namedBranches(make: string, branches: unknown): [option: string, branch: unknown][] {
-  const named = Object.entries(Object(branches) as object)
-  demand(
-    named.length > 0,
-    `create ${make}`,
-    'branches',
-    'an object with at least one branch',
-    branches,
-    TypeError,
-  )
-  return named.map(([name, branch]) => [`branches.${name}`, branch])
+  const names = Object.keys(Object(branches) as object)
+  const first = names[0]
+  demand(first !== undefined, action, 'branches', 'an object with at least one branch', branches, TypeError)
+  for (const name of names) {
+    const kinds: Kind[] = name === first ? ['stage', 'sink'] : [branches[first].kind]
+    demandPart(branches[name], kinds, action, `branches.${name}`)
+  }
+  const chains = names.map((name) => branches[name].definitions)
+  return part(branches[first].kind, make, options, { kernel, branches: chains })
 }

@@ -6,7 +6,7 @@
  * in the buffer for the task to run, but is in its hands already.
  */
 import type { Chunk } from '../channel/buffer.ts'
-import type { Core } from '../channel/core.ts'
+import type { Core, Wakeable } from '../channel/core.ts'
 
 /** How many values `append` may bring now. */
 export function room<T>({ limit, buffer, readers }: Core<T>): number {
@@ -39,8 +39,17 @@ export function parkReader<T>(core: Core<T>): void {
 }
 
 /** The writing task wants to be woken when there is room, or nobody to read. It has found neither. */
-export function parkWriter<T>(core: Core<T>): void {
+export function parkWriter<T>(core: Core<T>, task: Wakeable): void {
   core.writerParked = true
+  core.writer?.park?.(task)
+}
+
+/** The task will write no more: the edge ends, and fails where there is a failure. */
+export function endWriting<T>(core: Core<T>, task: Wakeable, failure?: { cause: unknown }): void {
+  const { writer } = core
+  if (writer?.leave) writer.leave(task, failure)
+  else if (failure) core.fail(failure.cause)
+  else closeSide(core, 'sender')
 }
 
 /** Ends one side for good, clones that a custom stage made included. */

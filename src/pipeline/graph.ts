@@ -41,7 +41,11 @@ function addChain(
     graph.nodes.push({ id, name, index })
     for (const edge of [...before, ...loose]) graph.edges.push({ ...edge, to: id })
     const out = { from: id, capacity: own }
-    const behind = branches.flatMap((branch) => addChain(graph, branch, capacity, [out]))
+    const behind = branches.flatMap((branch) => {
+      const ends = addChain(graph, branch, capacity, [out])
+      // Its last stage writes to the channel of this one, unless it has a wish.
+      return branch.at(-1)!.capacity === undefined ? ends.map((end) => ({ ...end, capacity: own })) : ends
+    })
     loose = branches.length === 0 || passes ? [out] : behind
   })
   return loose

@@ -1,5 +1,5 @@
 /**
- * Reading from several chains that run beside a stage: the inputs of a fan-in, the branches of a fan-out.
+ * Reading from several chains that run beside a stage: the inputs of a fan-in and its relatives.
  *
  * An inlet is read like the input of a task, but by a kernel. It brings nothing until it is waited for.
  */
@@ -56,71 +56,13 @@ export class Inlet<T> implements Wakeable {
   }
 }
 
-/** An inlet that wakes the stage itself. */
+/** Attaches a chain and reads from it. */
 export function openInlet<T>(
-  port: Port<never, unknown>,
   chain: readonly Definition[],
   attach: Attach,
+  ready: (inlet: Inlet<T>) => void,
 ): Inlet<T> {
-  const reader = new Inlet<T>(() => port.wake())
+  const reader = new Inlet<T>(ready)
   reader.edge = attach(chain, { reader }).output as Core<T>
   return reader
-}
-
-/**
- * Takes one value from each inlet that has any, in turn. An inlet that runs dry leaves the round and comes back when it
- * has something, so that ten thousand idle ones cost nothing.
- */
-export class Merge<T> {
-  readonly inlets: Inlet<T>[] = []
-  #round: Inlet<T>[] = []
-  /** How many have not ended. */
-  open = 0
-
-  constructor(readonly port: Wakeable) {}
-
-  /** Adds what `attach` attaches for an inlet. */
-  add(attach: (reader: Inlet<T>) => Core<unknown>): void {
-    const inlet = new Inlet<T>((ready) => {
-      if (ready.queued) return
-      ready.queued = true
-      this.#round.push(ready)
-      this.port.wake()
-    })
-    inlet.edge = attach(inlet) as Core<T>
-    inlet.park()
-    this.inlets.push(inlet)
-    this.open++
-  }
-
-  /** Puts out what there is. Gives the failure of an inlet that has ended with one. */
-  move(port: Port<never, T>): { cause: unknown } | undefined {
-    let turn = 0
-    let failure: { cause: unknown } | undefined
-    const round = this.#round
-    while (turn < round.length && port.count < port.room && failure === undefined) {
-      const inlet = round[turn++]
-      const { edge } = inlet
-      inlet.queued = false
-      if (inlet.hasValue) {
-        port.out[port.count++] = inlet.take()
-        inlet.queued = true
-        round.push(inlet)
-      } else if (edge.ended) {
-        this.open--
-        failure = edge.failure
-      } else inlet.park()
-    }
-    this.#round = round.slice(turn)
-    return failure
-  }
-
-  /** Whether there may be more to put out now. */
-  get ready(): boolean {
-    return this.#round.length > 0
-  }
-
-  close(): void {
-    for (const inlet of this.inlets) inlet.close()
-  }
 }

@@ -1,9 +1,9 @@
 /** What the sources that read several inputs have in common: which inputs there are, and how they are checked. */
-import { demand } from '../errors.ts'
 import { type LateInput, reading } from './reading.ts'
 import {
   type Attach,
   type Definition,
+  demandPart,
   type Kernel,
   part,
   type Part,
@@ -18,10 +18,9 @@ export type FanInInput<T> = Part<'source', never, T> | LateInput<T>
 function chainOf(make: string, input: FanInInput<unknown>, place: number): readonly Definition[] {
   const action = `create ${make}`
   const option = `input ${place}`
-  const { kind, definitions } = Object(input) as Partial<Part<'source', never, unknown>>
+  const { definitions } = Object(input) as Partial<Part<'source', never, unknown>>
   if (definitions !== undefined) {
-    const wanted = 'a source or a pipeline that begins with one'
-    demand(kind === 'source', action, option, wanted, kind, TypeError)
+    demandPart(input, ['source'], action, option)
     return definitions
   }
   const kernel = reading(input as LateInput<unknown>, action, option)

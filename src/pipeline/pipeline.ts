@@ -7,7 +7,15 @@
 import type { Compose } from './compose.ts'
 import { type Graph, graphOf } from './graph.ts'
 import { demand } from '../errors.ts'
-import { collecting, type Definition, type Kernel, type Kind, type Part, type Port } from './stage.ts'
+import {
+  collecting,
+  type Definition,
+  demandPart,
+  type Kernel,
+  type Kind,
+  type Part,
+  type Port,
+} from './stage.ts'
 import { DEFAULT_CAPACITY, Execution, type Run, type RunOptions } from './run.ts'
 
 /** A pipeline that ends in a stage: its run is worth the list of what comes out. */
@@ -109,7 +117,7 @@ class Outlet implements Kernel<unknown, undefined> {
     while (port.at < port.end && this.#asked.length > 0 && !this.#asked[0].late)
       this.#asked.shift()!.resolve({ done: false, value: port.items[port.at++] })
     if (this.left) port.finish()
-    port.held = !this.left && this.#asked.length === 0
+    port.held = this.#asked.length === 0
   }
 
   /** Once all of the run is over, loops end or fail; not before. */
@@ -160,20 +168,9 @@ class Outlet implements Kernel<unknown, undefined> {
 export const pipeline = ((...parts: Part<Kind, never, unknown>[]): unknown => {
   demand(parts.length > 0, 'create pipeline', 'stages', 'at least one stage', parts, TypeError)
   parts.forEach((part, place) => {
-    const { kind, definitions } = Object(part) as Partial<typeof part>
-    const wanted = [
-      place === 0 ? ['source', 'stage'] : ['stage'],
-      place === parts.length - 1 && place > 0 ? ['sink'] : [],
-    ].flat()
-    demand(definitions, 'create pipeline', `stage ${place}`, `a ${wanted.join(' or ')}`, part, TypeError)
-    demand(
-      wanted.includes(kind!),
-      'create pipeline',
-      `stage ${place}`,
-      `a ${wanted.join(' or ')}`,
-      kind,
-      TypeError,
-    )
+    const wanted: Kind[] = place === 0 ? ['source', 'stage'] : ['stage']
+    if (place > 0 && place === parts.length - 1) wanted.push('sink')
+    demandPart(part, wanted, 'create pipeline', `stage ${place}`)
   })
   const definitions = parts.flatMap((part) => part.definitions)
   const source = parts[0].kind === 'source'

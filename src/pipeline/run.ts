@@ -4,11 +4,11 @@
  * The only place that starts tasks and settles the result. A run settles when every task is done: it has left, its
  * calls have come back and its clean-up is through. An aborted run waits for clean-up alone.
  */
-import { Core, type Wakeable } from '../channel/core.ts'
+import { Core } from '../channel/core.ts'
 import { onAbort, startTimer } from '../channel/clock.ts'
 import { watchRun } from '../channel/deadlock.ts'
 import { DeadlockError, demandCount, demandTime, DrainTimeoutError, type StageError } from '../errors.ts'
-import type { Chain, Definition } from './stage.ts'
+import type { Chain, Definition, Ends } from './stage.ts'
 import { type RunStats, statsOf } from './stats.ts'
 import { type Owner, Task } from './task.ts'
 
@@ -69,7 +69,7 @@ export class Execution<R> implements Run<R>, Owner {
       this.#reject(signal.reason)
       return
     }
-    this.#sink = this.#chain(definitions, false).last
+    this.#sink = this.#chain(definitions)
     const stopWatching = watchRun(this)
     const stopListening = signal && onAbort(signal, (reason) => this.#abort(reason))
     this.#release = () => {
@@ -81,18 +81,16 @@ export class Execution<R> implements Run<R>, Owner {
     for (const task of [...this.tasks].reverse()) task.start()
   }
 
-  /** Makes the tasks of a chain. An open-ended one has an edge behind its last task; a branch has one before its first. */
+  /** Makes the tasks of a chain, and gives the last of them, which writes to `end`. A branch reads from `edge`. */
   #chain(
     definitions: readonly Definition[],
-    openEnded: boolean,
+    end?: Core<unknown>,
     edge?: Core<unknown>,
     branchOf?: Task,
-  ): { last: Task; output: Core<unknown> | undefined } {
+  ): Task {
     let last = branchOf
     definitions.forEach((definition, index) => {
-      const ends = index === definitions.length - 1 && !openEnded
-      const { name, capacity = this.#capacity } = definition
-      const output = ends ? undefined : new Core<unknown>(capacity, name)
+      const output = index < definitions.length - 1 ? this.#edge(definition) : end
       const attached = this.tasks.length
       const task: Task = new Task(this, definition, index, edge, output, this.began)
       task.before = last
@@ -103,26 +101,27 @@ export class Execution<R> implements Run<R>, Owner {
       edge = output
       last = task
     })
-    return { last: last!, output: edge }
+    return last!
   }
 
-  attach(
-    task: Task,
-    definitions: readonly Definition[],
-    { writer, reader }: { writer?: Wakeable; reader?: Wakeable },
-  ): Chain {
+  /** The edge behind a stage. */
+  #edge({ name, capacity = this.#capacity }: Definition): Core<unknown> {
+    return new Core<unknown>(capacity, name)
+  }
+
+  attach(task: Task, definitions: readonly Definition[], { writer, reader, output }: Ends): Chain {
     const from = this.tasks.length
-    const { name, capacity = this.#capacity } = task.definition
-    const input = writer && new Core<unknown>(capacity, name)
-    const { last, output } = this.#chain(definitions, reader !== undefined, input, input && task)
+    const input = writer && this.#edge(task.definition)
+    if (reader) output = this.#edge(definitions.at(-1)!)
+    const last = this.#chain(definitions, output, input, input && task)
     if (input) {
       input.writer = writer
       input.senders = 1
     }
-    if (output) {
-      output.reader = reader
-      output.receivers = 1
-      task.feeders.push(last)
+    if (output) task.feeders.push(last)
+    if (reader) {
+      output!.reader = reader
+      output!.receivers = 1
     }
     if (this.#started) for (const each of this.tasks.slice(from).reverse()) each.start()
     return { input, output, result: () => last.kernel?.result?.() }

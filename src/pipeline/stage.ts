@@ -24,10 +24,12 @@ export interface Port<In, Out> {
   readonly out: Out[]
   count: number
   readonly room: number
-  /** Set by a kernel that cannot take input now, or is not through after its `end`: it will `wake` the task itself. */
+  /** Set by a kernel that cannot take input now: it will `wake` the task itself. */
   held: boolean
   /** Set with `held` where it waits for room elsewhere than in the output. */
   blocked: boolean
+  /** The channel behind the stage, for kernels whose branches write to it. */
+  readonly output: Core<unknown> | undefined
   /** Set by a kernel that has something to put out as soon as there is room. */
   full: boolean
   /** What the user's functions get as their last argument. */
@@ -54,18 +56,13 @@ export interface Kernel<In, Out> {
   run(port: Port<In, Out>): void
   /** Whether it holds values that it has not put out: it will `wake` the task. Default: no. */
   readonly pending?: boolean
-  /**
-   * The input has ended, or failed, and all of it has been read: one value may still be put out. A kernel that has more
-   * sets `held`; then it is the one to call `fail` after a failure, too.
-   */
+  /** The input has ended, or failed, and all of it has been read: one value may still be put out. */
   end?(port: Port<In, Out>, failure: { cause: unknown } | undefined): void
-  /** The stage, or a branch of it, has failed. Says whether there is still something to put out: `fail` follows. */
-  failed?(cause: unknown): boolean
   /**
-   * The stage was left before its end: lets go of what it holds. The run waits for a promise. One that was aborted
-   * does so without waiting for anything else.
+   * The stage was left before its end, maybe because it failed: lets go of what it holds. The run waits for a promise.
+   * One that was aborted does so without waiting for anything else.
    */
-  close?(aborted: boolean): PromiseLike<unknown> | void
+  close?(aborted: boolean, failure?: { cause: unknown }): PromiseLike<unknown> | void
   /** The program asked for a graceful end. For sources: pulls no more, then finishes. */
   stop?(port: Port<In, Out>): PromiseLike<unknown> | void
   /** What a sink has come to. */
@@ -93,17 +90,24 @@ export type Custom = (input: Core<unknown>, output: Core<unknown>) => (context: 
 export interface Chain {
   /** Where a branch takes its values. An input of a fan-in has none. */
   readonly input: Core<unknown> | undefined
-  /** Where its results come out. One that ends in a sink has none. */
+  /** Where its results go. One that ends in a sink has none. */
   readonly output: Core<unknown> | undefined
   /** What its sink has come to. */
   result(this: void): unknown
 }
 
-/** Runs stages beside the pipeline. Who writes to the chain is told of room, who reads from it of values. */
-export type Attach = (
-  definitions: readonly Definition[],
-  ends: { writer?: Wakeable; reader?: Wakeable },
-) => Chain
+/** What stages beside the pipeline are joined to. */
+export interface Ends {
+  /** Who writes to them, for a branch: is told of room. */
+  readonly writer?: Wakeable
+  /** Who reads from them, for an input: is told of values. */
+  readonly reader?: Wakeable
+  /** Where their results go, for a branch that is no sink. */
+  readonly output?: Core<unknown> | undefined
+}
+
+/** Runs stages beside the pipeline. */
+export type Attach = (definitions: readonly Definition[], ends: Ends) => Chain
 
 /**
  * One stage, before any run. It is a kernel or a custom stage.
@@ -164,6 +168,13 @@ export function part<K extends Kind, In, Out>(
   demand(typeof name === 'string', `create ${make}`, 'name', 'a string', name, TypeError)
   if (capacity !== undefined) demandCount(capacity, `create ${make}`, 'capacity', 0, true)
   return { kind, definitions: [{ name, capacity, ...rest } as Definition] }
+}
+
+/** Throws unless `piece` is a piece of a pipeline, of one of the kinds `wanted`. */
+export function demandPart(piece: unknown, wanted: readonly Kind[], action: string, option: string): void {
+  const { kind, definitions } = Object(piece) as Partial<Part<Kind, never, unknown>>
+  const ok = definitions && wanted.includes(kind!)
+  demand(ok, action, option, `a ${wanted.join(' or ')}`, definitions ? kind : piece, TypeError)
 }
 
 /** The kernel that collects: that of `toArray`, and of a run without a sink. */

@@ -50,7 +50,7 @@ function stageStats(task: Task, now: number, elapsed: number): StageStats {
     name,
     index,
     received: task.kernel || !input ? task.received : input.accepted - input.buffer.length,
-    sent: output?.accepted ?? 0,
+    sent: task.shares ? task.sent : (output?.accepted ?? 0),
     failed: failures,
     busy: spent.busy / total,
     waitingInput: spent.input / total,

@@ -9,19 +9,15 @@ import type { Chunk } from '../channel/buffer.ts'
 import { newChunk } from '../channel/buffer.ts'
 import type { Core, Wakeable } from '../channel/core.ts'
 import { StageError } from '../errors.ts'
-import { append, closeSide, parkReader, parkWriter, room, skip } from './edge.ts'
+import { append, closeSide, endWriting, parkReader, parkWriter, room, skip } from './edge.ts'
 import { schedule, type Steppable } from './scheduler.ts'
 import { Context, HandlerFailure } from './context.ts'
-import type { Chain, Custom, Definition, Kernel, Port } from './stage.ts'
+import type { Chain, Custom, Definition, Ends, Kernel, Port } from './stage.ts'
 
 /** What a task tells its run. */
 export interface Owner {
   /** Runs stages beside this one. */
-  attach(
-    task: Task,
-    definitions: readonly Definition[],
-    ends: { writer?: Wakeable; reader?: Wakeable },
-  ): Chain
+  attach(task: Task, definitions: readonly Definition[], ends: Ends): Chain
   /** Keeps the failure; the first one is what the run rejects with. Interrupts the stages up to this one. */
   failed(task: Task, error: StageError): void
   /** Whether this error is one the run has heard of already. */
@@ -59,7 +55,10 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   blocked = false
   calls = 0
   received = 0
+  sent = 0
   failures = 0
+  /** Its output is that of the stage whose branch it ends. */
+  readonly shares: boolean
 
   // What stats.ts reads: time spent so far, and what it does since when.
   readonly spent = { nothing: 0, busy: 0, input: 0, output: 0 }
@@ -89,14 +88,16 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     this.context = new Context(this.name)
     this.since = now
     if (input) input.reader = this
-    if (output) output.writer = this
+    this.shares = output?.writer !== undefined
+    if (this.shares) output!.writer!.join!(this)
+    else if (output) output.writer = this
     if (definition.kernel === undefined) {
       this.#custom = definition.custom!(input!, output!)
       input!.onWaits = output!.onWaits = () => this.#observe()
       return
     }
     if (input) input.receivers = 1
-    if (output) output.senders = 1
+    if (output) output.senders++
     this.kernel = definition.kernel(this, (definitions, ends) => owner.attach(this, definitions, ends))
   }
 
@@ -150,6 +151,9 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   step(): number {
     const before = this.#handled
     if (!this.left) this.#turn(this.kernel!)
+    const { output } = this
+    // Others may wait for the room that it has left.
+    if (output?.writerParked && room(output) > 0) output.wakeWriter()
     return this.#handled - before
   }
 
@@ -176,7 +180,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
       this.fail(error, this.at < this.end ? { value: this.items[this.at] } : undefined)
     }
     if (this.left) return
-    if (this.#finishing && !this.full && !this.held) return this.#finish()
+    if (this.#finishing && !this.full) return this.#finish()
     this.#whatNext()
   }
 
@@ -189,6 +193,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
       chunk.end = count
       this.count = 0
       append(output, chunk)
+      this.sent += count
     }
     const read = this.at - this.#from
     this.#handled += read + count
@@ -215,8 +220,8 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     }
     const { failure } = input!
     this.#finishing = true
-    if (failure === undefined || this.held) return
-    output?.fail(failure.cause)
+    if (failure === undefined) return
+    if (output) endWriting(output, this, failure)
     this.#leave(true)
   }
 
@@ -225,7 +230,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     const blocked = output !== undefined && room(output) <= 0
     if (this.full && output !== undefined) {
       if (!blocked) return schedule(this)
-      parkWriter(output)
+      parkWriter(output, this)
     }
     if (this.held || (input?.ended && this.kernel!.pending)) {
       this.doing = this.full || this.blocked ? 'output' : input === undefined ? 'input' : 'busy'
@@ -234,7 +239,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
       parkReader(input)
     } else if (blocked) {
       this.doing = 'output'
-      parkWriter(output)
+      parkWriter(output, this)
     } else schedule(this)
   }
 
@@ -279,7 +284,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   }
 
   #finish(): void {
-    if (this.output) closeSide(this.output, 'sender')
+    if (this.output) endWriting(this.output, this)
     this.#leave()
   }
 
@@ -308,12 +313,10 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     }
     if (this.left) return
     this.#handOver()
-    const { output, input } = this
-    if (this.kernel?.failed?.(this.#failure)) {
-      if (input) closeSide(input, 'receiver')
-      return this.wake()
-    }
-    if (output?.fail(this.#failure) === false) output.failure &&= { cause: this.#failure }
+    const { output } = this
+    const failure = { cause: this.#failure }
+    if (output?.failure) output.failure = failure
+    else if (output) endWriting(output, this, failure)
     this.#leave(true)
   }
 
@@ -335,7 +338,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   /** The run was aborted: ends now, waits for nothing but clean-up. */
   abort(reason: unknown): void {
     this.context.abort(reason)
-    if (this.output) closeSide(this.output, 'sender')
+    if (this.output) endWriting(this.output, this)
     this.#leave(true, true)
   }
 
@@ -346,7 +349,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     this.left = true
     this.end = this.room = 0
     this.doing = 'nothing'
-    if (early) this.#cleanUp(() => this.kernel?.close?.(aborted))
+    if (early) this.#cleanUp(() => this.kernel?.close?.(aborted, this.#failure && { cause: this.#failure }))
     if (this.input) closeSide(this.input, 'receiver')
     this.#settle()
   }

@@ -1,25 +1,52 @@
 /** Several inputs into one: `fanIn` as they come, `concat` one after the other. */
-import { type Inlet, Merge, openInlet } from '../pipeline/inlets.ts'
+import { type Inlet, openInlet } from '../pipeline/inlets.ts'
 import { type Chains, type FanInInput, joining } from '../pipeline/inputs.ts'
 import type { Attach, Kernel, Port, Source } from '../pipeline/stage.ts'
 
+/**
+ * Takes one value from each inlet that has any, in turn. An inlet that runs dry leaves the round and comes back when it
+ * has something, so that ten thousand idle ones cost nothing.
+ */
 class Merging<T> implements Kernel<never, T> {
-  readonly #merge: Merge<T>
+  readonly #inlets: Inlet<T>[]
+  #round: Inlet<T>[] = []
+  #open: number
 
   constructor(port: Port<never, T>, chains: Chains, attach: Attach) {
-    this.#merge = new Merge(port)
-    for (const chain of chains) this.#merge.add((reader) => attach(chain, { reader }).output!)
+    const ready = (inlet: Inlet<T>): void => {
+      if (inlet.queued) return
+      inlet.queued = true
+      this.#round.push(inlet)
+      port.wake()
+    }
+    this.#open = chains.length
+    this.#inlets = chains.map((chain) => openInlet(chain, attach, ready))
+    for (const inlet of this.#inlets) inlet.park()
   }
 
   run(port: Port<never, T>): void {
-    const failure = this.#merge.move(port)
-    if (failure) port.fail(failure.cause)
-    else if (this.#merge.open === 0) port.finish()
-    else port.held = !this.#merge.ready
+    let turn = 0
+    const round = this.#round
+    while (turn < round.length && port.count < port.room) {
+      const inlet = round[turn++]
+      const { edge } = inlet
+      inlet.queued = false
+      if (inlet.hasValue) {
+        port.out[port.count++] = inlet.take()
+        inlet.queued = true
+        round.push(inlet)
+      } else if (edge.ended) {
+        this.#open--
+        if (edge.failure) return port.fail(edge.failure.cause)
+      } else inlet.park()
+    }
+    this.#round = round.slice(turn)
+    if (this.#open === 0) port.finish()
+    else port.held = this.#round.length === 0
   }
 
   close(): void {
-    this.#merge.close()
+    for (const inlet of this.#inlets) inlet.close()
   }
 }
 
@@ -66,7 +93,7 @@ class Concatenating<T> implements Kernel<never, T> {
     for (;;) {
       if (this.#inlet === undefined) {
         if (this.#stopped || this.#place === this.chains.length) return port.finish()
-        this.#inlet = openInlet(port, this.chains[this.#place++], this.attach)
+        this.#inlet = openInlet(this.chains[this.#place++], this.attach, () => port.wake())
       }
       const inlet = this.#inlet
       inlet.move(port)

@@ -1,53 +1,48 @@
 /** One stream to several branches: `fanOut` and `alsoTo` give each value to all, `balance` each to one. */
-import { demand, demandCount } from '../errors.ts'
-import { Branching, branching, demandBranch, namedBranches } from '../pipeline/branches.ts'
+import { demandCount } from '../errors.ts'
+import { type AnyBranch, Branching, branching } from '../pipeline/branches.ts'
 import { append, room } from '../pipeline/edge.ts'
 import {
   type Attach,
+  demandPart,
   part,
-  type Part,
   type Port,
   type Sink,
   type Stage,
   type StageOptions,
 } from '../pipeline/stage.ts'
 
-type AnyBranch = Part<'stage' | 'sink', never, unknown>
-
-/** Copies the next `count` values of the input to all branches that still take any. */
-function copyTo<In>(branching: Branching<In>, port: Port<In, unknown>, count: number): void {
-  const { items, at } = port
-  for (const { input } of branching.branches) {
-    if (!input.accepting) continue
-    const chunk = input.buffer.blank()
-    for (let i = 0; i < count; i++) chunk.items[i] = items[at + i]
-    chunk.end = count
-    append(input, chunk)
-  }
-}
-
-/** How many of `count` values all branches have room for. */
-function roomIn<In>({ branches }: Branching<In>, count: number): number {
-  for (const { input } of branches) if (input.accepting) count = Math.min(count, room(input))
-  return Math.max(0, count)
-}
-
+/** Copies what comes to all branches that still take any, and passes it on where it is `alsoTo`. */
 class Copying<In> extends Branching<In> {
   constructor(
     port: Port<In, unknown>,
     attach: Attach,
     readonly named: Readonly<Record<string, AnyBranch>>,
+    readonly passes = false,
   ) {
     super(port, attach)
     for (const branch of Object.values(named)) this.branch(branch)
   }
 
-  protected override handOut(port: Port<In, unknown>): void {
-    if (!this.anyOpen) return this.closeBranches()
-    const count = roomIn(this, port.end - port.at)
-    if (count > 0) copyTo(this, port, count)
+  override run(port: Port<In, unknown>): void {
+    const { branches, passes } = this
+    if (!passes && this.allEnded(port)) return
+    const { items, at, out } = port
+    const wanted = Math.min(port.end - at, passes ? port.room : Infinity)
+    let count = wanted
+    for (const { input } of branches) if (input.accepting) count = Math.max(0, Math.min(count, room(input)))
     port.at += count
-    if (port.at < port.end) for (const branch of this.branches) this.waitsFor(branch)
+    if (count > 0) {
+      for (const { input } of branches) {
+        if (!input.accepting) continue
+        const chunk = input.buffer.blank()
+        for (let i = 0; i < count; i++) chunk.items[i] = items[at + i]
+        chunk.end = count
+        append(input, chunk)
+      }
+      if (passes) while (port.count < count) out[port.count] = items[at + port.count++]
+    }
+    if (count < wanted) for (const branch of branches) this.waitsFor(branch)
   }
 
   result(): Record<string, unknown> {
@@ -82,28 +77,7 @@ export function fanOut<In, Results extends Record<string, unknown>>(
   options?: StageOptions,
 ): Sink<In, Results>
 export function fanOut(branches: Record<string, AnyBranch>, options: StageOptions = {}): AnyBranch {
-  return branching(
-    'fanOut',
-    options,
-    namedBranches('fanOut', branches),
-    (port, attach) => new Copying(port, attach, branches),
-  )
-}
-
-class Tapping<In> extends Branching<In> {
-  constructor(port: Port<In, unknown>, attach: Attach, sink: AnyBranch) {
-    super(port, attach)
-    this.branch(sink)
-  }
-
-  protected override handOut(port: Port<In, unknown>): void {
-    const { items, out } = port
-    const wanted = Math.min(port.end - port.at, port.room - port.count)
-    const count = roomIn(this, wanted)
-    if (count > 0) copyTo(this, port, count)
-    for (let i = 0; i < count; i++) out[port.count++] = items[port.at++]
-    if (count < wanted) this.waitsFor(this.branches[0])
-  }
+  return branching('fanOut', options, branches, (port, attach) => new Copying(port, attach, branches))
 }
 
 /**
@@ -125,11 +99,9 @@ class Tapping<In> extends Branching<In> {
  * seen // => [0, 1, 2]
  */
 export function alsoTo<In>(sink: Sink<In, unknown>, options: StageOptions = {}): Stage<In, In> {
-  const kind = demandBranch('create alsoTo', 'sink', sink)
-  demand(kind === 'sink', 'create alsoTo', 'sink', 'a sink', kind, TypeError)
-  const kernel = (port: Port<In, In>, attach: Attach): Tapping<In> => new Tapping(port, attach, sink)
+  demandPart(sink, ['sink'], 'create alsoTo', 'sink')
   return part('stage', 'alsoTo', options, {
-    kernel,
+    kernel: (port, attach) => new Copying<In>(port, attach, { sink }, true) as never,
     branches: [sink.definitions],
     passes: true,
   })
@@ -144,10 +116,10 @@ class Balancing<In> extends Branching<In> {
   }
 
   /** Gives the copy with the fewest values waiting its share of what is there, and again. */
-  protected override handOut(port: Port<In, unknown>): void {
+  override run(port: Port<In, unknown>): void {
     const { branches } = this
-    if (!this.anyOpen) return this.closeBranches()
-    const share = Math.max(1, Math.floor((port.end - port.at) / branches.length))
+    if (this.allEnded(port)) return
+    const share = Math.ceil((port.end - port.at) / branches.length)
     while (port.at < port.end) {
       const input = this.#idlest()
       if (input === undefined) {
@@ -162,13 +134,13 @@ class Balancing<In> extends Branching<In> {
   /** The one with room that has the fewest values; of several the next in turn. */
   #idlest(): Branching<In>['branches'][number]['input'] | undefined {
     const { branches } = this
+    this.#turn++
     let idlest
     for (let i = 0; i < branches.length; i++) {
       const { input } = branches[(this.#turn + i) % branches.length]
       if (!input.accepting || room(input) <= 0) continue
       if (idlest === undefined || input.buffer.length < idlest.buffer.length) idlest = input
     }
-    this.#turn++
     return idlest
   }
 
@@ -195,10 +167,9 @@ export function balance<In, Out>(n: number, stage: Stage<In, Out>, options?: Sta
 export function balance<In, R>(n: number, sink: Sink<In, R>, options?: StageOptions): Sink<In, R[]>
 export function balance(n: number, stage: AnyBranch, options: StageOptions = {}): AnyBranch {
   demandCount(n, 'create balance', 'n', 1)
-  return branching(
-    'balance',
-    options,
-    Array.from({ length: n }, () => ['stage', stage]),
-    (port, attach) => new Balancing(port, attach, n, stage),
-  )
+  demandPart(stage, ['stage', 'sink'], 'create balance', 'stage')
+  return part(stage.kind, 'balance', options, {
+    kernel: (port, attach) => new Balancing<never>(port, attach, n, stage),
+    branches: Array.from({ length: n }, () => stage.definitions),
+  })
 }

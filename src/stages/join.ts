@@ -9,7 +9,7 @@ abstract class Choosing<T, Out> implements Kernel<never, Out> {
   readonly inlets: Inlet<T>[]
 
   constructor(port: Port<never, Out>, chains: Chains, attach: Attach) {
-    this.inlets = chains.map((chain) => openInlet<T>(port, chain, attach))
+    this.inlets = chains.map((chain) => openInlet<T>(chain, attach, () => port.wake()))
   }
 
   abstract run(port: Port<never, Out>): void
@@ -112,72 +112,51 @@ export function zip<T extends unknown[]>(
   ) as Source<never>
 }
 
-/** The inlets stand in a heap, the one with the smallest value on top; those whose value is not known yet beside it. */
+/** The inlets stand in the order of their next values; those whose value is not known yet beside them. */
 class MergingSorted<T> extends Choosing<T, T> {
   readonly #compare: (a: T, b: T) => number
-  readonly #heap: Inlet<T>[] = []
-  readonly #places: Map<Inlet<T>, number>
+  readonly #order: Inlet<T>[] = []
   #unknown: Inlet<T>[]
 
   constructor(port: Port<never, T>, chains: Chains, attach: Attach, compare: (a: T, b: T) => number) {
     super(port, chains, attach)
     this.#compare = compare
     this.#unknown = [...this.inlets]
-    this.#places = new Map(this.inlets.map((inlet, place) => [inlet, place]))
   }
 
   override run(port: Port<never, T>): void {
-    const heap = this.#heap
+    const order = this.#order
     for (;;) {
       const unknown = this.#unknown
       this.#unknown = unknown.filter((inlet) => !this.known(port, inlet))
       for (const inlet of unknown) {
-        if (inlet.hasValue) this.#add(inlet)
+        if (inlet.hasValue) this.#insert(inlet)
         else if (inlet.edge.ended && this.broke(port, inlet)) return
       }
       if (this.#unknown.length > 0) return
-      if (heap.length === 0) return port.finish()
+      if (order.length === 0) return port.finish()
       if (port.count >= port.room) return
-      const first = heap[0]
+      const first = order.shift()!
       port.out[port.count++] = first.take()
-      if (first.hasValue) this.#sink()
-      else {
-        const last = heap.pop()!
-        if (heap.length > 0) {
-          heap[0] = last
-          this.#sink()
-        }
-        this.#unknown.push(first)
-      }
+      if (first.hasValue) this.#insert(first)
+      else this.#unknown.push(first)
     }
+  }
+
+  #insert(inlet: Inlet<T>): void {
+    const order = this.#order
+    let low = 0
+    for (let high = order.length; low < high;) {
+      const middle = (low + high) >> 1
+      if (this.#before(order[middle], inlet)) low = middle + 1
+      else high = middle
+    }
+    order.splice(low, 0, inlet)
   }
 
   /** Equal values come in the order of their inputs. */
   #before(a: Inlet<T>, b: Inlet<T>): boolean {
-    return (this.#compare(a.head, b.head) || this.#places.get(a)! - this.#places.get(b)!) < 0
-  }
-
-  #add(inlet: Inlet<T>): void {
-    const heap = this.#heap
-    let at = heap.push(inlet) - 1
-    for (let up = (at - 1) >> 1; at > 0 && this.#before(inlet, heap[up]); up = (at - 1) >> 1) {
-      heap[at] = heap[up]
-      heap[up] = inlet
-      at = up
-    }
-  }
-
-  /** The top has changed: lets it sink to its place. */
-  #sink(): void {
-    const heap = this.#heap
-    const inlet = heap[0]
-    for (let at = 0, down = 1; down < heap.length; down = 2 * at + 1) {
-      if (down + 1 < heap.length && this.#before(heap[down + 1], heap[down])) down++
-      if (!this.#before(heap[down], inlet)) return
-      heap[at] = heap[down]
-      heap[down] = inlet
-      at = down
-    }
+    return (this.#compare(a.head, b.head) || this.inlets.indexOf(a) - this.inlets.indexOf(b)) < 0
   }
 }
 

@@ -1,21 +1,23 @@
 /** Each value to the branch that a function names: `route` to one of those given, `groupBy` to one made for its key. */
 import { demand, demandCount, demandFunction } from '../errors.ts'
-import { type Branch, Branching, branching, demandBranch, namedBranches } from '../pipeline/branches.ts'
+import { type AnyBranch, type Branch, Branching, branching } from '../pipeline/branches.ts'
 import { Calls, type Family, type Slot } from '../pipeline/calls.ts'
 import { special } from '../pipeline/loops.ts'
 import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
 import { late } from '../pipeline/scheduler.ts'
-import { type Attach, part, type Part, type Port, type Sink, type Stage } from '../pipeline/stage.ts'
-
-type AnyBranch = Part<'stage' | 'sink', never, unknown>
+import { type Attach, demandPart, part, type Port, type Sink, type Stage } from '../pipeline/stage.ts'
 
 /** Calls a function for each value, and gives the value to the branch of the key that comes of it. */
-abstract class Keyed<In> extends Branching<In> implements Family<In, unknown, unknown> {
+abstract class Keyed<In> extends Branching<In> {
   readonly #calls: Calls<In, unknown, unknown>
 
   constructor(port: Port<In, unknown>, attach: Attach, fn: Fn<In, unknown>, options: CallOptions<In>) {
     super(port, attach)
-    this.#calls = new Calls(port, this, fn, options)
+    const family: Family<In, unknown, unknown> = {
+      loop: (...args) => this.#loop(...args),
+      emit: (_, slot) => this.#emit(slot),
+    }
+    this.#calls = new Calls(port, family, fn, options)
   }
 
   /** The branch of a key, if there is one already. */
@@ -28,11 +30,11 @@ abstract class Keyed<In> extends Branching<In> implements Family<In, unknown, un
     return this.#calls.pending
   }
 
-  protected override handOut(port: Port<In, unknown>): void {
+  override run(port: Port<In, unknown>): void {
     this.#calls.run(port)
   }
 
-  loop(port: Port<In, unknown>, fn: Fn<In, unknown>, offset: number): unknown {
+  #loop(port: Port<In, unknown>, fn: Fn<In, unknown>, offset: number): unknown {
     const { items, context } = port
     for (; port.at < port.end; port.at++) {
       if ((port.at & 15) === 15 && late()) port.end = port.at + 1
@@ -41,15 +43,15 @@ abstract class Keyed<In> extends Branching<In> implements Family<In, unknown, un
       if (special(key)) return key
       const branch = this.known(key)
       if (branch === undefined || port.left || this.waitsFor(branch)) return key
-      this.give(branch, value)
+      if (branch.input.accepting) branch.input.offer(value)
     }
     return undefined
   }
 
-  emit(port: Port<In, unknown>, { value, result }: Slot<In, unknown>): boolean {
+  #emit({ value, result }: Slot<In, unknown>): boolean {
     const branch = this.known(result) ?? this.open(result)
-    if (port.left || this.waitsFor(branch)) return false
-    this.give(branch, value)
+    if (this.port.left || this.waitsFor(branch)) return false
+    if (branch.input.accepting) branch.input.offer(value)
     return true
   }
 }
@@ -68,9 +70,8 @@ class Routing<In> extends Keyed<In> {
     this.#byName = new Map(Object.entries(named).map(([name, branch]) => [name, this.branch(branch)]))
   }
 
-  protected override handOut(port: Port<In, unknown>): void {
-    if (this.anyOpen) super.handOut(port)
-    else this.closeBranches()
+  override run(port: Port<In, unknown>): void {
+    if (!this.allEnded(port)) super.run(port)
   }
 
   protected override known(key: unknown): Branch | undefined {
@@ -124,8 +125,8 @@ export function route(
   return branching(
     'route',
     options,
-    namedBranches('route', branches),
-    (port, attach) => new Routing(port, attach, fn, branches, options),
+    branches,
+    (port: Port<never, unknown>, attach) => new Routing(port, attach, fn, branches, options),
   )
 }
 
@@ -150,8 +151,7 @@ class Grouping<In, Out> extends Keyed<In> {
     const { max = 1000 } = this.options
     if (this.#byKey.size >= max) throw new RangeError(`Cannot group: there are more than "max" = ${max} keys`)
     const stage = this.make(key as never)
-    const kind = demandBranch('group', 'stage', stage)
-    demand(kind === 'stage', 'group', 'stage', 'a function that gives a stage', kind, TypeError)
+    demandPart(stage, ['stage'], 'group', 'stage')
     const branch = this.branch(stage)
     this.#byKey.set(key, branch)
     return branch
