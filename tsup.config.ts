@@ -1,7 +1,9 @@
 import { defineConfig } from 'tsup'
 
 export default defineConfig({
-  entry: ['src/index.ts'],
+  entry: { index: 'src/index.ts', testing: 'src/testing/index.ts' },
+  // The entries share a few checks of arguments; `index.js` stays one file.
+  splitting: false,
   format: ['esm', 'cjs'],
   target: 'es2022',
   dts: true,

@@ -2,9 +2,14 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { Totals } from './test/project/totals.ts'
 
+const source = (file: string) => fileURLToPath(new URL(`src/${file}`, import.meta.url))
+
 export default defineConfig({
   resolve: {
-    alias: [{ find: /^sluice$/, replacement: fileURLToPath(new URL('src/index.ts', import.meta.url)) }],
+    alias: [
+      { find: /^sluice$/, replacement: source('index.ts') },
+      { find: /^sluice\/testing$/, replacement: source('testing/index.ts') },
+    ],
   },
   test: {
     include: ['test/**/*.test.ts'],

@@ -44,6 +44,12 @@ describe('the layer check', () => {
     'src/stages/group.ts': ['src/pipeline/run.ts'],
     'src/stages/sink.ts': ['src/pipeline/run.ts', 'src/channel/channel.ts'],
     'src/io/files.ts': ['src/stages/sink.ts', 'node:fs'],
+    'src/testing/script.ts': [
+      'src/stages/sink.ts',
+      'src/pipeline/run.ts',
+      'src/channel/core.ts',
+      'some-clock',
+    ],
   }
 
   it('accepts imports downwards and within a layer', () => {
@@ -56,6 +62,10 @@ describe('the layer check', () => {
     ['src/pipeline/run.ts', 'src/stages/sink.ts', 'which is not below it'],
     ['src/stages/group.ts', 'src/io/files.ts', 'which is not below it'],
     ['src/channel/core.ts', 'src/index.ts', 'which is not below it'],
+    ['src/testing/script.ts', 'src/index.ts', 'which is not below it'],
+    ['src/stages/sink.ts', 'src/testing/script.ts', 'which is not below it'],
+    ['src/io/files.ts', 'src/testing/script.ts', 'which is not below it'],
+    ['src/index.ts', 'src/testing/script.ts', 'which is not below it'],
     ['src/channel/core.ts', 'src/channel/gone.ts', 'which does not exist'],
     ['src/channel/core.ts', 'node:fs', 'which the core must not'],
     ['src/pipeline/run.ts', 'rxjs/operators', 'which the core must not'],

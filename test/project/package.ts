@@ -2,7 +2,7 @@
 // by its name, and shown to publint and attw. Needs `npm run build` first, and no network.
 
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from './sources.ts'
@@ -34,20 +34,25 @@ function show(tool: string, args: string[]): void {
   }
 }
 
-/** Both builds load by name in plain Node and export the same names. */
+/** Both builds of both entries load by name in plain Node and export the same names. */
 function checkImports(): void {
   const installed = join(folder, 'node_modules/sluice')
   mkdirSync(installed, { recursive: true })
   execFileSync('tar', ['-xzf', tarball, '-C', installed, '--strip-components=1'])
-  const [imported, required] = [
-    exportsIn('import.mjs', `import * as sluice from 'sluice'`),
-    exportsIn('require.cjs', `const sluice = require('sluice')`),
-  ]
-  if (imported !== required) throw new Error(`import gives ${imported}, require gives ${required}`)
-  console.log(`import and require give the same ${imported.split(' ').length} names`)
+  // What sluice/testing asks its users to install.
+  symlinkSync(join(root, 'node_modules/@sinonjs'), join(folder, 'node_modules/@sinonjs'))
+  for (const entry of ['sluice', 'sluice/testing']) {
+    const [imported, required] = [
+      exportsIn('import.mjs', `import * as entry from '${entry}'`),
+      exportsIn('require.cjs', `const entry = require('${entry}')`),
+    ]
+    if (imported !== required)
+      throw new Error(`${entry}: import gives ${imported}, require gives ${required}`)
+    console.log(`${entry}: import and require give the same ${imported.split(' ').length} names`)
+  }
 }
 
 function exportsIn(file: string, load: string): string {
-  writeFileSync(join(folder, file), `${load}\nconsole.log(Object.keys(sluice).sort().join(' '))\n`)
+  writeFileSync(join(folder, file), `${load}\nconsole.log(Object.keys(entry).sort().join(' '))\n`)
   return execFileSync(process.execPath, [file], { cwd: folder, encoding: 'utf8' }).trim()
 }

@@ -1,12 +1,14 @@
 // One TypeScript program over src/ and all examples, which exist in memory only: types are checked once, and
-// the same program tells what the entry exports and how it is documented.
+// the same program tells what the entries export and how it is documented.
 
 import { dirname } from 'node:path'
 import ts from 'typescript'
 import type { Example } from './examples.ts'
 import { root } from './sources.ts'
 
-/** What the type checker has to say about the examples and the entry. */
+const entries = ['index.ts', 'testing/index.ts'].map((file) => `${root}src/${file}`)
+
+/** What the type checker has to say about the examples and the entries. */
 export interface Checked {
   /** One line for each type error in an example, as `README.md:12: …`. */
   errors: string[]
@@ -20,11 +22,10 @@ export function typecheck(examples: readonly Example[], globals: readonly string
   const texts = new Map([...files].map(([path, { code }]) => [path, `${code}\nexport {}`]))
   texts.set(`${root}example-globals.ts`, globalDeclarations(globals))
   const options = compilerOptions()
-  const entry = `${root}src/index.ts`
-  const program = ts.createProgram([entry, ...texts.keys()], options, hostWith(texts, options))
+  const program = ts.createProgram([...entries, ...texts.keys()], options, hostWith(texts, options))
   return {
     errors: [...files].flatMap(([path, example]) => errorsIn(program, path, example)),
-    withoutExample: undocumented(program, entry),
+    withoutExample: entries.flatMap((entry) => undocumented(program, entry)),
   }
 }
 

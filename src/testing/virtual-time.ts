@@ -1,0 +1,258 @@
+/**
+ * Time that stands still until a test moves it.
+ *
+ * `@sinonjs/fake-timers` replaces the globals and keeps the timers; its way of moving time is not used. It lets the
+ * event loop turn once between two timers, and that is not enough: a value may need several turns on its way through
+ * a pipeline, and would come out too late by the clock. So here everything comes to rest before the next timer fires.
+ *
+ * What is at rest? The scheduler of the pipelines lives on the real event loop. While it has work it asks for the next
+ * turn, which Node tells (an `Immediate` is pending), and it gives up a turn only after 5 ms of work, which shows in
+ * the real clock anywhere. So a few short turns in which nobody asks for another mean that nothing moves any more.
+ */
+import { install } from '@sinonjs/fake-timers'
+import { demand } from '../errors.ts'
+import { LEFT, type Watched } from './released.ts'
+import { platformModule, processOf } from './platform.ts'
+
+// Bound when the module loads: rest is looked for in real time.
+const realNow = /* @__PURE__ */ performance.now.bind(performance)
+const { setImmediate, MessageChannel } = globalThis as typeof globalThis &
+  Partial<Pick<typeof globalThis, 'setImmediate' | 'MessageChannel'>>
+
+/** So many quiet turns in a row are rest. */
+const QUIET_TURNS = 5
+/** A turn in which the scheduler worked until it had to give way is longer than this, in milliseconds. */
+const LONG_TURN = 2
+/** After so many turns without rest, or timers without an end, something goes round for ever. */
+const MOST_TURNS = 5_000
+const MOST_TIMERS = 10_000
+/** Longer delays make `setTimeout` fire at once. */
+const LONGEST = 2 ** 31 - 1
+
+const FAKED = [
+  'setTimeout',
+  'clearTimeout',
+  'setInterval',
+  'clearInterval',
+  'Date',
+  'performance',
+] as const satisfies NonNullable<Parameters<typeof install>[0]>['toFake']
+
+export interface VirtualTimeOptions {
+  /** What the clock on the wall says at the start: a `Date`, or milliseconds since 1970. Default: 0. */
+  date?: Date | number
+}
+
+/** A clock that the test moves. */
+export interface VirtualTime extends Disposable {
+  /** Milliseconds since the start, an integer. */
+  readonly now: number
+  /** How many timers are waiting. */
+  readonly pending: number
+  /**
+   * Moves the time by `ms`, an integer. Timers on the way fire in order, each at its own time; before, between and
+   * after them everything that can happen does. `advance(0)` waits for just that. Rejects with what a timer throws.
+   */
+  advance(ms: number): Promise<void>
+  /** Moves the time from timer to timer until none is left. */
+  runAll(): Promise<void>
+  /** Moves the time from timer to timer until the promise has settled, and gives what it gives. */
+  runUntil<T>(promise: PromiseLike<T>): Promise<T>
+  /** Brings real time back. Timers that still wait never fire. `using` does it at the end of the block. */
+  restore(): void
+}
+
+/**
+ * Makes time stand still until the test moves it, for everything that uses the global `setTimeout`, `clearTimeout`,
+ * `setInterval`, `clearInterval`, `Date` and `performance`, or imports `node:timers` and `node:timers/promises`: all
+ * times and timers of this package do.
+ *
+ * - A timeline is exact: before a timer fires, all promises and all stages have come to rest.
+ * - Time starts at 0. `performance.now()` does too, and `Date` unless told otherwise.
+ * - Real I/O is not waited for, nor are workers: `await` what a test needs of them before it moves the time.
+ * - Not virtual: `AbortSignal.timeout` (pass the `timeout` option of a stage, or abort a controller in a
+ *   `setTimeout`), `queueMicrotask`, `setImmediate`, and timers of `node:timers/promises` that a CommonJS module took
+ *   out of `require(…)` before.
+ * - A `retry` waits for a random part of its delay unless `jitter` is 0.
+ *
+ * @throws Error where timers are faked already, by another virtual time or by the test runner. TypeError for a wrong
+ * date.
+ * @example
+ * import { after } from 'sluice'
+ * import { virtualTime } from 'sluice/testing'
+ *
+ * using time = virtualTime()
+ * const minute = after(60_000).recv()
+ * await time.advance(59_999)
+ * time.pending // => 1
+ * await time.advance(1)
+ * await minute // => 60_000
+ * new Date() // => new Date('1970-01-01T00:01:00Z')
+ */
+export function virtualTime(options: VirtualTimeOptions = {}): VirtualTime {
+  return new FakeTime(options)
+}
+
+class FakeTime implements VirtualTime, Watched {
+  readonly #clock
+  readonly #start: number
+  /** The mark that `#fire` sets is not a timer of the test. */
+  #marks = 0
+  #moving = false
+  #restored = false
+
+  constructor({ date = 0 }: VirtualTimeOptions) {
+    const start = Number(date)
+    demand(
+      Number.isInteger(start),
+      'create virtual time',
+      'date',
+      'a valid Date or an integer',
+      date,
+      TypeError,
+    )
+    if ('isFake' in Date && Date.isFake === true)
+      throw new Error('Cannot create virtual time: timers must be real, they are faked already')
+    this.#clock = install({ now: start, toFake: [...FAKED] })
+    this.#start = start
+    tellModules()
+  }
+
+  get now(): number {
+    return this.#clock.now - this.#start
+  }
+
+  get pending(): number {
+    return this.#clock.countTimers() - this.#marks
+  }
+
+  advance(ms: number): Promise<void> {
+    demand(Number.isInteger(ms) && ms >= 0, 'advance time', 'ms', 'an integer >= 0', ms)
+    return this.#move('advance time', async () => {
+      const end = this.#clock.now + ms
+      let fired = 0
+      let instant = this.#clock.now
+      while (this.#fire(end) || this.#clock.now < end) {
+        if (instant !== this.#clock.now) fired = 0
+        instant = this.#clock.now
+        this.#demandEnd(++fired, 'advance time')
+        await rest('advance time')
+      }
+    })
+  }
+
+  runAll(): Promise<void> {
+    return this.#move('run all timers', async () => {
+      for (let fired = 1; this.pending > 0; fired++) {
+        this.#demandEnd(fired, 'run all timers')
+        this.#clock.next()
+        await rest('run all timers')
+      }
+    })
+  }
+
+  async runUntil<T>(promise: PromiseLike<T>): Promise<T> {
+    const action = 'run until the promise settles'
+    let settled = false
+    const settle = (): void => void (settled = true)
+    promise.then(settle, settle)
+    await this.#move(action, async () => {
+      for (let fired = 1; !settled; fired++) {
+        if (this.pending === 0)
+          throw new Error(`Cannot ${action}: a timer must be left, none is at ${this.now} ms`)
+        this.#demandEnd(fired, action)
+        this.#clock.next()
+        await rest(action)
+      }
+    })
+    return promise
+  }
+
+  restore(): void {
+    if (this.#restored) return
+    this.#restored = true
+    this.#clock.uninstall()
+    tellModules()
+  }
+
+  [Symbol.dispose](): void {
+    this.restore()
+  }
+
+  [LEFT](): string[] {
+    const { pending } = this
+    return pending === 0 ? [] : [`${pending} timer${pending === 1 ? '' : 's'} pending at ${this.now} ms`]
+  }
+
+  /** Two that move the time at once would take timers from each other. */
+  async #move(action: string, moving: () => Promise<void>): Promise<void> {
+    if (this.#restored) throw new Error(`Cannot ${action}: it must be virtual, it has been restored`)
+    if (this.#moving)
+      throw new Error(`Cannot ${action}: nobody else may move it, another call has not settled`)
+    this.#moving = true
+    try {
+      await rest(action)
+      await moving()
+    } finally {
+      this.#moving = false
+    }
+  }
+
+  /** Fires the next timer that is due by `end`; where there is none, a mark set there comes first instead. */
+  #fire(end: number): boolean {
+    let found = true
+    const mark = this.#clock.setTimeout(() => void (found = false), Math.min(end - this.#clock.now, LONGEST))
+    this.#marks++
+    try {
+      this.#clock.next()
+    } finally {
+      this.#marks--
+      this.#clock.clearTimeout(mark)
+    }
+    return found
+  }
+
+  #demandEnd(fired: number, action: string): void {
+    if (fired <= MOST_TIMERS) return
+    throw new Error(
+      `Cannot ${action}: timers must come to an end, ${MOST_TIMERS} have fired and ${this.pending} wait at ${this.now} ms`,
+    )
+  }
+}
+
+/** Waits until nothing moves any more, as far as it can without time passing. */
+async function rest(action: string): Promise<void> {
+  let quiet = 0
+  for (let turns = 0; quiet < QUIET_TURNS; turns++) {
+    if (turns === MOST_TURNS)
+      throw new Error(
+        `Cannot ${action}: everything must come to rest, work goes on after ${MOST_TURNS} turns`,
+      )
+    const began = realNow()
+    await turn()
+    quiet = realNow() - began > LONG_TURN || isTurnAsked() ? 0 : quiet + 1
+  }
+}
+
+/** Somebody else has asked for the next turn of the event loop. */
+function isTurnAsked(): boolean {
+  return processOf().getActiveResourcesInfo?.().includes('Immediate') ?? false
+}
+
+/** One turn of the real event loop. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    if (setImmediate !== undefined) return void setImmediate(resolve)
+    const { port1, port2 } = new MessageChannel()
+    port1.onmessage = () => {
+      port1.close()
+      resolve()
+    }
+    port2.postMessage(0)
+  })
+}
+
+/** `import { setTimeout } from 'node:timers/promises'` sees what has been replaced only once Node is told. */
+function tellModules(): void {
+  platformModule<{ syncBuiltinESMExports?(): void }>('node:module')?.syncBuiltinESMExports?.()
+}
