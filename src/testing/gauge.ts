@@ -47,7 +47,7 @@ export function gauge<Args extends unknown[], R>(fn: (...args: Args) => R): Gaug
     }
   }
   const left: Watched[typeof LEFT] = () =>
-    seen.inFlight === 0 ? [] : [`${seen.inFlight} calls of a gauge in flight`]
+    seen.inFlight === 0 ? [] : [`${seen.inFlight} call${seen.inFlight === 1 ? '' : 's'} of a gauge in flight`]
   return Object.defineProperties(call, {
     calls: { get: () => seen.calls },
     inFlight: { get: () => seen.inFlight },

@@ -162,8 +162,10 @@ class Reading<T> implements AsyncIterator<T, undefined> {
 
   next(): Promise<IteratorResult<T, undefined>> {
     this.#script.pulled++
-    if (this.#pending++ > 0) this.#script.overlaps++
-    const answer = this.#last.then(() => this.#follow()).finally(() => this.#pending--)
+    const overlaps = this.#pending++ > 0
+    if (overlaps) this.#script.overlaps++
+    const follow = (): Promise<IteratorResult<T, undefined>> => this.#follow()
+    const answer = (overlaps ? this.#last.then(follow) : follow()).finally(() => this.#pending--)
     this.#last = answer.catch(() => {})
     return answer
   }

@@ -1,0 +1,326 @@
+/** virtualTime(): everything comes to rest between two timers, so that a timeline is exact. */
+import timersModule from 'node:timers'
+import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { after, batch, channel, drain, forEach, map, pipeline, range, source, stage, tick } from 'sluice'
+import { timeline, virtualTime, type VirtualTime } from 'sluice/testing'
+
+let time: VirtualTime | undefined
+const start = (options?: Parameters<typeof virtualTime>[0]) => (time = virtualTime(options))
+afterEach(() => time?.restore())
+
+const real = { setTimeout, clearTimeout, setInterval, clearInterval, Date, performance, now: performance.now }
+
+describe('advance()', () => {
+  test('fires timers in order, each at its own time, and ends at the time asked for', async () => {
+    const time = start()
+    const seen = timeline<string>()
+    setTimeout(seen, 30, 'c')
+    setTimeout(seen, 10, 'a')
+    setTimeout(seen, 30, 'd')
+    const ticks = setInterval(() => seen('tick'), 20)
+    setTimeout(seen, 51, 'late')
+    await time.advance(50)
+    clearInterval(ticks)
+    expect(seen.entries).toEqual([
+      [10, 'a'],
+      [20, 'tick'],
+      [30, 'c'],
+      [30, 'd'],
+      [40, 'tick'],
+    ])
+    expect([time.now, performance.now(), Date.now(), time.pending]).toEqual([50, 50, 50, 1])
+  })
+
+  test('fires a timer set on the way at its time, even one that is due at the very end', async () => {
+    const time = start()
+    const seen = timeline<string>()
+    setTimeout(() => setTimeout(() => setTimeout(seen, 0, 'inner'), 10), 10)
+    await time.advance(21)
+    expect(seen.entries).toHaveLength(1)
+    expect(time.pending).toBe(0)
+  })
+
+  test('of 0 waits until all has happened that can without time', async () => {
+    const time = start()
+    const seen = timeline<number>()
+    const run = pipeline(
+      range(3),
+      map(async (n) => n),
+      forEach(seen),
+    ).run()
+    await time.advance(0)
+    expect(seen.entries).toEqual([
+      [0, 0],
+      [0, 1],
+      [0, 2],
+    ])
+    await run
+  })
+
+  test('lets every turn of the event loop pass that somebody asks for before the next timer', async () => {
+    const time = start()
+    const log: string[] = []
+    setTimeout(() => {
+      void (async () => {
+        for (let n = 0; n < 100; n++) await immediate()
+        log.push(`slow at ${time.now}`)
+      })()
+    }, 10)
+    setTimeout(() => log.push('next'), 11)
+    await time.advance(20)
+    expect(log).toEqual(['slow at 10', 'next'])
+  })
+
+  test('lets work that keeps the processor busy for many turns end before the next timer', async () => {
+    const time = start()
+    const heavy = pipeline(
+      range(100),
+      map((n) => {
+        const until = real.now.call(real.performance) + 1
+        while (real.now.call(real.performance) < until);
+        return n
+      }),
+      drain(),
+    )
+    let doneAt = -1
+    setTimeout(() => void heavy.run().then(() => (doneAt = time.now)), 10)
+    setTimeout(() => {}, 11)
+    await time.advance(1_000)
+    expect(doneAt).toBe(10)
+  })
+
+  test('brings values through twenty stages at capacity 0 in no time', async () => {
+    const time = start()
+    const hop = () =>
+      stage<number, number>('hop', async (rx, tx) => {
+        for await (const n of rx) await tx.send(n)
+      })
+    const seen = timeline<number>()
+    const [tx, rx] = channel<number>(0)
+    const stages = [hop(), hop(), hop(), hop(), hop(), hop(), hop(), hop(), hop(), hop()] as const
+    const run = pipeline(source(rx), ...stages, ...([forEach(seen)] as const)).run({ capacity: 0 })
+    setTimeout(() => void tx.send(1), 10)
+    setTimeout(() => void tx.send(2).then(() => tx.close()), 20)
+    await time.advance(20)
+    await run
+    expect(seen.entries).toEqual([
+      [10, 1],
+      [20, 2],
+    ])
+  })
+
+  test('may go on for more than 2^31 milliseconds', async () => {
+    const time = start()
+    const seen = timeline()
+    setTimeout(seen, 2 ** 31 - 1)
+    await time.advance(2 ** 33)
+    expect(seen.entries).toEqual([[2 ** 31 - 1, undefined]])
+    expect(time.now).toBe(2 ** 33)
+  })
+
+  test('rejects with what a timer throws, and can go on', async () => {
+    const time = start()
+    const boom = new Error('boom')
+    const seen = timeline()
+    setTimeout(() => {
+      throw boom
+    }, 10)
+    setTimeout(seen, 20)
+    await expect(time.advance(50)).rejects.toBe(boom)
+    expect([time.now, time.pending]).toEqual([10, 1])
+    await time.advance(40)
+    expect(seen.entries).toHaveLength(1)
+  })
+
+  test('does not count its own mark among the timers that wait', async () => {
+    const time = start()
+    const pending: number[] = []
+    setTimeout(() => pending.push(time.pending), 10)
+    setTimeout(() => pending.push(time.pending), 20)
+    await time.advance(20)
+    expect(pending).toEqual([1, 0])
+  })
+
+  test.each([-1, 0.5, NaN, Infinity])('takes no %d', (ms) => {
+    const time = start()
+    expect(() => time.advance(ms)).toThrow('Cannot advance time: "ms" must be an integer >= 0, got')
+  })
+
+  test('gives up on timers that come again and again at the same time', { timeout: 20_000 }, async () => {
+    const time = start()
+    let going = true
+    const again = (): void => void immediate().then(() => going && setTimeout(again, 0))
+    again()
+    await expect(time.advance(10)).rejects.toThrow(
+      /^Cannot advance time: timers must come to an end, 10000 have fired/,
+    )
+    going = false
+  })
+
+  test('gives up where work never ends', { timeout: 60_000 }, async () => {
+    const time = start()
+    let going = true
+    const spin = async () => {
+      while (going) await immediate()
+    }
+    const spinning = spin()
+    await expect(time.advance(10)).rejects.toThrow(
+      /^Cannot advance time: everything must come to rest, work goes on/,
+    )
+    going = false
+    await spinning
+  })
+
+  test('refuses to move the time while another call does', async () => {
+    const time = start()
+    const first = time.advance(10)
+    await expect(time.runAll()).rejects.toThrow('another call has not settled')
+    await first
+    expect(time.now).toBe(10)
+  })
+})
+
+describe('runAll()', () => {
+  test('goes from timer to timer until none is left', async () => {
+    const time = start()
+    const seen = timeline<string>()
+    setTimeout(() => setTimeout(seen, 1_000, 'b'), 500)
+    setTimeout(seen, 700, 'a')
+    await time.runAll()
+    expect(seen.entries).toEqual([
+      [700, 'a'],
+      [1_500, 'b'],
+    ])
+    expect(time.pending).toBe(0)
+  })
+
+  test('gives up on an interval', { timeout: 20_000 }, async () => {
+    const time = start()
+    setInterval(() => {}, 10)
+    await expect(time.runAll()).rejects.toThrow(
+      'Cannot run all timers: timers must come to an end, 10000 have fired and 1 wait at 100000 ms',
+    )
+  })
+})
+
+describe('runUntil()', () => {
+  test('gives what the promise gives, at the time it settles', async () => {
+    const time = start()
+    const forever = setInterval(() => {}, 7)
+    expect(await time.runUntil(sleep(100, 'done'))).toBe('done')
+    expect(time.now).toBe(100)
+    clearInterval(forever)
+    expect(await time.runUntil(Promise.resolve(1))).toBe(1)
+    expect(time.now).toBe(100)
+  })
+
+  test('rejects with what the promise rejects with', async () => {
+    const time = start()
+    const failing = pipeline(
+      range(3),
+      map(() => new Promise((_, reject) => setTimeout(reject, 10, new Error('no')))),
+    ).run()
+    await expect(time.runUntil(failing)).rejects.toThrow('Stage "map" failed: no')
+    expect(time.now).toBe(10)
+  })
+
+  test('says so where no timer is left that could settle the promise', async () => {
+    const time = start()
+    setTimeout(() => {}, 30)
+    await expect(time.runUntil(new Promise(() => {}))).rejects.toThrow(
+      'Cannot run until the promise settles: a timer must be left, none is at 30 ms',
+    )
+  })
+})
+
+describe('what is virtual', () => {
+  test('times and timers of channels and stages', async () => {
+    const time = start()
+    const [tx, rx] = channel<number>(0)
+    const timedOut = rx.recv({ timeout: 100 }).catch((error: { code: string }) => [error.code, time.now])
+    const ticks = tick(30)
+    await time.advance(95)
+    expect([await ticks.recv(), ticks.tryRecv()]).toEqual([30, { ok: false, reason: 'empty' }])
+    await time.advance(5)
+    expect(await timedOut).toEqual(['TIMEOUT', 100])
+    expect(await time.runUntil(after(25).recv())).toBe(125)
+    const run = pipeline(source(rx), batch(2, { ms: 50 })).run()
+    await tx.send(1)
+    await time.advance(50)
+    tx.close()
+    expect(await run).toEqual([[1]])
+    expect(time.pending).toBe(0)
+  })
+
+  test('node:timers and node:timers/promises, imported by name', async () => {
+    const time = start()
+    const log: string[] = []
+    void sleep(20).then(() => log.push(`sleep ${time.now}`))
+    timersModule.setTimeout(() => log.push(`timers ${time.now}`), 10)
+    await time.advance(30)
+    expect(log).toEqual(['timers 10', 'sleep 20'])
+  })
+
+  test('Date, from 1970 on or from another date', () => {
+    start()
+    expect(new Date().toISOString()).toBe('1970-01-01T00:00:00.000Z')
+    time?.restore()
+    start({ date: new Date('2024-02-29T12:00:00Z') })
+    expect(new Date().toISOString()).toBe('2024-02-29T12:00:00.000Z')
+    expect([time?.now, performance.now()]).toEqual([0, 0])
+  })
+
+  test.each([new Date(NaN), 'today', Infinity])('not from %s', (date) => {
+    expect(() => start({ date: date as number })).toThrow(/^Cannot create virtual time: "date" must be/)
+    expect(setTimeout).toBe(real.setTimeout)
+  })
+})
+
+describe('restore()', () => {
+  const globals = () => {
+    const { setTimeout, clearTimeout, setInterval, clearInterval, Date, performance } = globalThis
+    return { setTimeout, clearTimeout, setInterval, clearInterval, Date, performance, now: performance.now }
+  }
+
+  test('brings back every global and every module; leftovers never fire', async () => {
+    const { setTimeout: before } = timersModule
+    const namedBefore = sleep
+    const time = start()
+    expect(sleep).not.toBe(namedBefore)
+    for (const [name, value] of Object.entries(globals()))
+      expect(value, name).not.toBe(real[name as keyof typeof real])
+    const fired = vi.fn()
+    setTimeout(fired, 1)
+    time.restore()
+    time.restore()
+    expect(globals()).toEqual(real)
+    expect([sleep, timersModule.setTimeout]).toEqual([namedBefore, before])
+    await sleep(5)
+    expect(fired).not.toHaveBeenCalled()
+    await expect(time.advance(1)).rejects.toThrow(
+      'Cannot advance time: it must be virtual, it has been restored',
+    )
+  })
+
+  test('is what the end of a block does', () => {
+    {
+      using time = virtualTime()
+      expect(setTimeout).not.toBe(real.setTimeout)
+      expect(time.now).toBe(0)
+    }
+    expect(setTimeout).toBe(real.setTimeout)
+  })
+
+  test('is needed before there can be another virtual time', () => {
+    const time = start()
+    expect(() => virtualTime()).toThrow(
+      'Cannot create virtual time: timers must be real, they are faked already',
+    )
+    time.restore()
+    vi.useFakeTimers()
+    expect(() => virtualTime()).toThrow('they are faked already')
+    vi.useRealTimers()
+    virtualTime().restore()
+  })
+})
