@@ -1,9 +1,20 @@
 /** batch() and unbatch(): whichever limit is reached first; timelines run in virtual time. */
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { batch, channel, forEach, map, pipeline, range, source, take, toArray, unbatch } from 'sluice'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { batch, forEach, map, pipeline, range, source, take, toArray, unbatch } from 'sluice'
+import {
+  expectReleased,
+  fail,
+  hang,
+  pause,
+  script,
+  timeline,
+  virtualTime,
+  type Step,
+  type VirtualTime,
+} from 'sluice/testing'
 import { stageError } from '../pipeline/support-leaks.ts'
 import { naturals, probe, upTo } from '../pipeline/support-sources.ts'
-import { never, rejection, stable, turns } from '../pipeline/support-waiting.ts'
+import { never, rejection, stable } from '../pipeline/support-waiting.ts'
 
 describe('batch(size)', () => {
   test.each([
@@ -64,155 +75,114 @@ describe('batch(size)', () => {
 })
 
 describe('batch(size, { ms })', () => {
-  beforeEach(() => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] })
-  })
-  afterEach(() => {
-    vi.useRealTimers()
-  })
+  let time: VirtualTime
+  beforeEach(() => void (time = virtualTime()))
+  afterEach(() => time.restore())
 
-  /** A run of `batch(3, { ms: 50 })` over a channel that the test feeds by hand; `log` has time and batch. */
-  function timeline(size = 3) {
-    const [tx, rx] = channel<number>(16)
-    const log: string[] = []
-    const begin = Date.now()
-    const run = pipeline(
-      source(rx),
-      batch(size, { ms: 50 }),
-      forEach((numbers) => void log.push(`${Date.now() - begin}: ${numbers.join(' ')}`)),
-    ).start()
+  /** What comes out of `batch(3, { ms: 50 })` when, as long as the steps last. */
+  async function batches(steps: Iterable<number | Step>): Promise<[ms: number, batch: unknown][]> {
+    const input = script(steps)
+    const seen = timeline()
+    const run = pipeline(source(input), batch(3, { ms: 50 }), forEach(seen)).run()
+    await time.runUntil(run)
+    expectReleased(input, time)
+    return seen.entries
+  }
+
+  /** A run of the same over an input that goes on for ever. */
+  function started(steps: Iterable<number | Step>) {
+    const input = script([...steps, hang()])
+    const seen = timeline()
+    const run = pipeline(source(input), batch(3, { ms: 50 }), forEach(seen)).start()
     run.result.catch(() => {})
-    const give = async (...values: number[]) => {
-      for (const value of values) await tx.send(value)
-      await turns(5)
-    }
-    const advance = async (ms: number) => {
-      await turns(5)
-      await vi.advanceTimersByTimeAsync(ms)
-      await turns(5)
-    }
-    return { tx, run, log, give, advance }
+    return { input, seen, run }
   }
 
   test('counts from the first value of a batch, not from the last one and not from the last batch', async () => {
-    const { tx, run, log, give, advance } = timeline()
-    await advance(1_000) //            nothing: there is no first value
-    await give(1)
-    await advance(30) // 1030          1 waits
-    await give(2)
-    await advance(19) // 1049          1 2 wait
-    expect(log).toEqual([])
-    await advance(1) //  1050          the time of 1 is up
-    await advance(25) // 1075
-    await give(3)
-    await advance(50) // 1125          the time of 3 is up
-    expect(log).toEqual(['1050: 1 2', '1125: 3'])
-    tx.close()
-    await run.result
-    expect(log).toHaveLength(2)
+    const out = await batches([
+      pause(1_000), // nothing: there is no first value
+      1, //    1000    1 waits
+      pause(30),
+      2, //    1030    1 2 wait until 1050, when the time of 1 is up
+      pause(45),
+      3, //    1075    3 waits until 1125
+      pause(100),
+    ])
+    expect(out).toEqual([
+      [1050, [1, 2]],
+      [1125, [3]],
+    ])
   })
 
   test('never gives an empty batch, however long nothing comes', async () => {
-    const { tx, run, log, give, advance } = timeline()
-    await advance(10_000)
-    await give(1)
-    await advance(10_000)
-    tx.close()
-    await run.result
-    expect(log).toEqual(['10050: 1'])
+    expect(await batches([pause(10_000), 1, pause(10_000)])).toEqual([[10_050, [1]]])
   })
 
   test('starts anew after a batch that was full', async () => {
-    const { tx, run, log, give, advance } = timeline()
-    await give(1)
-    await advance(40)
-    await give(2, 3, 4) // 40          full with 3; 4 begins the next one
-    await advance(49) //   89
-    expect(log).toEqual(['40: 1 2 3'])
-    await advance(1) //    90          the time of 4 is up
-    expect(log).toEqual(['40: 1 2 3', '90: 4'])
-    tx.close()
-    await run.result
+    // 4 comes with what fills the first batch, and begins the next one
+    expect(await batches([1, pause(40), 2, 3, 4, pause(100)])).toEqual([
+      [40, [1, 2, 3]],
+      [90, [4]],
+    ])
   })
 
   test('keeps no timer while no batch is open, and none after the end', async () => {
-    const { tx, run, give, advance } = timeline()
-    expect(vi.getTimerCount()).toBe(0)
-    await give(1)
-    expect(vi.getTimerCount()).toBe(1)
-    await give(2, 3)
-    expect(vi.getTimerCount()).toBe(0)
-    await give(4)
-    await advance(50)
-    expect(vi.getTimerCount()).toBe(0)
-    await give(5)
-    tx.close()
-    await run.result
-    expect(vi.getTimerCount()).toBe(0)
+    // beside the timers of the pauses, of which there is always one
+    const { input, run } = started([pause(10), 1, pause(10), 2, 3, pause(10), 4, pause(90)])
+    const pending: number[] = []
+    for (let at = 5; at < 40; at += 10) {
+      await time.advance(at - time.now)
+      pending.push(time.pending - 1)
+    }
+    expect(pending).toEqual([0, 1, 0, 1])
+    await time.advance(60)
+    expect(time.pending).toBe(1)
+    await run.stop()
+    expectReleased(input, time)
   })
 
   test('flushes at the end without waiting for the time', async () => {
-    const { tx, run, log, give } = timeline()
-    await give(1, 2)
-    tx.close()
-    await run.result
-    expect(log).toEqual(['0: 1 2'])
+    expect(await batches([1, 2])).toEqual([[0, [1, 2]]])
   })
 
   test('flushes on a stop without waiting for the time', async () => {
-    const { tx, run, log, give } = timeline()
-    await give(1, 2)
+    const { input, seen, run } = started([1, 2])
+    await time.advance(10)
     await run.stop()
-    expect(log).toEqual(['0: 1 2'])
-    expect(vi.getTimerCount()).toBe(0)
-    tx.close()
+    expect(seen.entries).toEqual([[10, [1, 2]]])
+    expectReleased(input, time)
   })
 
   test('flushes before a failure passes, without waiting for the time', async () => {
-    const { tx, run, log, give } = timeline()
-    await give(1, 2)
-    tx.fail(new Error('boom'))
-    await stageError(run.result)
-    expect(log).toEqual(['0: 1 2'])
-    expect(vi.getTimerCount()).toBe(0)
+    const { input, seen, run } = started([1, 2, pause(10), fail(new Error('boom'))])
+    await stageError(time.runUntil(run.result))
+    expect(seen.entries).toEqual([[10, [1, 2]]])
+    expectReleased(input, time)
   })
 
   test('drops its timer when the run is aborted', async () => {
-    const { tx, run, log, give, advance } = timeline()
-    await give(1)
+    const { input, seen, run } = started([1])
+    await time.advance(10)
     await run.abort()
-    expect(vi.getTimerCount()).toBe(0)
-    await advance(1_000)
-    expect(log).toEqual([])
-    tx.close()
+    expectReleased(input, time)
+    await time.advance(1_000)
+    expect(seen.entries).toEqual([])
   })
 
   test('drops its timer when the reader leaves', async () => {
-    const [tx, rx] = channel<number>(16)
-    const run = pipeline(source(rx), batch(2, { ms: 50 }), take(1), toArray()).run()
-    for (const n of upTo(3)) tx.trySend(n)
-    expect(await run).toEqual([[0, 1]])
-    expect(vi.getTimerCount()).toBe(0)
-    tx.close()
+    const input = script([0, 1, 2, hang()])
+    expect(await pipeline(source(input), batch(2, { ms: 50 }), take(1), toArray()).run()).toEqual([[0, 1]])
+    expectReleased(input, time)
   })
 
   test('does not let a batch grow over its size while the reader is slow', async () => {
-    const [tx, rx] = channel<number>(64)
     const sizes: number[] = []
-    const run = pipeline(
-      source(rx),
-      batch(3, { ms: 50 }),
-      map(async (numbers) => {
-        sizes.push(numbers.length)
-        await new Promise((resolve) => setTimeout(resolve, 500))
-      }),
-      toArray(),
-    ).run({ capacity: 0 })
-    for (const n of upTo(20)) tx.trySend(n)
-    tx.close()
-    await turns(5)
-    await vi.advanceTimersByTimeAsync(20_000)
-    await run
+    const slow = map(async (numbers: number[]) => {
+      sizes.push(numbers.length)
+      await new Promise((resolve) => setTimeout(resolve, 500))
+    })
+    const input = pipeline(source(script(upTo(20))), batch(3, { ms: 50 }), slow, toArray())
+    await time.runUntil(input.run({ capacity: 0 }))
     expect(Math.max(...sizes)).toBe(3)
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(20)
   })

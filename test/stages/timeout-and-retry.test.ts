@@ -1,8 +1,9 @@
 /** `timeout` bounds each call, `retry` calls again: the wait between two calls is a timeline in virtual time. */
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { filter, flatMap, forEach, map, pipeline, range, source, tap } from 'sluice'
+import { expectReleased, virtualTime, type VirtualTime } from 'sluice/testing'
 import { stageError, timersLeftBy } from '../pipeline/support-leaks.ts'
-import { never, outcome, rejection, turns, until } from '../pipeline/support-waiting.ts'
+import { never, outcome, rejection, turns } from '../pipeline/support-waiting.ts'
 
 const boom = new Error('boom')
 
@@ -74,19 +75,10 @@ describe('timeout', () => {
 })
 
 describe('retry', () => {
-  beforeEach(() => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] })
-  })
-  afterEach(() => {
-    vi.useRealTimers()
-  })
-
-  /** Lets the run do what it can now, moves the time, and lets it do what it can then. */
-  async function advance(ms: number): Promise<void> {
-    await turns(3)
-    await vi.advanceTimersByTimeAsync(ms)
-    await turns(3)
-  }
+  let time: VirtualTime
+  beforeEach(() => void (time = virtualTime()))
+  afterEach(() => time.restore())
+  const advance = (ms: number) => time.advance(ms)
 
   /** A run of one value through a map whose first `failures` calls fail; `calls` has the time of each call. */
   function failingRun(failures: number, options: NonNullable<Parameters<typeof map<number, string>>[1]>) {
@@ -215,11 +207,10 @@ describe('retry', () => {
     const run = rejection(
       pipeline(source([7]), map(attempt, { retry: 5 })).run({ signal: controller.signal }),
     )
-    await until(() => calls === 1)
-    await turns(3)
+    await advance(1)
     controller.abort('stop')
     expect(await run).toBe('stop')
-    expect(vi.getTimerCount()).toBe(0)
+    expectReleased(time, controller.signal)
     await advance(10_000)
     expect(calls).toBe(1)
   })
