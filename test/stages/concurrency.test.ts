@@ -1,7 +1,7 @@
 /** What the function of a stage is called with, and how many of its calls are in flight. */
 import { describe, expect, test } from 'vitest'
 import { filter, flatMap, forEach, map, pipeline, range, source, take, tap } from 'sluice'
-import { gauge } from '../pipeline/support-gauge.ts'
+import { gauge } from 'sluice/testing'
 import { naturals, probe, upTo } from '../pipeline/support-sources.ts'
 import { never, rejection, turns, until } from '../pipeline/support-waiting.ts'
 
@@ -93,51 +93,43 @@ describe('concurrency', () => {
     '%i is reached where there is work, and never exceeded',
     async (concurrency) => {
       for (const ordered of [true, false]) {
-        const { seen, during } = gauge()
-        const work = (n: number) => during(async () => (await turns(1 + (n % 3)), n))
+        const work = gauge(async (n: number) => (await turns(1 + (n % 3)), n))
         await pipeline(range(300), map(work, { concurrency, ordered })).run({ capacity: 256 })
-        expect(seen).toEqual({ now: 0, most: concurrency, calls: 300 })
+        expect([work.inFlight, work.greatest, work.calls]).toEqual([0, concurrency, 300])
       }
     },
   )
 
   test('is 1 by default, in every stage that calls a function', async () => {
-    const gauges = upTo(5).map(gauge)
-    const slow = (which: number) => (n: number) => gauges[which].during(async () => (await turns(1), n))
+    const slow = upTo(5).map(() => gauge(async (n: number) => (await turns(1), n)))
     await pipeline(
       range(20),
-      map(slow(0)),
-      filter(async (n) => (await slow(1)(n)) >= 0),
-      flatMap(async (n) => [await slow(2)(n)]),
-      tap(async (n) => void (await slow(3)(n))),
-      forEach(async (n) => void (await slow(4)(n))),
+      map(slow[0]),
+      filter(async (n) => (await slow[1](n)) >= 0),
+      flatMap(async (n) => [await slow[2](n)]),
+      tap(async (n) => void (await slow[3](n))),
+      forEach(async (n) => void (await slow[4](n))),
     ).run()
-    expect(gauges.map(({ seen }) => seen.most)).toEqual([1, 1, 1, 1, 1])
+    expect(slow.map(({ greatest }) => greatest)).toEqual([1, 1, 1, 1, 1])
   })
 
   test('holds for filter, flatMap, tap and forEach as for map', async () => {
-    const gauges = upTo(4).map(gauge)
-    const slow = (which: number) => (n: number) => gauges[which].during(async () => (await turns(2), n))
+    const slow = upTo(4).map(() => gauge(async (n: number) => (await turns(2), n)))
     const options = { concurrency: 3 }
     await pipeline(
       range(40),
-      filter(async (n) => (await slow(0)(n)) >= 0, options),
-      flatMap(async (n) => [await slow(1)(n)], options),
-      tap(async (n) => void (await slow(2)(n)), options),
-      forEach(async (n) => void (await slow(3)(n)), options),
+      filter(async (n) => (await slow[0](n)) >= 0, options),
+      flatMap(async (n) => [await slow[1](n)], options),
+      tap(async (n) => void (await slow[2](n)), options),
+      forEach(async (n) => void (await slow[3](n)), options),
     ).run()
-    expect(gauges.map(({ seen }) => seen.most)).toEqual([3, 3, 3, 3])
+    expect(slow.map(({ greatest }) => greatest)).toEqual([3, 3, 3, 3])
   })
 
   test('above the number of values calls each once', async () => {
-    const { seen, during } = gauge()
-    expect(
-      await pipeline(
-        range(3),
-        map((n) => during(async () => n), { concurrency: 50 }),
-      ).run(),
-    ).toEqual([0, 1, 2])
-    expect(seen.calls).toBe(3)
+    const work = gauge(async (n: number) => n)
+    expect(await pipeline(range(3), map(work, { concurrency: 50 })).run()).toEqual([0, 1, 2])
+    expect(work.calls).toBe(3)
   })
 
   test('starts a call for each value that is there, without waiting for more', async () => {
@@ -153,12 +145,11 @@ describe('concurrency', () => {
   })
 
   test('makes no call for what was not asked for once the reader has left', async () => {
-    const { seen, during } = gauge()
-    const work = (n: number) => during(async () => (await turns(1), n))
+    const work = gauge(async (n: number) => (await turns(1), n))
     await pipeline(source(naturals), map(work, { concurrency: 4 }), take(8)).run({ capacity: 0 })
-    const { calls } = seen
+    const { calls } = work
     await turns(5)
-    expect(seen.calls).toBe(calls)
+    expect(work.calls).toBe(calls)
     expect(calls).toBeLessThanOrEqual(8 + 4 + 1)
   })
 })

@@ -1,7 +1,7 @@
 /** map(): in which order its results come out. */
 import { describe, expect, test } from 'vitest'
 import { count, filter, flatMap, forEach, map, pipeline, range, source, toArray } from 'sluice'
-import { gauge } from '../pipeline/support-gauge.ts'
+import { gauge } from 'sluice/testing'
 import { stageError } from '../pipeline/support-leaks.ts'
 import { upTo } from '../pipeline/support-sources.ts'
 import { deferred, never, rejection, stable, turns, until } from '../pipeline/support-waiting.ts'
@@ -117,12 +117,9 @@ describe('ordered: { by }', () => {
   })
 
   test('never has more calls in flight than its concurrency, however many keys there are', async () => {
-    const { seen, during } = gauge()
-    await pipeline(
-      range(50),
-      map((n) => during(async () => (await turns(1), n)), { concurrency: 3, ordered: { by: (n) => n } }),
-    ).run()
-    expect(seen).toEqual({ now: 0, most: 3, calls: 50 })
+    const work = gauge(async (n: number) => (await turns(1), n))
+    await pipeline(range(50), map(work, { concurrency: 3, ordered: { by: (n) => n } })).run()
+    expect([work.inFlight, work.greatest, work.calls]).toEqual([0, 3, 50])
   })
 
   test('fails with the value whose key cannot be found', async () => {
