@@ -60,14 +60,12 @@ export function fail(error: unknown): Step {
  * The last step of a `script` that never answers.
  *
  * @example
- * import { pipeline, source } from 'sluice'
+ * import { pipeline, source, take } from 'sluice'
  * import { hang, script } from 'sluice/testing'
  *
  * const input = script([1, 2, hang()])
- * const run = pipeline(source(input)).start()
- * for await (const n of pipeline(source(input))) if (n === 2) break
- * await run.stop() // => [1, 2]
- * input.released // => 2
+ * await pipeline(source(input), take(2)).run() // => [1, 2]
+ * input.released // => 1
  */
 export function hang(): Step {
   return step({ hang: true })

@@ -64,16 +64,17 @@ export interface VirtualTime extends Disposable {
 
 /**
  * Makes time stand still until the test moves it, for everything that uses the global `setTimeout`, `clearTimeout`,
- * `setInterval`, `clearInterval`, `Date` and `performance`, or imports `node:timers` and `node:timers/promises`: all
- * times and timers of this package do.
+ * `setInterval`, `clearInterval`, `Date` and `performance`. All times and timers of this package do.
  *
  * - A timeline is exact: before a timer fires, all promises and all stages have come to rest.
  * - Time starts at 0. `performance.now()` does too, and `Date` unless told otherwise.
- * - Real I/O is not waited for, nor are workers: `await` what a test needs of them before it moves the time.
- * - Not virtual: `AbortSignal.timeout` (pass the `timeout` option of a stage, or abort a controller in a
- *   `setTimeout`), `queueMicrotask`, `setImmediate`, and timers of `node:timers/promises` that a CommonJS module took
- *   out of `require(…)` before.
- * - A `retry` waits for a random part of its delay unless `jitter` is 0.
+ * - In Node also virtual: what modules import from `node:timers` and `node:timers/promises`. Not so in Bun, and nowhere
+ *   for what a CommonJS module took out of `require('timers/promises')` before.
+ * - Not virtual: `AbortSignal.timeout` (pass a stage its `timeout`, or abort a controller in a `setTimeout`),
+ *   `setImmediate`, `queueMicrotask`. A chain of `setImmediate` is waited for to its end in Node, elsewhere for
+ *   a few turns.
+ * - Real I/O and workers are not waited for: await what a test needs of them before it moves the time.
+ * - A `retry` waits for a random part of its delay unless its `jitter` is 0.
  *
  * @throws Error where timers are faked already, by another virtual time or by the test runner. TypeError for a wrong
  * date.

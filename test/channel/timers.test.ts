@@ -1,18 +1,15 @@
 // after, tick and never: time as a receiver. The clock is virtual; each test is a script of moments.
 import { after, channel, never, select, tick, trySelect } from 'sluice'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { virtualTime, type VirtualTime } from 'sluice/testing'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { failureOf, settled, watch } from '../support/watched.ts'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+let time: VirtualTime
+beforeEach(() => void (time = virtualTime()))
+afterEach(() => time.restore())
 
 async function pass(ms: number): Promise<void> {
-  await vi.advanceTimersByTimeAsync(ms)
-  await settled()
+  await time.advance(ms)
 }
 
 describe('after', () => {
@@ -94,7 +91,7 @@ describe('after', () => {
     timeout.close()
     await settled()
     expect(selecting.value?.key).toBe('rx')
-    expect(vi.getTimerCount()).toBe(0)
+    expect(time.pending).toBe(0)
   })
 
   it('waits longer than 2^31 - 1 where it is told to', async () => {
@@ -133,7 +130,7 @@ describe('tick', () => {
     }
     expect(loop.state).toBe('fulfilled')
     expect(ticks.closed).toBe(true)
-    expect(vi.getTimerCount()).toBe(0)
+    expect(time.pending).toBe(0)
   })
 
   it('coalesces the ticks nobody took into one', async () => {
