@@ -2,7 +2,7 @@
 // by its name, and shown to publint and attw. Needs `npm run build` first, and no network.
 
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from './sources.ts'
@@ -14,6 +14,7 @@ const tarball = pack()
 show('publint', ['run', tarball, '--strict'])
 show('attw', [tarball, '--no-definitely-typed', '--no-emoji'])
 checkImports()
+checkEntriesAreApart()
 
 function pack(): string {
   const args = ['pack', '--ignore-scripts', '--json', '--pack-destination', folder]
@@ -55,4 +56,25 @@ function checkImports(): void {
 function exportsIn(file: string, load: string): string {
   writeFileSync(join(folder, file), `${load}\nconsole.log(Object.keys(entry).sort().join(' '))\n`)
   return execFileSync(process.execPath, [file], { cwd: folder, encoding: 'utf8' }).trim()
+}
+
+/** Neither entry has a piece of the other: a second copy of the core would not know the channels and errors of the first. */
+function checkEntriesAreApart(): void {
+  const foreign = [
+    ...sourcesOf('index').filter((file) => file.startsWith('src/testing/')),
+    ...sourcesOf('testing').filter((file) => !/^src\/(testing\/|errors\.ts$)/.test(file)),
+  ]
+  if (foreign.length > 0)
+    throw new Error(`An entry was built with what is not its own: ${foreign.join(', ')}`)
+  console.log('sluice/testing has no copy of the core')
+}
+
+/** What a built entry was made of, as its source maps tell. */
+function sourcesOf(entry: string): string[] {
+  return [`${entry}.js.map`, `${entry}.cjs.map`].flatMap((file) => {
+    const map = readFileSync(join(folder, 'node_modules/sluice/dist', file), 'utf8')
+    return (JSON.parse(map) as { sources: string[] }).sources.map((source) =>
+      source.replace(/^(\.\.\/)+/, ''),
+    )
+  })
 }

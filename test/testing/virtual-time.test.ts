@@ -337,9 +337,11 @@ describe('restore()', () => {
       'Cannot create virtual time: timers must be real, they are faked already',
     )
     time.restore()
-    vi.useFakeTimers()
-    expect(() => virtualTime()).toThrow('they are faked already')
-    vi.useRealTimers()
+    for (const toFake of [['setTimeout'], ['Date']] as const) {
+      vi.useFakeTimers({ toFake: [...toFake] })
+      expect(() => virtualTime(), toFake[0]).toThrow('they are faked already')
+      vi.useRealTimers()
+    }
     virtualTime().restore()
   })
 })
