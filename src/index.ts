@@ -35,16 +35,19 @@ export type { CallFailure, CallOptions, Fn, RetryOptions } from './pipeline/retr
 export type { Input, LateInput } from './pipeline/reading.ts'
 
 // The catalogue.
-export { range, source } from './stages/source.ts'
+export { interval, range, source, unfold, type UnfoldOptions } from './stages/source.ts'
 export { concat, fanIn } from './stages/fan-in.ts'
 export { interleave, mergeSorted, zip } from './stages/join.ts'
 export type { FanInInput } from './pipeline/inputs.ts'
+export { filter, flatMap, map, scan, type ScanOptions, tap } from './stages/transform.ts'
+export { drop, dropWhile, take, takeWhile } from './stages/limit.ts'
+export { changes, distinct } from './stages/changes.ts'
+export { batch, type BatchOptions, unbatch, window } from './stages/group.ts'
+export { buffer, type BufferOptions } from './stages/buffer.ts'
+export { delay, idleTimeout, sample, throttle, type ThrottleOptions } from './stages/pace.ts'
 export { alsoTo, balance, fanOut } from './stages/fan-out.ts'
 export { groupBy, type GroupOptions, route } from './stages/route.ts'
-export { filter, flatMap, map, tap } from './stages/transform.ts'
-export { take } from './stages/limit.ts'
-export { batch, type BatchOptions, unbatch } from './stages/group.ts'
-export { count, drain, forEach, reduce, toArray, writeTo } from './stages/sink.ts'
+export { count, drain, first, forEach, last, reduce, toArray, writeTo } from './stages/sink.ts'
 
 // What can go wrong.
 export { DeadlockError, DrainTimeoutError, RecvError, SendError, StageError } from './errors.ts'

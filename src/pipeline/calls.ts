@@ -16,6 +16,11 @@ export interface Family<In, R, Out> {
   loop(port: Port<In, Out>, fn: Fn<In, R>, offset: number): unknown
   /** Puts out what one result is worth. `false` when it is not through: there is no room, or it set the slot to pending. */
   emit(port: Port<In, Out>, slot: Slot<In, R>): boolean
+  /**
+   * Whether no result matters any more. A family that has it judges its results in the order of their values: a call
+   * that failed counts when its turn comes, and then only if this is not yet `true`.
+   */
+  readonly decided?: boolean
   /** The stage was left: lets go of what a slot still holds. */
   close?(slot: Slot<In, R>): PromiseLike<unknown> | void
 }
@@ -187,7 +192,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   /** The call of a slot has come back. */
   settled(slot: Slot<In, R>): void {
     const { port } = this
-    if (slot.state === 'failed') this.#failing(slot)
+    if (slot.state === 'failed' && this.family.decided === undefined) this.#failing(slot)
     if (!this.#inOrder) this.#append(slot)
     port.callEnded()
   }
@@ -217,9 +222,9 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   #drain(): void {
     const { port } = this
     for (let slot = this.#first; slot !== undefined && slot.state !== 'pending'; slot = this.#first) {
-      if (slot.state === 'failed') {
-        if (slot === this.#culprit || this.#inOrder) return port.fail(slot.result)
-      } else if (slot.result !== SKIPPED && !this.#emit(slot)) {
+      if (slot.state === 'failed' && !this.family.decided) {
+        if (slot === this.#culprit || this.#inOrder) return port.fail(slot.result, { value: slot.value })
+      } else if ((slot.result !== SKIPPED || this.family.decided) && !this.#emit(slot)) {
         if (this.#inOrder || !this.#gone(slot)) return
         this.#shift()
         continue

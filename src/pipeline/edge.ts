@@ -38,6 +38,11 @@ export function parkReader<T>(core: Core<T>): void {
   core.roomMade()
 }
 
+/** As `parkReader`, where values stand that are not read yet. At a rendezvous none comes before that one is read. */
+export function listen<T>(core: Core<T>): void {
+  core.readerParked = core.capacity > 0 && core.buffer.length > 0
+}
+
 /** The writing task wants to be woken when there is room, or nobody to read. It has found neither. */
 export function parkWriter<T>(core: Core<T>, task: Wakeable): void {
   core.writerParked = true

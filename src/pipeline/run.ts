@@ -240,7 +240,7 @@ export class Execution<R> implements Run<R>, Owner {
 }
 
 /** What a stage waits for, as a sentence. */
-function waitOf({ index, name, calls, doing, blocked, input, output }: Task): string {
+function waitOf({ index, name, calls, meter, blocked, input, output }: Task): string {
   const waits = {
     nothing: 'has not begun',
     busy: 'waits for what it has called',
@@ -249,5 +249,5 @@ function waitOf({ index, name, calls, doing, blocked, input, output }: Task): st
       ? 'waits for a branch to take a value'
       : `waits for room (${output?.length} of ${output?.capacity})`,
   }
-  return `stage ${index} "${name}" ${waits[calls > 0 ? 'busy' : doing]}`
+  return `stage ${index} "${name}" ${waits[calls > 0 ? 'busy' : meter.doing]}`
 }

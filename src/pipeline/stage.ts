@@ -20,6 +20,8 @@ export interface Port<In, Out> {
   at: number
   /** Becomes 0 when the stage is left, which a function of the user may bring about: loops over one look here. */
   end: number
+  /** How many values stand in the input, those behind `end` included. */
+  readonly stock: number
   /** The output: the kernel writes `out[count++]`, no more than `room` values in one run; 0 like `end`. */
   readonly out: Out[]
   count: number
@@ -56,6 +58,8 @@ export interface Kernel<In, Out> {
   run(port: Port<In, Out>): void
   /** Whether it holds values that it has not put out: it will `wake` the task. Default: no. */
   readonly pending?: boolean
+  /** Takes input though there is no room, and is run at each arrival though it is `held` with values unread. Fixed. */
+  readonly eager?: boolean
   /** The input has ended, or failed, and all of it has been read: one value may still be put out. */
   end?(port: Port<In, Out>, failure: { cause: unknown } | undefined): void
   /**

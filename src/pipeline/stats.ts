@@ -44,7 +44,7 @@ export function statsOf({ tasks, began, ended }: Measured): RunStats {
 
 function stageStats(task: Task, now: number, elapsed: number): StageStats {
   const { name, index, input, output, failures } = task
-  const spent = task.spentUntil(now)
+  const spent = task.meter.until(now)
   const total = Math.max(elapsed, spent.busy + spent.input + spent.output) || 1
   return {
     name,

@@ -9,7 +9,8 @@ import type { Chunk } from '../channel/buffer.ts'
 import { newChunk } from '../channel/buffer.ts'
 import type { Core, Wakeable } from '../channel/core.ts'
 import { StageError } from '../errors.ts'
-import { append, closeSide, endWriting, parkReader, parkWriter, room, skip } from './edge.ts'
+import { append, closeSide, endWriting, listen, parkReader, parkWriter, room, skip } from './edge.ts'
+import { Meter } from './meter.ts'
 import { schedule, type Steppable } from './scheduler.ts'
 import { Context, HandlerFailure } from './context.ts'
 import type { Chain, Custom, Definition, Ends, Kernel, Port } from './stage.ts'
@@ -26,8 +27,6 @@ export interface Owner {
   cleaned(): void
   done(task: Task): void
 }
-
-export type Doing = 'nothing' | 'busy' | 'input' | 'output'
 
 const FIRST_QUANTUM = 16
 
@@ -60,10 +59,8 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   /** Its output is that of the stage whose branch it ends. */
   readonly shares: boolean
 
-  // What stats.ts reads: time spent so far, and what it does since when.
-  readonly spent = { nothing: 0, busy: 0, input: 0, output: 0 }
-  doing: Doing = 'nothing'
-  since: number
+  /** What it spends its time on. */
+  readonly meter: Meter
 
   left = false
   #finishing = false
@@ -73,6 +70,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   #blank: Chunk<unknown> | undefined
   /** Starts the user's function. */
   #custom: ReturnType<Custom> | undefined
+  #eager = false
   /** The failure that its output ends with, once what came before has been put out. */
   #failure: StageError | undefined
 
@@ -86,7 +84,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   ) {
     this.name = definition.name
     this.context = new Context(this.name)
-    this.since = now
+    this.meter = new Meter(now)
     if (input) input.reader = this
     this.shares = output?.writer !== undefined
     if (this.shares) output!.writer!.join!(this)
@@ -99,6 +97,11 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     if (input) input.receivers = 1
     if (output) output.senders++
     this.kernel = definition.kernel(this, (definitions, ends) => owner.attach(this, definitions, ends))
+    this.#eager = this.kernel.eager === true
+  }
+
+  get stock(): number {
+    return this.input?.buffer.length ?? 0
   }
 
   /** Starts a user's function: its handles are the two ends of its edges. */
@@ -115,10 +118,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
 
   /** What a user's function does shows in what waits on its handles. */
   #observe(): void {
-    const now = performance.now()
-    this.spent[this.doing] += now - this.since
-    this.since = now
-    this.doing = this.input!.readers.head ? 'input' : this.output!.writers.head ? 'output' : 'busy'
+    this.meter.change(this.input!.readers.head ? 'input' : this.output!.writers.head ? 'output' : 'busy')
   }
 
   #returned(): void {
@@ -233,32 +233,22 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
       parkWriter(output, this)
     }
     if (this.held || (input?.ended && this.kernel!.pending)) {
-      this.doing = this.full || this.blocked ? 'output' : input === undefined ? 'input' : 'busy'
+      this.meter.doing = this.full || this.blocked ? 'output' : input === undefined ? 'input' : 'busy'
+      if (this.#eager) listen(input!)
     } else if (input !== undefined && input.buffer.length === 0 && !input.ended) {
-      this.doing = this.calls > 0 ? 'busy' : 'input'
+      this.meter.doing = this.calls > 0 ? 'busy' : 'input'
       parkReader(input)
-    } else if (blocked) {
-      this.doing = 'output'
+    } else if (blocked && !(this.#eager && this.stock > 0)) {
+      this.meter.doing = 'output'
       parkWriter(output, this)
     } else schedule(this)
   }
 
   stepped(began: number, ended: number): void {
-    // `doing` was set by this step for the time after it; the time before it went to what it did until then.
-    this.spent[this.#before] += began - this.since
-    this.spent.busy += ended - began
-    this.#before = this.doing
-    this.since = ended
+    this.meter.stepped(began, ended)
   }
-  #before: Doing = 'nothing'
   #from = 0
   #handled = 0
-
-  /** Where its time has gone, what it does now included. */
-  spentUntil(now: number): Record<Doing, number> {
-    const doing = this.left ? 'nothing' : this.definition.custom ? this.doing : this.#before
-    return { ...this.spent, [doing]: this.spent[doing] + now - this.since }
-  }
 
   /** Whether it has something in hand or to read, so that a drain waits for it. */
   get busy(): boolean {
@@ -284,6 +274,8 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   }
 
   #finish(): void {
+    // It ends with calls in flight: nobody wants what they give.
+    if (this.kernel!.pending) this.#unwanted()
     if (this.output) endWriting(this.output, this)
     this.#leave()
   }
@@ -330,9 +322,14 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   /** Nobody wants the results any more. */
   cancel(): void {
     if (this.left) return
+    this.#unwanted()
+    this.#leave(true)
+    if (this.output?.accepting) endWriting(this.output, this)
+  }
+
+  #unwanted(): void {
     this.#cancelled = true
     this.context.abort(new DOMException('The results of this stage are no longer wanted', 'AbortError'))
-    this.#leave(true)
   }
 
   /** The run was aborted: ends now, waits for nothing but clean-up. */
@@ -348,7 +345,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     if (this.#custom) this.#observe()
     this.left = true
     this.end = this.room = 0
-    this.doing = 'nothing'
+    this.meter.doing = 'nothing'
     if (early) this.#cleanUp(() => this.kernel?.close?.(aborted, this.#failure && { cause: this.#failure }))
     if (this.input) closeSide(this.input, 'receiver')
     this.#settle()

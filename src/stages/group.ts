@@ -1,4 +1,4 @@
-/** Many values as one, and back: `batch`, `unbatch`. */
+/** Many values as one, and back: `batch`, `window`, `unbatch`. */
 import { startTimer } from '../channel/clock.ts'
 import { demand, demandCount, demandFunction, demandTime } from '../errors.ts'
 import { type Kernel, part, type Port, type Stage, type StageOptions } from '../pipeline/stage.ts'
@@ -119,6 +119,46 @@ export function batch<T>(size: number, options: BatchOptions<T> = {}): Stage<T, 
   demand(bytes > 0, action, 'bytes', 'a number above 0', bytes)
   demandFunction(sizeOf, action, 'sizeOf')
   return part('stage', 'batch', options, { kernel: () => new Batching<T>(size, { ms, bytes, sizeOf }) })
+}
+
+/**
+ * Gives arrays of exactly `size` consecutive values, one every `step` values. Windows overlap where `step` is less than
+ * `size`; where it is more, the values between two windows are dropped. What is incomplete at the end is not given.
+ *
+ * Ordered. Concurrency 1. Holds at most `size` values. On error: cannot fail.
+ *
+ * @throws RangeError for a `size` or `step` that is no integer >= 1.
+ * @example
+ * import { pipeline, range, window } from 'sluice'
+ *
+ * await pipeline(range(5), window(3)).run() // => [[0, 1, 2], [1, 2, 3], [2, 3, 4]]
+ */
+export function window<T>(size: number, step = 1, options: StageOptions = {}): Stage<T, T[]> {
+  demandCount(size, 'create window', 'size', 1)
+  demandCount(step, 'create window', 'step', 1)
+  return part('stage', 'window', options, {
+    kernel() {
+      let values: T[] = []
+      /** How many values stand between two windows, from here on. */
+      let between = 0
+      return {
+        run(port) {
+          const { items, end } = port
+          while (port.at < end && port.count < port.room) {
+            const skipped = Math.min(between, end - port.at)
+            between -= skipped
+            port.at += skipped
+            const stop = Math.min(end, port.at + size - values.length)
+            while (port.at < stop) values.push(items[port.at++])
+            if (values.length < size) continue
+            port.out[port.count++] = values
+            values = values.slice(step)
+            between = Math.max(0, step - size)
+          }
+        },
+      }
+    },
+  })
 }
 
 /**

@@ -1,4 +1,4 @@
-/** Where a pipeline ends: `toArray`, `forEach`, `reduce`, `count`, `drain`, `writeTo`. */
+/** Where a pipeline ends: `toArray`, `forEach`, `reduce`, `count`, `first`, `last`, `drain`, `writeTo`. */
 import { demand, demandFunction } from '../errors.ts'
 import { Calls, keeping } from '../pipeline/calls.ts'
 import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
@@ -99,6 +99,57 @@ export function count(options: StageOptions = {}): Sink<unknown, number> {
           port.at = port.end
         },
         result: () => seen,
+      }
+    },
+  })
+}
+
+/**
+ * Gives the first value and ends, without waiting for another; `undefined` where there is none.
+ *
+ * Ordered. Concurrency 1. Holds one value. On error: cannot fail.
+ *
+ * @example
+ * import { first, pipeline, range } from 'sluice'
+ *
+ * await pipeline(range(7, Infinity), first()).run() // => 7
+ */
+export function first<T>(options: StageOptions = {}): Sink<T, T | undefined> {
+  return part('sink', 'first', options, {
+    kernel() {
+      let value: T | undefined
+      return {
+        run(port) {
+          if (port.at === port.end) return
+          value = port.items[port.at++]
+          port.finish()
+        },
+        result: () => value,
+      }
+    },
+  })
+}
+
+/**
+ * Gives the last value; `undefined` where there is none.
+ *
+ * Ordered. Concurrency 1. Holds one value. On error: cannot fail.
+ *
+ * @example
+ * import { last, pipeline, range } from 'sluice'
+ *
+ * await pipeline(range(7), last()).run() // => 6
+ */
+export function last<T>(options: StageOptions = {}): Sink<T, T | undefined> {
+  return part('sink', 'last', options, {
+    kernel() {
+      let value: T | undefined
+      return {
+        run(port) {
+          if (port.at < port.end) value = port.items[port.end - 1]
+          port.at = port.end
+        },
+        result: () => value,
       }
     },
   })

@@ -1,7 +1,18 @@
-/** Where a pipeline begins: `source` for whatever can be read, `range`. */
+/** Where a pipeline begins: `source` for whatever can be read, `range`, `interval`, `unfold`. */
+import { startTimer } from '../channel/clock.ts'
 import { demand } from '../errors.ts'
-import { part, type Source, type StageOptions } from '../pipeline/stage.ts'
+import { isThenable } from '../pipeline/loops.ts'
 import { type LateInput, reading } from '../pipeline/reading.ts'
+import { type CallOptions, checkCall, type Fn, guarded } from '../pipeline/retry.ts'
+import { late, nextTurn } from '../pipeline/scheduler.ts'
+import {
+  type Kernel,
+  part,
+  type Port,
+  type Source,
+  type StageContext,
+  type StageOptions,
+} from '../pipeline/stage.ts'
 
 /**
  * Reads values from anything that has them: an array or other iterable, an async iterable, a `ReadableStream`, a
@@ -67,5 +78,172 @@ export function range(from: number, to?: number, step = 1, options: StageOptions
         },
       }
     },
+  })
+}
+
+/** Every tick is worked out from the beginning, so that late timers do not add up. */
+class Ticking implements Kernel<never, number> {
+  readonly #start = performance.now()
+  #seen = 0
+  #given = 0
+  #stopped = false
+  #stopTimer: (() => void) | undefined
+
+  constructor(readonly ms: number) {}
+
+  run(port: Port<never, number>): void {
+    // Sums of times are not exact: what is due in a microsecond is due now.
+    const now = performance.now() + 0.001
+    if (this.#stopped) return port.finish()
+    if (now >= this.#due) {
+      // No timer while there is no room: the ticks until then are this one.
+      if ((port.full = port.room === 0)) return
+      port.out[port.count++] = this.#given++
+      this.#seen = Math.max(this.#seen + 1, Math.floor((now - this.#start) / this.ms))
+    }
+    port.held = true
+    // Timers may fire a little early: then the rest is waited for.
+    this.#stopTimer ??= startTimer(Math.max(0, Math.ceil(this.#due - now)), () => {
+      this.#stopTimer = undefined
+      port.wake()
+    })
+  }
+
+  get #due(): number {
+    return this.#start + (this.#seen + 1) * this.ms
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.close()
+  }
+
+  close(): void {
+    this.#stopTimer?.()
+    this.#stopTimer = undefined
+  }
+}
+
+/**
+ * Counts the ticks of a clock: 0, 1, 2 … one every `ms` milliseconds of the run, the first after `ms`.
+ *
+ * - Does not drift. Ticks for which there is no room coalesce into one.
+ * - Endless: ends when it is stopped, or nobody reads any more. Keeps the process alive while it runs.
+ *
+ * Ordered. Concurrency 1. Holds at most one value. On error: cannot fail.
+ *
+ * @throws RangeError for a time that is not above zero.
+ * @example
+ * import { interval, pipeline, take } from 'sluice'
+ *
+ * await pipeline(interval(5), take(3)).run() // => [0, 1, 2]
+ */
+export function interval(ms: number, options: StageOptions = {}): Source<number> {
+  const isTime = typeof ms === 'number' && ms > 0
+  demand(isTime, 'create interval', 'ms', 'a number of milliseconds > 0', ms)
+  return part('source', 'interval', options, { kernel: () => new Ticking(ms) })
+}
+
+/** The options of a source that calls a function, one call at a time. */
+export type UnfoldOptions<S> = StageOptions & Pick<CallOptions<S>, 'timeout' | 'retry'>
+
+type Unfolded<T, S> = readonly [value: T, next: S] | undefined
+
+/** Calls only where there is room for what comes. What it waits for is left alone when the stage is left. */
+class Unfolding<T, S> implements Kernel<never, T> {
+  readonly #fn: Fn<S, Unfolded<T, S>>
+  #index = 0
+  #held: { value: T } | undefined
+  #over = false
+  #stopped = false
+  /** What is called is waited for. */
+  pending = false
+
+  constructor(
+    readonly port: Port<never, T>,
+    fn: Fn<S, Unfolded<T, S>>,
+    public state: S,
+    options: UnfoldOptions<S>,
+  ) {
+    const { timeout, retry } = options
+    this.#fn = guarded(fn, { timeout, retry } as CallOptions<S>, (error) => Promise.reject(error as Error))
+  }
+
+  run(port: Port<never, T>): void {
+    while (!port.left) {
+      if (this.#held !== undefined) {
+        if ((port.full = port.count >= port.room)) return
+        port.out[port.count++] = this.#held.value
+        this.#held = undefined
+      }
+      if (this.#over || (this.#stopped && !this.pending)) return port.finish()
+      if ((port.held = this.pending) || port.count >= port.room) return
+      if ((this.#index & 15) === 15 && port.count > 0 && late()) return
+      const step = this.#fn(this.state, this.#index++, port.context)
+      if (isThenable(step)) this.#await(step)
+      else this.#arrive(step)
+    }
+  }
+
+  #await(step: PromiseLike<Unfolded<T, S>>): void {
+    this.pending = true
+    const { port } = this
+    Promise.resolve(step)
+      .then((arrived) => {
+        if (port.left || this.#over) return
+        this.pending = false
+        this.#arrive(arrived)
+        port.wake()
+      })
+      .then(null, (error: unknown) => {
+        if (!port.left && !this.#over) port.fail(error)
+      })
+  }
+
+  #arrive(step: Unfolded<T, S>): void {
+    if (step === undefined) return void (this.#over = true)
+    if (!Array.isArray(step))
+      throw new TypeError('Cannot unfold: the function must give [value, next] or undefined')
+    const [value, next] = step as readonly [T, S]
+    this.#held = { value }
+    this.state = next
+  }
+
+  /** What is as good as there is not lost: it is given one turn. */
+  stop(): void {
+    this.#stopped = true
+    nextTurn(() => {
+      this.#over = true
+      this.port.wake()
+    })
+  }
+}
+
+/**
+ * Makes values from a state: `fn` gives `[value, next]`, a value and the next state, or `undefined` at the end.
+ *
+ * - `fn` may be async; it is called when there is room for a value, and never twice at a time. It is given the state, the
+ *   index of the value, and a `signal` that aborts when no more is wanted.
+ *
+ * Ordered. Concurrency 1. Holds at most one value. On error: fails, after the further calls that `retry` allows.
+ *
+ * @throws TypeError or RangeError for wrong arguments.
+ * @example
+ * import { pipeline, unfold } from 'sluice'
+ *
+ * await pipeline(unfold(1, (n) => (n < 100 ? [n, n * 3] : undefined))).run() // => [1, 3, 9, 27, 81]
+ */
+export function unfold<T, S>(
+  seed: S,
+  fn: (
+    state: S,
+    index: number,
+    context: StageContext,
+  ) => readonly [value: T, next: S] | undefined | PromiseLike<readonly [value: T, next: S] | undefined>,
+  options: UnfoldOptions<S> = {},
+): Source<T> {
+  checkCall('unfold', fn, options)
+  return part('source', 'unfold', options, {
+    kernel: (port) => new Unfolding<T, S>(port, fn, seed, options),
   })
 }

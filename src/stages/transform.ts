@@ -1,7 +1,7 @@
-/** One to one and one to many: `map`, `filter`, `tap`, `flatMap`. How functions are called is in pipeline/calls.ts. */
+/** One to one and one to many: `map`, `filter`, `tap`, `scan`, `flatMap`. How functions are called is in pipeline/calls.ts. */
 import { Calls, type Family, keeping, type Slot } from '../pipeline/calls.ts'
 import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
-import { isThenable, type Keep } from '../pipeline/loops.ts'
+import { isThenable, type Keep, special } from '../pipeline/loops.ts'
 import { late } from '../pipeline/scheduler.ts'
 import { part, type Port, type Stage, type StageContext } from '../pipeline/stage.ts'
 
@@ -79,6 +79,69 @@ export function filter<In>(fn: Fn<In, unknown>, options?: CallOptions<In>): Stag
  */
 export function tap<In>(fn: Fn<In, unknown>, options?: CallOptions<In>): Stage<In, In> {
   return calling('tap', 'value', fn, options)
+}
+
+/** One call at a time, as each needs what the one before it gave. */
+export type ScanOptions<In> = Omit<CallOptions<In>, 'concurrency' | 'ordered'>
+
+/** What has been put out last is what the next call gets. A call that came too late, or was skipped, changes nothing. */
+class Scanning<In, R> implements Family<In, R, R> {
+  constructor(public last: R) {}
+
+  loop(port: Port<In, R>, fn: Fn<In, R>, offset: number): unknown {
+    const { items, out, context } = port
+    port.end = Math.min(port.end, port.at + port.room - port.count)
+    let { at, count } = port
+    try {
+      for (; at < port.end; at++) {
+        if ((at & 127) === 127 && late()) port.end = at + 1
+        const result = fn(items[at], offset + at, context)
+        if (special(result)) return result
+        out[count++] = this.last = result as R
+      }
+    } finally {
+      port.at = at
+      port.count = count
+    }
+    return undefined
+  }
+
+  emit(port: Port<In, R>, { result }: Slot<In, R>): boolean {
+    if ((port.full = port.count >= port.room)) return false
+    port.out[port.count++] = this.last = result as R
+    return true
+  }
+}
+
+/**
+ * Folds values as `reduce` does, and gives what it has come to after each: one value for each, without the seed. `fn`
+ * may be async; it is never called twice at a time.
+ *
+ * Ordered. Concurrency 1. Holds at most one value. On error: fails, or follows `retry` and `onError`; a value that is
+ * skipped leaves what there is as it is.
+ *
+ * @throws TypeError or RangeError for wrong arguments.
+ * @example
+ * import { pipeline, range, scan } from 'sluice'
+ *
+ * await pipeline(
+ *   range(1, 5),
+ *   scan((sum, n) => sum + n, 0),
+ * ).run() // => [1, 3, 6, 10]
+ */
+export function scan<In, R>(
+  fn: (result: R, value: In, index: number, context: StageContext) => R | PromiseLike<R>,
+  seed: R,
+  options: ScanOptions<In> = {},
+): Stage<In, R> {
+  checkCall('scan', fn, options)
+  return part('stage', 'scan', options, {
+    kernel(port) {
+      const scanning = new Scanning<In, R>(seed)
+      const step: Fn<In, R> = (value, index, context) => fn(scanning.last, value, index, context)
+      return new Calls(port, scanning, step, { ...options, concurrency: 1, ordered: true })
+    },
+  })
 }
 
 type Many<T> = Iterable<T> | AsyncIterable<T>

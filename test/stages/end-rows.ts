@@ -20,6 +20,9 @@ import {
   toArray,
   writeTo,
   zip,
+  first,
+  last,
+  unfold,
 } from 'sluice'
 import { upTo, type Probe } from '../pipeline/support-sources.ts'
 import type { SinkOf, SourceOf } from './stage-rows.ts'
@@ -125,6 +128,14 @@ export const sinkRows: SinkRow[] = [
       value: 3,
     },
   }),
+  sinkRow<number>({
+    title: 'first of nothing',
+    name: 'first',
+    build: () => first(),
+    input: [],
+    result: undefined,
+  }),
+  sinkRow<number>({ title: 'last', name: 'last', build: () => last(), input: numbers, result: 5 }),
   sinkRow<number>({ title: 'drain', name: 'drain', build: () => drain(), input: numbers, result: undefined }),
   sinkRow<number>({
     title: 'writeTo a Node Writable',
@@ -183,6 +194,20 @@ export const sourceRows: SourceRow[] = [
     oneShot: true,
   },
   { title: 'range', name: 'range', build: () => range(3), output: [0, 1, 2], reads: false },
+  {
+    title: 'unfold',
+    name: 'unfold',
+    build: () => unfold(0, (n) => (n < 3 ? [n, n + 1] : undefined)),
+    output: [0, 1, 2],
+    reads: false,
+  },
+  {
+    title: 'unfold with an async function',
+    name: 'unfold',
+    build: () => unfold(0, async (n) => (n < 3 ? [n, n + 1] : undefined)),
+    output: [0, 1, 2],
+    reads: false,
+  },
   {
     title: 'fanIn of one',
     name: 'fanIn',

@@ -1,6 +1,6 @@
 /** The sinks that keep, count, fold and act. */
 import { describe, expect, test } from 'vitest'
-import { count, drain, forEach, pipeline, range, reduce, source, toArray } from 'sluice'
+import { count, drain, first, forEach, last, pipeline, range, reduce, source, toArray } from 'sluice'
 import { naturals, probe, upTo } from '../pipeline/support-sources.ts'
 import { never, rejection, stable, turns } from '../pipeline/support-waiting.ts'
 
@@ -52,6 +52,45 @@ describe('count() and drain()', () => {
 
   test('count values of any kind', async () => {
     expect(await pipeline(source([undefined, null, NaN, false, '']), count()).run()).toBe(5)
+  })
+})
+
+describe('first() and last()', () => {
+  test('give one value, of whatever kind, or undefined for nothing', async () => {
+    for (const capacity of [0, 1, 256]) {
+      expect(await pipeline(range(3, 1000), first()).run({ capacity })).toBe(3)
+      expect(await pipeline(range(1000), last()).run({ capacity })).toBe(999)
+      expect(await pipeline(source([null, 1]), first()).run({ capacity })).toBeNull()
+      expect(await pipeline(source([1, undefined]), last()).run({ capacity })).toBeUndefined()
+      expect(await pipeline(source([]), first()).run({ capacity })).toBeUndefined()
+      expect(await pipeline(source([]), last()).run({ capacity })).toBeUndefined()
+    }
+  })
+
+  test('first() does not wait for a second value, and closes its source', async () => {
+    for (const capacity of [0, 1, 256]) {
+      const input = probe([7], 'hang')
+      expect(await pipeline(source(input), first()).run({ capacity })).toBe(7)
+      expect(input.returned).toBe(1)
+      const run = pipeline(range(0, Infinity), first()).start({ capacity })
+      expect(await run.result).toBe(0)
+      expect(run.stats().stages[1].received).toBe(1)
+    }
+  })
+
+  test('last() fails as its source does', async () => {
+    const boom = new Error('boom')
+    const run = pipeline(source(probe([1, 2], { error: boom })), last()).run()
+    expect(await rejection(run)).toMatchObject({ stage: 'source', cause: boom })
+  })
+
+  test('begin anew in every run', async () => {
+    let runs = 0
+    const pipe = pipeline(
+      source(() => (runs++ === 0 ? [1] : [])),
+      last(),
+    )
+    expect([await pipe.run(), await pipe.run()]).toEqual([1, undefined])
   })
 })
 

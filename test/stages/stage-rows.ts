@@ -11,20 +11,27 @@ import {
   batch,
   drain,
   fanOut,
+  changes,
+  distinct,
+  drop,
+  dropWhile,
   filter,
   flatMap,
   groupBy,
   map,
   type reduce,
   route,
+  scan,
   type source,
   stage,
   take,
+  takeWhile,
   tap,
   through,
   unbatch,
+  window,
 } from 'sluice'
-import { upTo } from '../pipeline/support-sources.ts'
+import { naturals, upTo } from '../pipeline/support-sources.ts'
 
 export type SourceOf<Out> = ReturnType<typeof source<Out>>
 export type StageOf<In, Out> = ReturnType<typeof stage<In, Out>>
@@ -46,6 +53,10 @@ export interface StageRow<In = unknown> {
   channels?: number
   /** How many input values one of its output values stands for. */
   weight?: number
+  /** Its input without end, where `input` over and over again would not do. */
+  endless?: () => Iterable<In>
+  /** It drops what it has no room for, and may give nothing at all while values go on coming. */
+  drops?: boolean
   /** The same stage with a function that throws `boom` somewhere in `input`. */
   failing?: {
     build: (boom: Error) => StageOf<In, unknown>
@@ -58,7 +69,7 @@ export interface StageRow<In = unknown> {
 
 // A row is checked against its own type of input and then put with the others: the suite feeds each stage from its
 // own row and never mixes them.
-const stageRow = <In>(row: StageRow<In>): StageRow => row as unknown as StageRow
+export const stageRow = <In>(row: StageRow<In>): StageRow => row as unknown as StageRow
 
 /** Gives `value` back, or throws `boom` where it is `bad`. */
 export function orThrow<T>(bad: T, boom: Error): (value: T) => T {
@@ -69,6 +80,9 @@ export function orThrow<T>(bad: T, boom: Error): (value: T) => T {
 }
 
 const numbers = upTo(6)
+function* manyObjects(): Generator<object> {
+  for (let n = 1; ; n++) yield { n }
+}
 const double = (n: number) => n * 2
 const fails = (
   stageThatThrows: (check: (n: number) => number) => StageOf<number, unknown>,
@@ -177,6 +191,133 @@ export const stageRows: StageRow[] = [
     build: () => take(1_000_000),
     input: numbers,
     output: numbers,
+  }),
+  stageRow<number>({
+    title: 'takeWhile',
+    name: 'takeWhile',
+    build: () => takeWhile((n: number) => n >= 0),
+    input: numbers,
+    output: numbers,
+    failing: fails((check) => takeWhile((n: number) => check(n) >= 0), [0, 1, 2]),
+  }),
+  stageRow<number>({
+    title: 'takeWhile with a concurrency of 3',
+    name: 'takeWhile',
+    build: () => takeWhile(async (n: number) => n >= 0, { concurrency: 3 }),
+    input: numbers,
+    output: numbers,
+    holds: 3,
+    failing: fails((check) => takeWhile(async (n: number) => check(n) >= 0, { concurrency: 3 }), [0, 1, 2]),
+  }),
+  stageRow<number>({
+    title: 'drop',
+    name: 'drop',
+    build: () => drop(2),
+    input: numbers,
+    output: [2, 3, 4, 5],
+    weight: 3,
+  }),
+  stageRow<number>({
+    title: 'dropWhile',
+    name: 'dropWhile',
+    build: () => dropWhile((n: number) => n < 2),
+    input: numbers,
+    output: [2, 3, 4, 5],
+    weight: 3,
+    failing: fails((check) => dropWhile((n: number) => check(n) >= 0), []),
+  }),
+  stageRow<number>({
+    title: 'dropWhile with a concurrency of 3',
+    name: 'dropWhile',
+    build: () => dropWhile(async (n: number) => n < 2, { concurrency: 3 }),
+    input: numbers,
+    output: [2, 3, 4, 5],
+    holds: 3,
+    weight: 3,
+    failing: fails((check) => dropWhile(async (n: number) => check(n) >= 0, { concurrency: 3 }), []),
+  }),
+  stageRow<object>({
+    title: 'distinct by an async key',
+    name: 'distinct',
+    build: () => distinct(async (value: object) => value, { concurrency: 2 }),
+    input: [{ n: 1 }, { n: 2 }, { n: 3 }],
+    output: [{ n: 1 }, { n: 2 }, { n: 3 }],
+    holds: 2,
+    endless: manyObjects,
+  }),
+  stageRow<number>({
+    title: 'distinct',
+    name: 'distinct',
+    build: () => distinct(),
+    input: numbers,
+    output: numbers,
+    endless: () => naturals,
+  }),
+  stageRow<number>({
+    title: 'distinct by a key',
+    name: 'distinct',
+    build: () => distinct((n: number) => n),
+    input: numbers,
+    output: numbers,
+    endless: () => naturals,
+    failing: fails((check) => distinct((n: number) => check(n)), [0, 1, 2]),
+  }),
+  stageRow<number>({
+    title: 'changes',
+    name: 'changes',
+    build: () => changes(),
+    input: [0, 0, 1, 1, 2],
+    output: [0, 1, 2],
+    weight: 2,
+  }),
+  stageRow<number>({
+    title: 'changes of an async key',
+    name: 'changes',
+    build: () => changes(async (n: number) => n),
+    input: numbers,
+    output: numbers,
+    failing: fails((check) => changes(async (n: number) => check(n)), [0, 1, 2]),
+  }),
+  stageRow<number>({
+    title: 'scan',
+    name: 'scan',
+    build: () => scan((sum: number, n: number) => sum + n, 0),
+    input: numbers,
+    output: [0, 1, 3, 6, 10, 15],
+    failing: fails((check) => scan((sum: number, n: number) => sum + check(n), 0), [0, 1, 3]),
+  }),
+  stageRow<number>({
+    title: 'scan with an async function',
+    name: 'scan',
+    build: () => scan(async (sum: number, n: number) => sum + n, 0),
+    input: numbers,
+    output: [0, 1, 3, 6, 10, 15],
+    failing: fails((check) => scan(async (sum: number, n: number) => sum + check(n), 0), [0, 1, 3]),
+  }),
+  stageRow<number>({
+    title: 'window',
+    name: 'window',
+    build: () => window(3),
+    input: numbers,
+    output: [
+      [0, 1, 2],
+      [1, 2, 3],
+      [2, 3, 4],
+      [3, 4, 5],
+    ],
+    holds: 3,
+  }),
+  stageRow<number>({
+    title: 'window with gaps',
+    name: 'window',
+    build: () => window(2, 3),
+    input: numbers,
+    output: [
+      [0, 1],
+      [3, 4],
+    ],
+    holds: 2,
+    weight: 3,
   }),
   stageRow<number>({
     title: 'batch',

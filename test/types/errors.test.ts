@@ -112,6 +112,76 @@ const misfits: Misfit[] = [
     says: 'number',
   },
   {
+    title: 'takeWhile() with a function of another type',
+    code: 'pipeline(range(3), /*!*/ takeWhile((text: string) => text.length > 0), toArray())',
+    says: /'number' is not assignable to type 'string'|'string' is not assignable to type 'number'/,
+  },
+  {
+    title: 'dropWhile() with a function that uses a value as what it is not',
+    code: 'pipeline(range(3), dropWhile((n) => n./*!*/length > 0))',
+    says: "'length' does not exist on type 'number'",
+  },
+  {
+    title: 'distinct() by what a value has not',
+    code: 'pipeline(range(3), distinct((n) => n./*!*/id))',
+    says: "'id' does not exist on type 'number'",
+  },
+  {
+    title: 'changes() of what a value has not',
+    code: 'pipeline(range(3), changes((n) => n./*!*/id))',
+    says: "'id' does not exist on type 'number'",
+  },
+  {
+    title: 'scan() with a function that gives another type than its seed',
+    code: "pipeline(range(3), scan((sum: number, n: number) => sum + n, /*!*/ 'seed'))",
+    says: "'string' is not assignable to parameter of type 'number'",
+  },
+  {
+    title: 'scan() with a concurrency',
+    code: 'pipeline(range(3), scan((sum, n) => sum + n, 0, { /*!*/ concurrency: 2 }))',
+    says: 'concurrency',
+  },
+  {
+    title: 'unfold() with a function that gives no pair',
+    code: 'unfold(0, (n) => /*!*/ n + 1)',
+    says: 'number',
+  },
+  {
+    title: 'window() whose arrays are taken for values',
+    code: 'pipeline(range(3), window(2), /*!*/ map((n: number) => n))',
+    says: "'number[]' is not assignable to type 'number'",
+  },
+  {
+    title: 'an overflow that does not exist',
+    code: "pipeline(range(3), buffer(3, /*!*/ 'drop'))",
+    says: 'drop',
+  },
+  {
+    title: 'throttle() without its time',
+    code: 'pipeline(range(3), throttle(/*!*/ { count: 3 }))',
+    says: "'per' is missing",
+  },
+  {
+    title: 'a time that is no number',
+    code: "pipeline(range(3), delay(/*!*/ '1s'), sample(1), idleTimeout(1), drop(1))",
+    says: "'string' is not assignable to parameter of type 'number'",
+  },
+  {
+    title: 'an interval in words',
+    code: "interval(/*!*/ '1s')",
+    says: "'string' is not assignable to parameter of type 'number'",
+  },
+  {
+    title: 'first() taken for a value that is always there',
+    code: 'pipeline(interval(1), first()).run().then((n) => /*!*/ n.toFixed())',
+    says: "'n' is possibly 'undefined'",
+  },
+  {
+    title: 'last() taken for a value that is always there',
+    code: 'pipeline(range(3), last()).run().then((n) => /*!*/ n.toFixed())',
+    says: "'n' is possibly 'undefined'",
+  },
+  {
     title: 'run() without a source',
     code: 'pipeline(map((n: number) => n), toArray())./*!*/run()',
     says: 'run',
@@ -143,7 +213,9 @@ interface Diagnosed {
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const fileOf = (index: number) => `${root}test/types/snippet-${index}.ts`
 const names =
-  'batch, filter, flatMap, forEach, map, pipeline, range, source, stage, take, tap, toArray, unbatch, writeTo, fanIn'
+  'batch, filter, flatMap, forEach, map, pipeline, range, source, stage, take, tap, toArray, unbatch, writeTo, fanIn, ' +
+  'buffer, changes, delay, distinct, drop, dropWhile, first, idleTimeout, interval, last, sample, scan, takeWhile, ' +
+  'throttle, unfold, window'
 const prelude = `import { ${names} } from 'sluice'\nexport const used = [${names}]\n`
 
 /** Compiles every snippet as a file of one program and gives the errors of each. */

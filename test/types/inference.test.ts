@@ -2,24 +2,40 @@
 import { expect, expectTypeOf, test } from 'vitest'
 import {
   batch,
+  buffer,
+  changes,
   channel,
   count,
+  delay,
+  distinct,
   drain,
+  drop,
+  dropWhile,
   fanIn,
   filter,
+  first,
   flatMap,
   forEach,
+  idleTimeout,
+  interval,
+  last,
   map,
   pipeline,
   range,
   reduce,
+  sample,
+  scan,
   source,
   stage,
   take,
+  takeWhile,
   tap,
+  throttle,
   through,
   toArray,
   unbatch,
+  unfold,
+  window,
   writeTo,
 } from 'sluice'
 import { streamOf } from '../pipeline/support-sources.ts'
@@ -151,6 +167,69 @@ test('a sink says what a run gives', async () => {
     undefined,
     undefined,
   ])
+})
+
+test('stages that pass values on, or not, keep their type', async () => {
+  const out = pipeline(
+    source(['a', 'b', 'c', 'd', 'd']),
+    drop(1),
+    dropWhile((text) => text === 'b'),
+    takeWhile((text, index, { signal }) => text.length > index - 9 && !signal.aborted),
+    distinct((text) => text.codePointAt(0)),
+    distinct(),
+    changes((text) => text.length + text.charCodeAt(0)),
+    changes(),
+    delay(0),
+    throttle({ count: 1000, per: 1 }),
+    idleTimeout(10_000),
+    buffer(2, 'drop-oldest', { onUndelivered: (text) => text.toUpperCase() }),
+    map((text) => text.toUpperCase()),
+    sample(60_000),
+  ).run()
+  expectTypeOf(out).toEqualTypeOf<Promise<string[]>>()
+  expect(await out).toEqual(['D'])
+})
+
+test('takeWhile narrows by a type guard', async () => {
+  const out = pipeline(
+    source<string | number>(['a', 1, 'b']),
+    takeWhile((value) => typeof value === 'string'),
+    map((text) => text.toUpperCase()),
+  ).run()
+  expectTypeOf(out).toEqualTypeOf<Promise<string[]>>()
+  expect(await out).toEqual(['A'])
+})
+
+test('scan and window make new types of what comes', async () => {
+  const out = pipeline(
+    range(3),
+    scan((all, n) => `${all}${n}`, ''),
+    scan(async (all: number, text) => all + text.length, 0),
+    window(2),
+    map((pair) => pair.join('-')),
+  ).run()
+  expectTypeOf(out).toEqualTypeOf<Promise<string[]>>()
+  expect(await out).toEqual(['1-3', '3-6'])
+})
+
+test('unfold takes its types from seed and function', async () => {
+  const out = pipeline(unfold(0, (n, index) => (index < 2 ? [`${n}`, n + 1] : undefined))).run()
+  expectTypeOf(out).toEqualTypeOf<Promise<string[]>>()
+  expect(await out).toEqual(['0', '1'])
+  const pages = unfold('a', async (page, _index, { signal }) =>
+    signal.aborted || page === 'aa' ? undefined : [page.length, page + 'a'],
+  )
+  const sizes = pipeline(pages).run()
+  expectTypeOf(sizes).toEqualTypeOf<Promise<number[]>>()
+  expect(await sizes).toEqual([1])
+})
+
+test('first and last may give undefined', async () => {
+  const one = pipeline(interval(1), first()).run()
+  expectTypeOf(one).toEqualTypeOf<Promise<number | undefined>>()
+  const two = pipeline(source(['a']), last()).run()
+  expectTypeOf(two).toEqualTypeOf<Promise<string | undefined>>()
+  expect(await Promise.all([one, two])).toEqual([0, 'a'])
 })
 
 test('a run carries the type of its result', async () => {

@@ -1,0 +1,93 @@
+/**
+ * A store between two stages that takes what comes at once and says what happens when it is full: `buffer`.
+ *
+ * A channel of a pipeline only ever blocks: what has been written to it will come out. So dropping is a stage of its
+ * own, with values in its own hands, which reads even while there is no room after it.
+ */
+import { Buffer } from '../channel/buffer.ts'
+import type { ChannelOptions } from '../channel/channel.ts'
+import { demand, demandCount, demandFunction, SendError } from '../errors.ts'
+import { type Kernel, part, type Port, type Stage, type StageOptions } from '../pipeline/stage.ts'
+
+type Overflow = NonNullable<ChannelOptions<unknown>['overflow']>
+
+export interface BufferOptions<T> extends StageOptions {
+  /** Told of each value that was dropped, or was held here when the run was left, once. */
+  onUndelivered?: (value: T) => void
+}
+
+class Buffering<T> implements Kernel<T, T> {
+  readonly eager = true
+  readonly #stored = new Buffer<T>()
+  #failure: { error: unknown } | undefined
+
+  constructor(
+    readonly size: number,
+    readonly overflow: Overflow,
+    readonly lose: (value: T) => void,
+  ) {}
+
+  run(port: Port<T, T>): void {
+    const stored = this.#stored
+    const { items, out } = port
+    while (stored.length > 0 && port.count < port.room) out[port.count++] = stored.shift()
+    while (port.at < port.end && this.#failure === undefined) {
+      const value = items[port.at]
+      if (port.count < port.room) out[port.count++] = value
+      else if (stored.length < this.size) stored.push(value)
+      else if (this.overflow === 'block') break
+      else if (this.overflow === 'fail') this.#fail(port, value)
+      else this.#drop(value)
+      port.at++
+    }
+    port.full = stored.length > 0
+    port.held = this.#failure !== undefined || (this.overflow === 'block' && stored.length >= this.size)
+    if (this.#failure !== undefined && !port.full) port.fail(this.#failure.error)
+  }
+
+  #drop(value: T): void {
+    if (this.overflow === 'drop-newest') return this.lose(value)
+    const oldest = this.#stored.shift()
+    this.#stored.push(value)
+    this.lose(oldest)
+  }
+
+  /** What came before is still put out. */
+  #fail(port: Port<T, T>, value: T): void {
+    const error = new SendError('FULL', value, port.context.name)
+    this.#failure = { error }
+    port.failing(error, { value })
+  }
+
+  close(): void {
+    while (this.#stored.length > 0) this.lose(this.#stored.shift())
+  }
+}
+
+/**
+ * Holds up to `n` values for which there is no room after it, and says what becomes of one that comes when it is full.
+ *
+ * - `'block'`: it waits, and so do the stages before. `'drop-oldest'` and `'drop-newest'`: one is dropped, and the stages
+ *   before never wait. `'fail'`: the stage fails with a `SendError` `FULL` that carries the value; what it holds still
+ *   comes out.
+ * - `onUndelivered` is called once for each value that is dropped, or still held when the run is left.
+ * - The channel after it fills first: with a `capacity` of 0 nothing but this buffer stands between the two sides.
+ *
+ * Ordered. Concurrency 1. Holds at most `n` values. On error: fails where `onUndelivered` throws.
+ *
+ * @throws RangeError or TypeError for wrong arguments.
+ * @example
+ * import { buffer, pipeline, range } from 'sluice'
+ *
+ * await pipeline(range(3), buffer(100, 'drop-oldest')).run() // => [0, 1, 2]
+ */
+export function buffer<T>(n: number, overflow: Overflow, options: BufferOptions<T> = {}): Stage<T, T> {
+  const { onUndelivered = () => {} } = options
+  const action = 'create buffer'
+  demandCount(n, action, 'n', 1, true)
+  const known = ['block', 'drop-oldest', 'drop-newest', 'fail'].includes(overflow)
+  const wanted = "'block', 'drop-oldest', 'drop-newest' or 'fail'"
+  demand(known, action, 'overflow', wanted, overflow, TypeError)
+  demandFunction(onUndelivered, action, 'onUndelivered')
+  return part('stage', 'buffer', options, { kernel: () => new Buffering<T>(n, overflow, onUndelivered) })
+}

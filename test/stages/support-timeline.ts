@@ -1,0 +1,56 @@
+/**
+ * Timelines in virtual time: a stage between a channel that the test feeds by hand and a sink that writes down what
+ * comes when. The test says what happens at which millisecond; nothing sleeps.
+ */
+import { vi } from 'vitest'
+import { channel, forEach, pipeline, source } from 'sluice'
+import { turns } from '../pipeline/support-waiting.ts'
+import type { StageOf } from './stage-rows.ts'
+
+/** Fakes all clocks that a run reads; the event loop goes on. */
+export function fakeTime(): void {
+  vi.useFakeTimers({
+    toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance'],
+  })
+}
+
+/** Lets `ms` milliseconds pass, and everything that happens in them. */
+export async function pass(ms: number): Promise<void> {
+  await turns(3)
+  await vi.advanceTimersByTimeAsync(ms)
+  await turns(3)
+}
+
+/** What a sink was given, with the time at which it came. */
+export function clockLog() {
+  const begin = Date.now()
+  const log: string[] = []
+  const note = (value: unknown): void => void log.push(`${Date.now() - begin}: ${String(value)}`)
+  return { log, note }
+}
+
+export interface TimelineOptions {
+  capacity?: number
+  /** What the sink does after it has noted a value. */
+  act?: (value: unknown) => unknown
+}
+
+/** A run of `stage`; `give` sends to it, `log` has time and value of what came out. */
+export function timeline(stage: StageOf<number, unknown>, { capacity = 256, act }: TimelineOptions = {}) {
+  const [tx, rx] = channel<number>(256)
+  const { log, note } = clockLog()
+  const run = pipeline(
+    source(rx),
+    stage,
+    forEach((value) => {
+      note(value)
+      return act?.(value)
+    }),
+  ).start({ capacity })
+  run.result.catch(() => {})
+  const give = async (...values: number[]): Promise<void> => {
+    for (const value of values) await tx.send(value)
+    await turns(3)
+  }
+  return { tx, run, log, give }
+}
