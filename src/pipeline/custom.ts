@@ -58,7 +58,7 @@ export interface DuplexLike extends AsyncIterable<unknown> {
   end(): unknown
   destroy(error?: Error): unknown
   readonly destroyed?: boolean
-  once(event: string, listener: (...args: unknown[]) => void): unknown
+  on(event: string, listener: (...args: unknown[]) => void): unknown
   off(event: string, listener: (...args: unknown[]) => void): unknown
 }
 
@@ -67,6 +67,9 @@ export type Transform<In, Out> = ((input: AsyncIterable<In>) => AsyncIterable<Ou
 /**
  * A transform of another library as a stage: an IxJS operator or any function from async iterable to async
  * iterable, a Web `TransformStream`, a Node `Duplex`. Streams are used up by one run; pass a function for each run.
+ *
+ * - An operator can read its input once: one that begins again after the end, as `repeat` does, fails.
+ * - A stream whose results are not wanted is destroyed, or aborted and cancelled, with the reason where it is one.
  *
  * Order and concurrency are those of the transform. Holds what it keeps. On error: fails.
  *
@@ -97,10 +100,77 @@ export function through<In, Out>(
   )
   return part('stage', 'through', options, {
     custom: handles((rx: Receiver<In>, tx: Sender<Out>, { signal }) => {
-      if (typeof transform === 'function') return pump(transform(rx), tx)
+      if (typeof transform === 'function') return throughFunction(rx, tx, transform)
       if (isDuplex) return throughDuplex(rx, tx as Sender<unknown>, transform as DuplexLike, signal)
       return throughPair(rx, tx, transform as TransformPair<In, Out>, signal)
     }),
+  })
+}
+
+/**
+ * The input of a stage as an operator reads it: once. An operator that begins again after the end would find it ended,
+ * and one that never gives up (`repeat`, `retry` of IxJS) would do so for ever, without a turn for anything else. So
+ * the second reading fails, and a third one ends the stage.
+ */
+class Once<T> implements AsyncIterable<T> {
+  #over = false
+  #again = 0
+
+  constructor(
+    readonly rx: Receiver<T>,
+    readonly refuse: (error: Error) => void,
+  ) {}
+
+  /** IxJS hands over a signal here: it ends the waits of this iterator. */
+  [Symbol.asyncIterator](signal?: AbortSignal): AsyncIterableIterator<T> {
+    const next = this.#over ? this.#refusal() : this.#reading(signal)
+    return {
+      next,
+      return: () => {
+        this.#over = true
+        this.rx.close()
+        return Promise.resolve({ done: true, value: undefined })
+      },
+      [Symbol.asyncIterator]() {
+        return this
+      },
+    }
+  }
+
+  #reading(signal: AbortSignal | undefined): () => Promise<IteratorResult<T>> {
+    const { rx } = this
+    const look = ({ done }: IteratorResult<T>): void => void (this.#over ||= done === true)
+    const failed = (): void => void (this.#over = true)
+    const one = async (): Promise<IteratorResult<T>> => {
+      const values = await rx.recvMany(1, { signal: signal! })
+      return values.length > 0 ? { done: false, value: values[0] } : { done: true, value: undefined }
+    }
+    return () => {
+      const step = signal ? one() : rx.next()
+      step.then(look, failed)
+      return step
+    }
+  }
+
+  #refusal(): () => Promise<never> {
+    const error = new TypeError('Cannot read the input again: a stage reads its input once, and it has ended')
+    if (this.#again++ === 0) return () => Promise.reject(error)
+    this.refuse(error)
+    return () => new Promise(() => {})
+  }
+}
+
+/**
+ * The stage's own signal is not handed to the iterator, though IxJS would take it: some of its operators then reject
+ * where nobody listens (`debounce`), others leave a listener for each value (`timeout`).
+ */
+function throughFunction<In, Out>(
+  rx: Receiver<In>,
+  tx: Sender<Out>,
+  operator: (input: AsyncIterable<In>) => AsyncIterable<Out>,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    pump(operator(new Once(rx, reject)), tx).then(resolve, reject)
   })
 }
 
@@ -156,8 +226,16 @@ async function throughPair<In, Out>(
     if (reading && reads === before) throw error
     return undefined
   })
-  await both(signal, end, feed, drain())
+  try {
+    await both(signal, end, feed, drain())
+  } finally {
+    writer.releaseLock()
+    reader.releaseLock()
+  }
 }
+
+/** What tells that a duplex can take more, or never will. */
+const NEWS = ['drain', 'close', 'error']
 
 async function throughDuplex(
   rx: Receiver<unknown>,
@@ -165,23 +243,37 @@ async function throughDuplex(
   duplex: DuplexLike,
   signal: AbortSignal,
 ): Promise<void> {
+  let over = false
+  let notify = (): void => {}
+  const news = (): void => notify()
   const end = (reason: unknown): void => {
     rx.close()
+    // It may tell of an error at any time from now on: somebody has to listen.
+    duplex.on('error', () => {})
     duplex.destroy(reason instanceof Error ? reason : undefined)
   }
   const write = async (value: unknown): Promise<void> => {
-    if (!duplex.write(value)) await drained(duplex)
+    if (!duplex.write(value) && !over && !duplex.destroyed)
+      await new Promise<void>((resolve) => (notify = resolve))
   }
   const drain = async (): Promise<void> => {
     for await (const value of duplex) await tx.send(value)
+    // It has had enough: nothing says that it will ever take what was written.
+    over = true
     rx.close()
+    notify()
   }
-  await both(
-    signal,
-    end,
-    feedAll(rx, write, () => duplex.end()),
-    drain(),
-  )
+  for (const event of NEWS) duplex.on(event, news)
+  try {
+    await both(
+      signal,
+      end,
+      feedAll(rx, write, () => duplex.end()),
+      drain(),
+    )
+  } finally {
+    for (const event of NEWS) duplex.off(event, news)
+  }
 }
 
 type Failed = { error: unknown } | undefined
@@ -223,16 +315,4 @@ async function both(
   } finally {
     stopListening()
   }
-}
-
-/** Room again, or the end of the stream. */
-function drained(stream: DuplexLike): Promise<void> {
-  return new Promise((resolve) => {
-    if (stream.destroyed) return resolve()
-    const done = (): void => {
-      for (const event of ['drain', 'close', 'error']) stream.off(event, done)
-      resolve()
-    }
-    for (const event of ['drain', 'close', 'error']) stream.once(event, done)
-  })
 }

@@ -52,7 +52,8 @@ function kernelFor<T>(port: Out<T>, input: Input<T>): Reading<T> {
   const { [HANDLE]: handle } = input as { [HANDLE]?: Handle<T> }
   if (handle?.side === 'receiver') return new ReadingReceiver(port, input as Receiver<T>, handle)
   if ('getReader' in Object(input))
-    return new ReadingIterator(port, streamIterator(input as ReadableStream<T>), false)
+    return new ReadingIterator(port, webIterator(input as ReadableStream<T>, port.context), false)
+  if (isNodeReadable(input)) return new ReadingIterator(port, nodeIterator(input), false)
   if (Symbol.asyncIterator in Object(input))
     return new ReadingIterator(port, (input as AsyncIterable<T>)[Symbol.asyncIterator](), false)
   return new ReadingIterator(port, (input as Iterable<T>)[Symbol.iterator](), true)
@@ -68,11 +69,54 @@ function hear(input: unknown): void {
   else if (Array.isArray(input)) for (const value of input as unknown[]) if (isThenable(value)) heard(value)
 }
 
-function streamIterator<T>(stream: ReadableStream<T>): AnyIterator<T> {
+/** A stream that has ended is not left locked, nor is one that was left. */
+function webIterator<T>(stream: ReadableStream<T>, { signal }: StageContext): AnyIterator<T> {
   const reader = stream.getReader()
+  const release = (): void => reader.releaseLock()
   return {
-    next: () => reader.read() as Promise<IteratorResult<T>>,
-    return: () => reader.cancel(),
+    next() {
+      const step = reader.read() as Promise<IteratorResult<T>>
+      step.then(({ done }) => done && release(), release)
+      return step
+    },
+    return() {
+      const cancelled = reader.cancel(signal.aborted ? signal.reason : undefined)
+      release()
+      return cancelled
+    },
+  }
+}
+
+/** A Node `Readable`, as far as it is needed here. */
+interface ReadableLike<T> extends AsyncIterable<T> {
+  destroy(): unknown
+  readonly closed?: boolean
+  /** What all of them have, those of the `readable-stream` package included. */
+  readonly _readableState?: { emitClose?: boolean; reading?: boolean }
+  on(event: string, listener: () => void): unknown
+}
+
+function isNodeReadable<T>(input: Input<T>): input is Input<T> & ReadableLike<T> {
+  return '_readableState' in Object(input) && Symbol.asyncIterator in Object(input)
+}
+
+/** Its own iterator queues `return` behind a `next` that may hang: a silent socket would stay open. So it is destroyed. */
+function nodeIterator<T>(stream: ReadableLike<T>): AnyIterator<T> {
+  const iterator = stream[Symbol.asyncIterator]()
+  return {
+    next: () => iterator.next(),
+    async return() {
+      const { emitClose, reading } = stream._readableState ?? {}
+      const turn = new Promise<void>(nextTurn)
+      const closed = new Promise<void>((resolve) => stream.on('close', resolve))
+      const closes = stream.closed === false && emitClose !== false
+      // It may tell of an error at any time from now on: somebody has to listen.
+      stream.on('error', nothing)
+      stream.destroy()
+      if (iterator.return) heard(iterator.return())
+      // One that reads, a pipe or a socket, may do so for ever: it is not waited for.
+      if (closes) await (reading ? Promise.race([closed, turn]) : closed)
+    },
   }
 }
 
@@ -245,6 +289,8 @@ class ReadingReceiver<T> implements Reading<T> {
     if (port.held || port.count >= port.room) return
     if (this.#over || this.receiver.closed) {
       if (open && core.failure !== undefined) throw core.failure.cause
+      // Nothing will come any more: who sends may look at `whenClosed` to let go of what it listens to.
+      this.receiver.close()
       return port.finish()
     }
     port.held = this.#waiting = true

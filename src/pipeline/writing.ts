@@ -26,8 +26,8 @@ interface Target {
   /** `undefined`: it can go on at once. */
   write(value: unknown): PromiseLike<unknown> | undefined
   end(): PromiseLike<unknown>
-  /** Ends it as failed: at once, or when what was written is through. */
-  destroy(atOnce: boolean): PromiseLike<unknown>
+  /** Ends it as failed: at once, or when what was written is through. A reason is there where the run was aborted. */
+  destroy(atOnce: boolean, reason: unknown): PromiseLike<unknown>
 }
 
 interface Broken {
@@ -102,12 +102,13 @@ class NodeTarget implements Target {
   async destroy(atOnce: boolean): Promise<void> {
     if (!atOnce) await this.#until(() => this.#unwritten === 0).catch(() => {})
     if (!this.#standard) {
+      // It may tell of an error at any time from now on: somebody has to listen.
+      this.stream.on('error', () => {})
       this.stream.destroy()
-      const { _writableState: state } = this.stream as { _writableState?: { emitClose?: boolean } }
+      const { _writableState: state } = this.stream as Inner
       while (this.stream.closed === false && !this.#seen.has('close') && state?.emitClose !== false)
         await this.#next()
     }
-    // It may tell of an error just after that: somebody has to listen.
     await new Promise<void>(nextTurn)
     this.#release()
   }
@@ -173,9 +174,9 @@ class WebTarget implements Target {
     this.#writer.releaseLock()
   }
 
-  async destroy(atOnce: boolean): Promise<void> {
+  async destroy(atOnce: boolean, reason: unknown): Promise<void> {
     if (!atOnce) await this.#latest?.catch(() => {})
-    const aborted = this.#writer.abort().catch(() => {})
+    const aborted = this.#writer.abort(reason).catch(() => {})
     // An abort waits for the write that is under way.
     if (!atOnce) await aborted
     this.#writer.releaseLock()
@@ -253,8 +254,9 @@ export class Writing<In> implements Kernel<In, undefined> {
   close(aborted: boolean): PromiseLike<unknown> | void {
     if (this.#over) return
     this.#over = true
+    const { signal } = this.port.context
     try {
-      return this.#open.destroy(aborted)
+      return this.#open.destroy(aborted, signal.aborted ? signal.reason : undefined)
     } catch {
       // Locked by somebody else: not ours to destroy.
     }

@@ -61,6 +61,14 @@ const expected: Record<string, Expected> = {
   'actor.ts': { prints: ['granted: true, false, false; left: 40'] },
   'worker-pool.ts': { prints: [/20 jobs done: ann \d+, bob \d+, cid \d+/] },
   'select-many.ts': { prints: [/heard .*; ended by stop/, /heard .*; ended by silence/] },
+  'pushed-source.ts': {
+    prints: [
+      'drop-oldest: 1,6,7,8',
+      'drop-newest: 1,2,3,4',
+      'fail: Stage "readings" failed: the pipeline is too slow',
+      'pause and resume: 100 of 100, none lost',
+    ],
+  },
   'log-pipeline.ts': {
     prints: [
       '09:00:04 [WARN] db: slow query, 1200 ms',
