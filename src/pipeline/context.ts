@@ -5,6 +5,8 @@ import type { StageContext } from './stage.ts'
 export class Context implements StageContext {
   #controller: AbortController | undefined
   #reason: { reason: unknown } | undefined
+  /** What stops the timers of the calls in flight, for a run that waits for none of them any more. */
+  readonly timers = new Set<() => void>()
 
   constructor(readonly name: string) {}
 

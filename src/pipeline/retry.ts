@@ -4,7 +4,7 @@
  */
 import { onAbort, startTimer } from '../channel/clock.ts'
 import { demand, demandCount, demandFunction, demandTime } from '../errors.ts'
-import { HandlerFailure } from './context.ts'
+import { type Context, HandlerFailure } from './context.ts'
 import { isThenable, SKIPPED } from './loops.ts'
 import type { Port, StageContext, StageOptions } from './stage.ts'
 
@@ -131,12 +131,15 @@ export function guarded<In, R>(fn: Fn<In, R>, options: CallOptions<In>, recover:
 
 /** `fn` with a time for each call. A result that came at once is never late. */
 function limited<In, R>(fn: Fn<In, R>, timeout: number): Fn<In, R> {
-  return (value, index, { signal, name }) => {
+  return (value, index, context) => {
+    const { signal, name } = context
+    const { timers } = context as Context
     const controller = new AbortController()
     const stopListening = onAbort(signal, (reason) => controller.abort(reason))
     let stopTimer: (() => void) | undefined
     const release = (): void => {
-      stopTimer?.()
+      stopTimer!()
+      timers.delete(stopTimer!)
       stopListening()
     }
     try {
@@ -151,6 +154,7 @@ function limited<In, R>(fn: Fn<In, R>, timeout: number): Fn<In, R> {
           controller.abort(late)
           reject(late)
         })
+        timers.add(stopTimer)
         result.then(resolve, reject)
       }).finally(release)
     } finally {

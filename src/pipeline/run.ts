@@ -228,6 +228,11 @@ export class Execution<R> implements Run<R>, Owner {
 
   /** The event loop has run dry: nothing will ever move this run again. */
   deadlock(): boolean {
+    if (this.tasks.every((task) => task.left)) {
+      // What they called hangs, but nobody wants its result.
+      this.#settle()
+      return true
+    }
     if (this.tasks.some((task) => !task.left && task.kernel?.daemon)) return false
     const lines = this.tasks
       .filter((task) => !task.left || task.calls > 0)

@@ -335,6 +335,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   /** The run was aborted: ends now, waits for nothing but clean-up. */
   abort(reason: unknown): void {
     this.context.abort(reason)
+    for (const stop of this.context.timers) stop()
     if (this.output) endWriting(this.output, this)
     this.#leave(true, true)
   }

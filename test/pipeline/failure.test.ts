@@ -125,12 +125,14 @@ describe('a StageError', () => {
         ).run(),
       },
     ]
-    for (const { run, ...where } of runs) {
-      const error = await stageError(run)
-      expect(error).toMatchObject(where)
+    // All at once: a rejection that nobody looks at in time is reported.
+    const errors = await Promise.all(runs.map(({ run }) => stageError(run)))
+    errors.forEach((error, i) => {
+      const { stage, index } = runs[i]
+      expect(error).toMatchObject({ stage, index })
       expect(error.cause).toBe(boom)
       expect(error.value).toBeUndefined()
-    }
+    })
   })
 
   test('carries the value that failed where others are in flight', async () => {
