@@ -8,10 +8,18 @@ import { late } from '../pipeline/scheduler.ts'
 import { type Attach, demandPart, part, type Port, type Sink, type Stage } from '../pipeline/stage.ts'
 
 /** Calls a function for each value, and gives the value to the branch of the key that comes of it. */
-abstract class Keyed<In> extends Branching<In> {
+class Keyed<In> extends Branching<In> {
+  readonly #byKey = new Map<unknown, Branch>()
   readonly #calls: Calls<In, unknown, unknown>
 
-  constructor(port: Port<In, unknown>, attach: Attach, fn: Fn<In, unknown>, options: CallOptions<In>) {
+  constructor(
+    port: Port<In, unknown>,
+    attach: Attach,
+    fn: Fn<In, unknown>,
+    options: CallOptions<In>,
+    /** Makes the branch of a key that has none, given how many have one; or throws. Without it all are there from the start. */
+    readonly make?: (key: unknown, known: number) => AnyBranch,
+  ) {
     super(port, attach)
     const family: Family<In, unknown, unknown> = {
       loop: (...args) => this.#loop(...args),
@@ -20,18 +28,24 @@ abstract class Keyed<In> extends Branching<In> {
     this.#calls = new Calls(port, family, fn, options)
   }
 
-  /** The branch of a key, if there is one already. */
-  protected abstract known(key: unknown): Branch | undefined
-
-  /** Gives the branch of a key for which there is none, or throws. */
-  protected abstract open(key: unknown): Branch
+  /** Starts the branch of a key. */
+  open(key: unknown, branch: AnyBranch): Branch {
+    const opened = this.branch(branch)
+    this.#byKey.set(key, opened)
+    return opened
+  }
 
   get pending(): boolean {
     return this.#calls.pending
   }
 
   override run(port: Port<In, unknown>): void {
-    this.#calls.run(port)
+    if (this.make || !this.allEnded(port)) this.#calls.run(port)
+  }
+
+  #known(key: unknown): Branch | undefined {
+    // What an object calls its properties is text.
+    return this.#byKey.get(this.make || typeof key !== 'number' ? key : String(key))
   }
 
   #loop(port: Port<In, unknown>, fn: Fn<In, unknown>, offset: number): unknown {
@@ -41,7 +55,7 @@ abstract class Keyed<In> extends Branching<In> {
       const value = items[port.at]
       const key = fn(value, offset + port.at, context)
       if (special(key)) return key
-      const branch = this.known(key)
+      const branch = this.#known(key)
       if (branch === undefined || port.left || this.waitsFor(branch)) return key
       if (branch.input.accepting) branch.input.offer(value)
     }
@@ -49,42 +63,20 @@ abstract class Keyed<In> extends Branching<In> {
   }
 
   #emit({ value, result }: Slot<In, unknown>): boolean {
-    const branch = this.known(result) ?? this.open(result)
-    if (this.port.left || this.waitsFor(branch)) return false
+    const { make, port } = this
+    let branch = this.#known(result)
+    if (branch === undefined) {
+      const names = [...this.#byKey.keys()].join(', ')
+      demand(make, 'route', 'fn', `a function that gives one of ${names}`, result)
+      branch = this.open(result, make!(result, this.#byKey.size))
+    }
+    if (port.left || this.waitsFor(branch)) return false
     if (branch.input.accepting) branch.input.offer(value)
     return true
   }
-}
-
-class Routing<In> extends Keyed<In> {
-  readonly #byName: Map<unknown, Branch>
-
-  constructor(
-    port: Port<In, unknown>,
-    attach: Attach,
-    fn: Fn<In, unknown>,
-    named: Readonly<Record<string, AnyBranch>>,
-    options: CallOptions<In>,
-  ) {
-    super(port, attach, fn, options)
-    this.#byName = new Map(Object.entries(named).map(([name, branch]) => [name, this.branch(branch)]))
-  }
-
-  override run(port: Port<In, unknown>): void {
-    if (!this.allEnded(port)) super.run(port)
-  }
-
-  protected override known(key: unknown): Branch | undefined {
-    return this.#byName.get(typeof key === 'number' ? String(key) : key)
-  }
-
-  protected override open(key: unknown): never {
-    const names = [...this.#byName.keys()].map((name) => JSON.stringify(name)).join(', ')
-    return demand(false, 'route', 'fn', `a function that gives one of ${names}`, key) as never
-  }
 
   result(): Record<string, unknown> {
-    return Object.fromEntries([...this.#byName].map(([name, { result }]) => [name as string, result()]))
+    return Object.fromEntries([...this.#byKey].map(([name, { result }]) => [name as string, result()]))
   }
 }
 
@@ -122,40 +114,11 @@ export function route(
   options: CallOptions<never> = {},
 ): AnyBranch {
   checkCall('route', fn, options)
-  return branching(
-    'route',
-    options,
-    branches,
-    (port: Port<never, unknown>, attach) => new Routing(port, attach, fn, branches, options),
-  )
-}
-
-class Grouping<In, Out> extends Keyed<In> {
-  readonly #byKey = new Map<unknown, Branch>()
-
-  constructor(
-    port: Port<In, unknown>,
-    attach: Attach,
-    fn: Fn<In, unknown>,
-    readonly make: (key: never) => Stage<In, Out>,
-    readonly options: GroupOptions<In>,
-  ) {
-    super(port, attach, fn, options)
-  }
-
-  protected override known(key: unknown): Branch | undefined {
-    return this.#byKey.get(key)
-  }
-
-  protected override open(key: unknown): Branch {
-    const { max = 1000 } = this.options
-    if (this.#byKey.size >= max) throw new RangeError(`Cannot group: there are more than "max" = ${max} keys`)
-    const stage = this.make(key as never)
-    demandPart(stage, ['stage'], 'group', 'stage')
-    const branch = this.branch(stage)
-    this.#byKey.set(key, branch)
-    return branch
-  }
+  return branching('route', options, branches, (port: Port<never, unknown>, attach) => {
+    const keyed = new Keyed(port, attach, fn, options)
+    for (const name of Object.keys(branches)) keyed.open(name, branches[name])
+    return keyed
+  })
 }
 
 export interface GroupOptions<In> extends CallOptions<In> {
@@ -193,10 +156,17 @@ export function groupBy<In, Key, Out>(
   stage: (key: Key) => Stage<In, Out>,
   options: GroupOptions<In> = {},
 ): Stage<In, Out> {
+  const { max = 1000 } = options
   checkCall('groupBy', key, options)
   demandFunction(stage, 'create groupBy', 'stage')
-  demandCount(options.max ?? 1000, 'create groupBy', 'max', 1, true)
+  demandCount(max, 'create groupBy', 'max', 1, true)
+  const make = (value: unknown, known: number): AnyBranch => {
+    if (known >= max) throw new RangeError(`Cannot group: there are more than "max" = ${max} keys`)
+    const made = stage(value as Key)
+    demandPart(made, ['stage'], 'group', 'stage')
+    return made
+  }
   return part('stage', 'groupBy', options, {
-    kernel: (port, attach) => new Grouping(port, attach, key, stage, options),
+    kernel: (port, attach) => new Keyed<In>(port, attach, key, options, make),
   })
 }
