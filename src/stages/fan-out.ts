@@ -12,6 +12,11 @@ import {
   type StageOptions,
 } from '../pipeline/stage.ts'
 
+/** Beside the mapped type, from which what comes out is inferred: from this, what goes in. */
+interface Named<T> {
+  readonly [name: string]: T
+}
+
 /** Copies what comes to all branches that still take any, and passes it on where it is `alsoTo`. */
 class Copying<In> extends Branching<In> {
   constructor(
@@ -69,11 +74,11 @@ class Copying<In> extends Branching<In> {
  * await pipeline(range(5), fanOut(branches)).run() // => { sum: 10, many: 5 }
  */
 export function fanOut<In, Out extends Record<string, unknown>>(
-  branches: { [K in keyof Out]: Stage<In, Out[K]> },
+  branches: { [K in keyof Out]: Stage<In, Out[K]> } & Named<Stage<In, unknown>>,
   options?: StageOptions,
 ): Stage<In, Out[keyof Out]>
 export function fanOut<In, Results extends Record<string, unknown>>(
-  branches: { [K in keyof Results]: Sink<In, Results[K]> },
+  branches: { [K in keyof Results]: Sink<In, Results[K]> } & Named<Sink<In, unknown>>,
   options?: StageOptions,
 ): Sink<In, Results>
 export function fanOut(branches: Record<string, AnyBranch>, options: StageOptions = {}): AnyBranch {
