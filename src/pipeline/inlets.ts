@@ -51,6 +51,12 @@ export class Inlet<T> implements Wakeable {
     parkReader(this.edge)
   }
 
+  /** Does not want a value now. */
+  unpark(): void {
+    this.edge.readerParked = false
+    this.edge.limit = this.edge.capacity
+  }
+
   close(): void {
     closeSide(this.edge, 'receiver')
   }

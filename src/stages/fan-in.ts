@@ -6,22 +6,33 @@ import type { Attach, Kernel, Port, Source } from '../pipeline/stage.ts'
 /**
  * Takes one value from each inlet that has any, in turn. An inlet that runs dry leaves the round and comes back when it
  * has something, so that ten thousand idle ones cost nothing.
+ *
+ * At a rendezvous (capacity 0) all inlets are waited for only while there is room for a value; when one has it, the
+ * others are not waited for any more. So no input hands over a value that cannot be passed on.
  */
 class Merging<T> implements Kernel<never, T> {
   readonly #inlets: Inlet<T>[]
   #round: Inlet<T>[] = []
   #open: number
+  /** Those at a rendezvous that have nothing. */
+  readonly #idle = new Set<Inlet<T>>()
 
   constructor(port: Port<never, T>, chains: Chains, attach: Attach) {
     const ready = (inlet: Inlet<T>): void => {
       if (inlet.queued) return
       inlet.queued = true
       this.#round.push(inlet)
+      if (this.#idle.delete(inlet)) for (const other of this.#idle) other.unpark()
       port.wake()
     }
     this.#open = chains.length
     this.#inlets = chains.map((chain) => openInlet(chain, attach, ready))
-    for (const inlet of this.#inlets) inlet.park()
+    for (const inlet of this.#inlets) this.#await(inlet)
+  }
+
+  #await(inlet: Inlet<T>): void {
+    if (inlet.edge.capacity > 0) inlet.park()
+    else this.#idle.add(inlet)
   }
 
   run(port: Port<never, T>): void {
@@ -38,11 +49,13 @@ class Merging<T> implements Kernel<never, T> {
       } else if (edge.ended) {
         this.#open--
         if (edge.failure) return port.fail(edge.failure.cause)
-      } else inlet.park()
+      } else this.#await(inlet)
     }
     this.#round = round.slice(turn)
-    if (this.#open === 0) port.finish()
-    else port.held = this.#round.length === 0
+    if (this.#open === 0) return port.finish()
+    port.full = this.#idle.size > 0 && port.count >= port.room
+    if (!port.full) for (const inlet of this.#idle) if (this.#round.length === 0) inlet.park()
+    port.held = this.#round.length === 0
   }
 
   close(): void {
