@@ -23,8 +23,7 @@ function chainOf(make: string, input: FanInInput<unknown>, place: number): reado
     demandPart(input, ['source'], action, option)
     return definitions
   }
-  const kernel = reading(input as LateInput<unknown>, action, option)
-  return part('source', 'source', {}, { kernel }).definitions
+  return part('source', 'source', {}, reading(input as LateInput<unknown>, action, option)).definitions
 }
 
 export type Chains = readonly (readonly Definition[])[]

@@ -27,14 +27,14 @@ interface AnyIterator<T> {
 export type LateInput<T> =
   Input<T> | PromiseLike<Input<T>> | ((context: StageContext) => Input<T> | PromiseLike<Input<T>>)
 
-/** Gives the kernel that reads `input`. Nothing of it is touched before the run. */
+/** What makes a stage that reads `input`. Nothing of it is touched before the run. */
 export function reading<T>(
   input: LateInput<T>,
   action: string,
   option: string,
-): (port: Out<T>) => Reading<T> {
+): { kernel: (port: Out<T>) => Reading<T>; hear: () => void } {
   if (typeof input !== 'function' && !isThenable(input)) demandInput(input, action, option)
-  return (port) => new Opening(port, input, action, option)
+  return { kernel: (port) => new Opening(port, input, action, option), hear: () => hear(input) }
 }
 
 function demandInput(input: unknown, action: string, option: string): void {
@@ -106,16 +106,17 @@ function nodeIterator<T>(stream: ReadableLike<T>): AnyIterator<T> {
   return {
     next: () => iterator.next(),
     async return() {
-      const { emitClose, reading } = stream._readableState ?? {}
-      const turn = new Promise<void>(nextTurn)
+      if (iterator.return) heard(iterator.return())
       const closed = new Promise<void>((resolve) => stream.on('close', resolve))
-      const closes = stream.closed === false && emitClose !== false
       // It may tell of an error at any time from now on: somebody has to listen.
       stream.on('error', nothing)
+      // What it has already is still given.
+      await new Promise<void>(nextTurn)
+      const { emitClose, reading } = stream._readableState ?? {}
+      const closes = stream.closed === false && emitClose !== false
       stream.destroy()
-      if (iterator.return) heard(iterator.return())
       // One that reads, a pipe or a socket, may do so for ever: it is not waited for.
-      if (closes) await (reading ? Promise.race([closed, turn]) : closed)
+      if (closes) await (reading ? Promise.race([closed, new Promise<void>(nextTurn)]) : closed)
     },
   }
 }

@@ -8,7 +8,7 @@ import { Core } from '../channel/core.ts'
 import { onAbort, startTimer } from '../channel/clock.ts'
 import { watchRun } from '../channel/deadlock.ts'
 import { DeadlockError, demandCount, demandTime, DrainTimeoutError, type StageError } from '../errors.ts'
-import type { Chain, Definition, Ends } from './stage.ts'
+import { type Chain, type Definition, type Ends, hearAll } from './stage.ts'
 import { type RunStats, statsOf } from './stats.ts'
 import { type Owner, Task } from './task.ts'
 
@@ -66,6 +66,7 @@ export class Execution<R> implements Run<R>, Owner {
     })
     if (signal?.aborted) {
       this.ended = this.began
+      hearAll([definitions])
       this.#reject(signal.reason)
       return
     }

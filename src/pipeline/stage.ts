@@ -132,6 +132,16 @@ export interface Definition {
   readonly branches?: readonly (readonly Definition[])[]
   /** What comes out of it does not come from its branches. */
   readonly passes?: boolean
+  /** Listens to the promises it is going to read: its turn may come long after the run has begun. */
+  readonly hear?: () => void
+}
+
+/** Listens to what stages that are not started are to read: what rejects meanwhile must find somebody. */
+export function hearAll(chains: readonly (readonly Definition[])[]): void {
+  for (const [first] of chains) {
+    first.hear?.()
+    hearAll(first.inputs ?? [])
+  }
 }
 
 declare const IN: unique symbol
@@ -167,6 +177,7 @@ export function part<K extends Kind, In, Out>(
     inputs?: readonly (readonly Definition[])[]
     branches?: readonly (readonly Definition[])[]
     passes?: boolean
+    hear?: () => void
   },
 ): Part<K, In, Out> {
   demand(typeof name === 'string', `create ${make}`, 'name', 'a string', name, TypeError)

@@ -283,8 +283,8 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   failing(error: unknown, culprit?: { value: unknown }): void {
     if (this.context.caused(error)) return
     this.failures++
-    // Nobody wants the result of a call that fails after its stage was left.
-    if (this.#cancelled) return
+    // Nobody wants the result of a call that fails after its stage was left, unless it was left because the run failed.
+    if (this.#cancelled && !this.owner.knows(this.context.signal.reason)) return
     const failure = this.#wrap(error, culprit)
     this.#failure ??= failure
     this.owner.failed(this, failure)

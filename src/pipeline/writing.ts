@@ -165,7 +165,8 @@ class WebTarget implements Target {
 
   write(value: unknown): PromiseLike<unknown> | undefined {
     this.#latest = this.#writer.write(value)
-    this.#latest.catch(() => {})
+    // Writes fail in their order, before the stream has: the first one that does is to blame.
+    this.#latest.catch((error: unknown) => (this.broken ??= { error, culprit: { value } }))
     return (this.#writer.desiredSize ?? 0) > 0 ? undefined : this.#writer.ready
   }
 

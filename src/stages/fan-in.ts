@@ -1,7 +1,7 @@
 /** Several inputs into one: `fanIn` as they come, `concat` one after the other. */
 import { type Inlet, openInlet } from '../pipeline/inlets.ts'
 import { type Chains, type FanInInput, joining } from '../pipeline/inputs.ts'
-import type { Attach, Kernel, Port, Source } from '../pipeline/stage.ts'
+import { type Attach, hearAll, type Kernel, type Port, type Source } from '../pipeline/stage.ts'
 
 /**
  * Takes one value from each inlet that has any, in turn. An inlet that runs dry leaves the round and comes back when it
@@ -100,7 +100,9 @@ class Concatenating<T> implements Kernel<never, T> {
     readonly port: Port<never, T>,
     readonly chains: Chains,
     readonly attach: Attach,
-  ) {}
+  ) {
+    hearAll(chains)
+  }
 
   run(port: Port<never, T>): void {
     for (;;) {

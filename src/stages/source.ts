@@ -31,9 +31,7 @@ import {
  * await pipeline(source(new Set(['a', 'b']))).run() // => ['a', 'b']
  */
 export function source<T>(input: LateInput<T>, options: StageOptions = {}): Source<Awaited<T>> {
-  return part('source', 'source', options, { kernel: reading(input, 'create source', 'input') }) as Source<
-    Awaited<T>
-  >
+  return part('source', 'source', options, reading(input, 'create source', 'input')) as Source<Awaited<T>>
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Everything `source` reads, and how each is left. */
+import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
-import { channel, drain, map, pipeline, source, take, toArray } from 'sluice'
+import { channel, drain, map, pipeline, type Run, source, take, toArray } from 'sluice'
 import { stageError, unhandledDuring } from './support-leaks.ts'
 import { naturals, streamOf, upTo } from './support-sources.ts'
 import { deferred, never, rejection, turns, until } from './support-waiting.ts'
@@ -233,5 +234,46 @@ describe('source() of an iterable of promises', () => {
       expect(error.cause).toBe(boom)
     })
     expect(unhandled).toEqual([])
+  })
+})
+
+describe('a Node Readable that gives nothing', () => {
+  const idle = () => new Readable({ objectMode: true, read() {} })
+  const ends = {
+    'an abort': (run: Run<unknown>) => run.abort(),
+    'a stop': (run: Run<unknown>) => run.stop(),
+  }
+
+  test.each(Object.entries(ends))('is destroyed by %s', async (_, end) => {
+    const input = idle()
+    const run = pipeline(source(input), drain()).start()
+    run.result.catch(() => {})
+    await turns(3)
+    await end(run)
+    await turns(2)
+    expect(input.destroyed).toBe(true)
+  })
+
+  test('is destroyed when nobody reads any more, and when a stage fails', async () => {
+    const input = idle()
+    const loop = pipeline(source(input))[Symbol.asyncIterator]()
+    const step = loop.next()
+    await turns(3)
+    await loop.return?.()
+    expect(await step).toEqual({ done: true, value: undefined })
+    const other = idle()
+    other.push(1)
+    const fails = map(async () => (await turns(3), Promise.reject(boom)))
+    await stageError(pipeline(source(other), fails, drain()).run())
+    await turns(2)
+    expect([input.destroyed, other.destroyed]).toEqual([true, true])
+  })
+
+  test('loses nothing that it had before a stop', async () => {
+    const input = idle()
+    const run = pipeline(source(input)).start()
+    await turns(3)
+    input.push(1)
+    expect(await run.stop()).toEqual([1])
   })
 })

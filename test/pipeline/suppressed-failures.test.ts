@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { drain, forEach, map, pipeline, range, source, stage, StageError } from 'sluice'
 import { stageError, unhandledDuring } from './support-leaks.ts'
 import { naturals } from './support-sources.ts'
-import { deferred, turns } from './support-waiting.ts'
+import { deferred, turns, until } from './support-waiting.ts'
 
 const first = new Error('first')
 const second = new Error('second')
@@ -76,6 +76,48 @@ describe('two failures', () => {
     const [other] = suppressedOf(error)
     expect(other).toMatchObject({ stage: 'forEach', index: 2, value: 0 })
     expect(other?.cause).toBe(second)
+  })
+
+  test('of two stages: a call before the one that failed first is told too, however late it fails', async () => {
+    for (const late of [0, 1, 3, 8]) {
+      const gates = [deferred<never>(), deferred<never>()]
+      let waiting = 0
+      const run = pipeline(
+        range(5),
+        map((n) => (n === 1 ? (waiting++, gates[0].promise) : n)),
+        map((n) => n),
+        forEach(() => (waiting++, gates[1].promise)),
+      ).run({ capacity: 1 })
+      await until(() => waiting === 2)
+      gates[1].reject(first)
+      await turns(late)
+      gates[0].reject(second)
+      const error = await stageError(run)
+      expect(error).toMatchObject({ stage: 'forEach', index: 3, value: 0 })
+      expect(error.cause).toBe(first)
+      const [other, ...more] = suppressedOf(error)
+      expect(other).toMatchObject({ stage: 'map', index: 1, value: 1 })
+      expect(other?.cause).toBe(second)
+      expect(more).toEqual([])
+    }
+  })
+
+  test('are one where the other call only ends as it was told to, by its signal', async () => {
+    let waiting = 0
+    const gate = deferred<never>()
+    const cut = (_: number, __: number, { signal }: { signal: AbortSignal }) =>
+      new Promise<never>((_resolve, reject) => {
+        waiting++
+        signal.addEventListener('abort', () => reject(signal.reason))
+      })
+    const run = pipeline(
+      range(5),
+      map((n, index, context) => (n === 1 ? cut(n, index, context) : n)),
+      forEach(() => (waiting++, gate.promise)),
+    ).run({ capacity: 1 })
+    await until(() => waiting === 2)
+    gate.reject(first)
+    expect(await stageError(run)).toMatchObject({ stage: 'forEach', suppressed: [] })
   })
 
   test('in the same moment: one is the cause, all others are suppressed, none is lost or unhandled', async () => {

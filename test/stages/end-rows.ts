@@ -57,6 +57,8 @@ export interface SourceRow {
   reads: boolean
   /** It reads inputs, each behind a channel of its own. */
   joins?: boolean
+  /** How many milliseconds pass in a turn of the event loop while its endings are tested. Default: 1. */
+  perTurn?: number
   /** Can be read once only. */
   oneShot?: boolean
 }

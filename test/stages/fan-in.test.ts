@@ -1,6 +1,6 @@
 /** fanIn(): several inputs, one output, nobody starves and nobody is forgotten. */
 import { describe, expect, test } from 'vitest'
-import { batch, channel, drain, fanIn, forEach, map, pipeline, range, source, take } from 'sluice'
+import { batch, channel, concat, drain, fanIn, forEach, map, pipeline, range, source, take } from 'sluice'
 import { stageError, unhandledDuring } from '../pipeline/support-leaks.ts'
 import { naturals, probe, syncProbe, streamOf, upTo } from '../pipeline/support-sources.ts'
 import { deferred, never, rejection, stable, turns, until } from '../pipeline/support-waiting.ts'
@@ -183,5 +183,32 @@ describe('fanIn()', () => {
       await stageError(pipeline(fanIn(...bad), drain()).run())
     })
     expect(unhandled).toEqual([])
+  })
+})
+
+describe('concat()', () => {
+  test('leaves no rejection unhandled where an input rejects before its turn', async () => {
+    const late = () => Promise.reject(boom)
+    const inputs = {
+      promise: () => late(),
+      'array of promises': () => [late()],
+      source: () => source([late()]),
+      pipeline: () =>
+        pipeline(
+          source([late()]),
+          map((n) => n),
+        ),
+      concat: () => concat([], source([late()])),
+    }
+    for (const input of Object.values(inputs)) {
+      const unhandled = await unhandledDuring(async () => {
+        const gate = deferred<number[]>()
+        const run = pipeline(concat<unknown>(gate.promise, input()), drain()).run()
+        await turns(3)
+        gate.resolve([1])
+        expect((await stageError(run)).cause).toBe(boom)
+      })
+      expect(unhandled).toEqual([])
+    }
   })
 })

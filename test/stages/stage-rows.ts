@@ -57,6 +57,10 @@ export interface StageRow<In = unknown> {
   endless?: () => Iterable<In>
   /** It drops what it has no room for, and may give nothing at all while values go on coming. */
   drops?: boolean
+  /** How many milliseconds pass in a turn of the event loop while its endings are tested, so that values come out. Default: 1. */
+  perTurn?: number
+  /** What comes out of it depends on when values come and go: its endings do not compare it. */
+  loose?: boolean
   /** The same stage with a function that throws `boom` somewhere in `input`. */
   failing?: {
     build: (boom: Error) => StageOf<In, unknown>

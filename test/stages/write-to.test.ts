@@ -176,7 +176,7 @@ describe.each([0, 1, 256])('writeTo() a WritableStream at capacity %i', (capacit
     const input = probe(naturals)
     const { log, target } = webTarget((n) => (n === 2 ? Promise.reject(boom) : undefined))
     const error = await stageError(pipeline(source(input), writeTo(target)).run({ capacity }))
-    expect(error).toMatchObject({ stage: 'writeTo', index: 1 })
+    expect(error).toMatchObject({ stage: 'writeTo', index: 1, value: 2 })
     expect(error.cause).toBe(boom)
     expect(input.returned).toBe(1)
     expect(log.closed).toBe(0)
@@ -184,6 +184,26 @@ describe.each([0, 1, 256])('writeTo() a WritableStream at capacity %i', (capacit
 })
 
 describe('writeTo() a WritableStream', () => {
+  test('blames the value whose write failed, and none where the stream broke by itself', async () => {
+    const strategy = { highWaterMark: 10 }
+    const choosy = new WritableStream<number>(
+      { write: (n) => (n === 2 ? Promise.reject(boom) : turns(1)) },
+      strategy,
+    )
+    expect(await stageError(pipeline(source(upTo(5)), writeTo(choosy)).run())).toMatchObject({
+      value: 2,
+      cause: boom,
+    })
+    let breakDown!: (error: Error) => void
+    const brittle = new WritableStream({ start: (controller) => (breakDown = (e) => controller.error(e)) })
+    const run = pipeline(source(probe([], 'hang')), writeTo(brittle)).run()
+    await turns(3)
+    breakDown(boom)
+    const error = await stageError(run)
+    expect(error.cause).toBe(boom)
+    expect('value' in error).toBe(false)
+  })
+
   test('is aborted when the run is, at once even where a write hangs', async () => {
     const gate = deferred()
     const { log, target } = webTarget(() => gate.promise)
