@@ -12,7 +12,7 @@
  * the code).
  */
 import type { Core, Wakeable, Writer } from '../channel/core.ts'
-import { demand } from '../errors.ts'
+import { demand, StageError } from '../errors.ts'
 import { closeSide, parkWriter, room } from './edge.ts'
 import {
   type Attach,
@@ -103,15 +103,21 @@ export abstract class Branching<In> implements Kernel<In, unknown> {
   /** Starts a branch. */
   protected branch({ kind, definitions }: Part<Kind, never, unknown>): Branch {
     const { port } = this
-    const { custom, capacity } = definitions.at(-1)!
     const output = kind === 'sink' ? undefined : port.output
-    if (output && !output.writer!.join) new Gate(output)
-    // A user's stage has a channel to itself, and so has one that wants a capacity of its own.
-    const merges = output && (custom ?? capacity) !== undefined
-    const chain = merges ? [...definitions, passing] : definitions
+    const last = definitions.at(-1)!
+    let chain = definitions
+    if (output) {
+      if (!output.writer!.join) new Gate(output)
+      // A user's stage has a channel to itself, and so has one that wants a capacity of its own.
+      const { custom, capacity = output.capacity } = last
+      if (custom || last.capacity !== undefined)
+        chain = [...chain.slice(0, -1), { ...last, capacity }, passing]
+    }
     const { input, result } = this.attach(chain, { writer: port, output })
     const branch = { input: input!, result }
     this.branches.push(branch)
+    // A stage of the branch may have ended the run as soon as it began.
+    if (this.#closed) this.#end(branch)
     return branch
   }
 
@@ -135,34 +141,43 @@ export abstract class Branching<In> implements Kernel<In, unknown> {
   end(_port?: Port<In, unknown>, failure?: { cause: unknown }): void {
     if (this.#closed) return
     this.#closed = true
-    for (const { input } of this.branches) {
-      if (failure) input.fail(failure.cause)
-      closeSide(input, 'sender')
-    }
+    for (const branch of this.branches) this.#end(branch, failure)
+  }
+
+  #end({ input }: Branch, failure?: { cause: unknown }): void {
+    if (failure) input.fail(failure.cause)
+    closeSide(input, 'sender')
   }
 
   close(_aborted: boolean, failure?: { cause: unknown }): void {
-    this.end(undefined, failure)
+    // After a failure behind this stage a sink must not end as it does when all is well: half a file would look whole.
+    const cause: unknown = this.port.context.signal.reason
+    this.end(undefined, failure ?? (cause instanceof StageError ? { cause } : undefined))
   }
 }
 
 export type AnyBranch = Part<'stage' | 'sink', never, unknown>
+export type NamedBranches = Readonly<Record<string, AnyBranch>>
 
 /** Makes a stage with named branches, which are all stages or all sinks. What it is worth is the kernel's `result`. */
 export function branching<In>(
   make: string,
   options: StageOptions,
-  branches: Readonly<Record<string, AnyBranch>>,
-  kernel: (port: Port<In, unknown>, attach: Attach) => Branching<In>,
+  branches: NamedBranches,
+  kernel: (port: Port<In, unknown>, attach: Attach, branches: NamedBranches) => Branching<In>,
 ): AnyBranch {
+  // As they are now: what the program does to its object later changes nothing.
+  const own = { ...branches }
   const action = `create ${make}`
-  const names = Object.keys(Object(branches) as object)
+  const names = Object.keys(own)
   const first = names[0]
   demand(first !== undefined, action, 'branches', 'an object with at least one branch', branches, TypeError)
   for (const name of names) {
-    const kinds: Kind[] = name === first ? ['stage', 'sink'] : [branches[first].kind]
-    demandPart(branches[name], kinds, action, `branches.${name}`)
+    const kinds: Kind[] = name === first ? ['stage', 'sink'] : [own[first].kind]
+    demandPart(own[name], kinds, action, `branches.${name}`)
   }
-  const chains = names.map((name) => branches[name].definitions)
-  return part(branches[first].kind, make, options, { kernel, branches: chains })
+  return part(own[first].kind, make, options, {
+    kernel: (port: Port<In, unknown>, attach) => kernel(port, attach, own),
+    branches: names.map((name) => own[name].definitions),
+  })
 }

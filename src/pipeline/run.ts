@@ -49,7 +49,8 @@ export class Execution<R> implements Run<R>, Owner {
   #failure: StageError | undefined
   #aborted: { reason: unknown } | undefined
   #open = 0
-  #started = false
+  /** How many chains are being put together: nothing starts while one is. The run itself is the first. */
+  #building = 1
   #resolve!: (result: R) => void
   #reject!: (reason: unknown) => void
   #release: () => void = () => {}
@@ -77,7 +78,7 @@ export class Execution<R> implements Run<R>, Owner {
       stopWatching()
       stopListening?.()
     }
-    this.#started = true
+    this.#building--
     // From the end: a stage that wants nothing says so before anything is pulled.
     for (const task of [...this.tasks].reverse()) task.start()
   }
@@ -114,7 +115,9 @@ export class Execution<R> implements Run<R>, Owner {
     const from = this.tasks.length
     const input = writer && this.#edge(task.definition)
     if (reader) output = this.#edge(definitions.at(-1)!)
+    this.#building++
     const last = this.#chain(definitions, output, input, input && task)
+    this.#building--
     if (input) {
       input.writer = writer
       input.senders = 1
@@ -124,7 +127,7 @@ export class Execution<R> implements Run<R>, Owner {
       output!.reader = reader
       output!.receivers = 1
     }
-    if (this.#started) for (const each of this.tasks.slice(from).reverse()) each.start()
+    if (this.#building === 0) for (const each of this.tasks.slice(from).reverse()) each.start()
     return { input, output, result: () => last.kernel?.result?.() }
   }
 
@@ -148,7 +151,9 @@ export class Execution<R> implements Run<R>, Owner {
   }
 
   knows(error: unknown): boolean {
-    return error === this.#failure || this.#failure?.suppressed.includes(error) === true
+    // Before the first failure none is known: even `undefined` can be thrown.
+    const failure = this.#failure
+    return failure !== undefined && (error === failure || failure.suppressed.includes(error))
   }
 
   done(): void {

@@ -13,6 +13,8 @@ import { type Attach, hearAll, type Kernel, type Port, type Source } from '../pi
 class Merging<T> implements Kernel<never, T> {
   readonly #inlets: Inlet<T>[]
   #round: Inlet<T>[] = []
+  /** Where in the round the next turn is. */
+  #turn = 0
   #open: number
   /** Those at a rendezvous that have nothing. */
   readonly #idle = new Set<Inlet<T>>()
@@ -36,7 +38,7 @@ class Merging<T> implements Kernel<never, T> {
   }
 
   run(port: Port<never, T>): void {
-    let turn = 0
+    let turn = this.#turn
     const round = this.#round
     while (turn < round.length && port.count < port.room) {
       const inlet = round[turn++]
@@ -47,15 +49,25 @@ class Merging<T> implements Kernel<never, T> {
         inlet.queued = true
         round.push(inlet)
       } else if (edge.ended) {
+        // Ends once, and may be told so again: it never comes back.
+        inlet.queued = true
         this.#open--
         if (edge.failure) return port.fail(edge.failure.cause)
       } else this.#await(inlet)
     }
-    this.#round = round.slice(turn)
+    // Forgets the turns that were had when they are most of the list: a few at a time would copy it again and again.
+    const spent = turn * 2 >= round.length
+    this.#turn = spent ? 0 : turn
+    if (spent) this.#round = round.slice(turn)
     if (this.#open === 0) return port.finish()
     port.full = this.#idle.size > 0 && port.count >= port.room
-    if (!port.full) for (const inlet of this.#idle) if (this.#round.length === 0) inlet.park()
-    port.held = this.#round.length === 0
+    if (!port.full) for (const inlet of this.#idle) if (!this.#ready) inlet.park()
+    port.held = !this.#ready
+  }
+
+  /** Whether there may be more to put out now. */
+  get #ready(): boolean {
+    return this.#round.length > this.#turn
   }
 
   close(): void {

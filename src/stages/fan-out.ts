@@ -1,6 +1,6 @@
 /** One stream to several branches: `fanOut` and `alsoTo` give each value to all, `balance` each to one. */
 import { demandCount } from '../errors.ts'
-import { type AnyBranch, Branching, branching } from '../pipeline/branches.ts'
+import { type AnyBranch, Branching, branching, type NamedBranches } from '../pipeline/branches.ts'
 import { append, room } from '../pipeline/edge.ts'
 import {
   type Attach,
@@ -22,7 +22,7 @@ class Copying<In> extends Branching<In> {
   constructor(
     port: Port<In, unknown>,
     attach: Attach,
-    readonly named: Readonly<Record<string, AnyBranch>>,
+    readonly named: NamedBranches,
     readonly passes = false,
   ) {
     super(port, attach)
@@ -82,7 +82,7 @@ export function fanOut<In, Results extends Record<string, unknown>>(
   options?: StageOptions,
 ): Sink<In, Results>
 export function fanOut(branches: Record<string, AnyBranch>, options: StageOptions = {}): AnyBranch {
-  return branching('fanOut', options, branches, (port, attach) => new Copying(port, attach, branches))
+  return branching('fanOut', options, branches, (port, attach, own) => new Copying(port, attach, own))
 }
 
 /**
@@ -103,6 +103,9 @@ export function fanOut(branches: Record<string, AnyBranch>, options: StageOption
  * ).run() // => [0, 10, 20]
  * seen // => [0, 1, 2]
  */
+export function alsoTo<In>(sink: Sink<NoInfer<In>, unknown>, options?: StageOptions): Stage<In, In>
+export function alsoTo<In>(sink: Sink<In, unknown>, options?: StageOptions): Stage<In, In>
+// What goes in is what the pipeline around it says, not what the sink would take as well: `count()` takes anything.
 export function alsoTo<In>(sink: Sink<In, unknown>, options: StageOptions = {}): Stage<In, In> {
   demandPart(sink, ['sink'], 'create alsoTo', 'sink')
   return part('stage', 'alsoTo', options, {
@@ -136,15 +139,20 @@ class Balancing<In> extends Branching<In> {
     }
   }
 
-  /** The one with room that has the fewest values; of several the next in turn. */
+  /** The one with room that has the fewest values, one at work included; of several the next in turn. */
   #idlest(): Branching<In>['branches'][number]['input'] | undefined {
     const { branches } = this
     this.#turn++
     let idlest
+    let least = Infinity
     for (let i = 0; i < branches.length; i++) {
       const { input } = branches[(this.#turn + i) % branches.length]
       if (!input.accepting || room(input) <= 0) continue
-      if (idlest === undefined || input.buffer.length < idlest.buffer.length) idlest = input
+      // One that does not wait for a value has one in its hands already.
+      const load = input.buffer.length + (input.readerParked || input.readers.head ? 0 : 1)
+      if (load >= least) continue
+      least = load
+      idlest = input
     }
     return idlest
   }

@@ -116,7 +116,7 @@ export function zip<T extends unknown[]>(
 class MergingSorted<T> extends Choosing<T, T> {
   readonly #compare: (a: T, b: T) => number
   readonly #order: Inlet<T>[] = []
-  #unknown: Inlet<T>[]
+  readonly #unknown: Inlet<T>[]
 
   constructor(port: Port<never, T>, chains: Chains, attach: Attach, compare: (a: T, b: T) => number) {
     super(port, chains, attach)
@@ -127,26 +127,27 @@ class MergingSorted<T> extends Choosing<T, T> {
   override run(port: Port<never, T>): void {
     const order = this.#order
     for (;;) {
-      const unknown = this.#unknown
-      this.#unknown = unknown.filter((inlet) => !this.known(port, inlet))
-      for (const inlet of unknown) {
-        if (inlet.hasValue) this.#insert(inlet)
-        else if (inlet.edge.ended && this.broke(port, inlet)) return
+      // To wait for an inlet may bring its value at once: then it is known the next time.
+      for (const inlet of this.#unknown.splice(0)) {
+        if (!this.known(port, inlet)) this.#unknown.push(inlet)
+        else if (inlet.hasValue) this.#insert(port, inlet)
+        else if (this.broke(port, inlet)) return
       }
       if (this.#unknown.length > 0) return
       if (order.length === 0) return port.finish()
       if (port.count >= port.room) return
       const first = order.shift()!
       port.out[port.count++] = first.take()
-      if (first.hasValue) this.#insert(first)
+      if (first.hasValue) this.#insert(port, first)
       else this.#unknown.push(first)
     }
   }
 
-  #insert(inlet: Inlet<T>): void {
+  #insert(port: Port<never, T>, inlet: Inlet<T>): void {
     const order = this.#order
     let low = 0
-    for (let high = order.length; low < high;) {
+    // `compare` may end the run: then there is nothing left to compare.
+    for (let high = order.length; low < high && !port.left;) {
       const middle = (low + high) >> 1
       if (this.#before(order[middle], inlet)) low = middle + 1
       else high = middle

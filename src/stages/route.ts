@@ -7,6 +7,9 @@ import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
 import { late } from '../pipeline/scheduler.ts'
 import { type Attach, demandPart, part, type Port, type Sink, type Stage } from '../pipeline/stage.ts'
 
+/** What may stand for the name of a branch: a property `0` may be called by its number. */
+type Name<Key> = Key | (Key extends `${infer Place extends number}` ? Place : never)
+
 /** Calls a function for each value, and gives the value to the branch of the key that comes of it. */
 class Keyed<In> extends Branching<In> {
   readonly #byKey = new Map<unknown, Branch>()
@@ -64,13 +67,17 @@ class Keyed<In> extends Branching<In> {
 
   #emit({ value, result }: Slot<In, unknown>): boolean {
     const { make, port } = this
+    if (port.left) return false
     let branch = this.#known(result)
     if (branch === undefined) {
-      const names = [...this.#byKey.keys()].join(', ')
+      const names = [...this.#byKey.keys()].map((name) => JSON.stringify(name)).join(', ')
       demand(make, 'route', 'fn', `a function that gives one of ${names}`, result)
-      branch = this.open(result, make!(result, this.#byKey.size))
+      const made = make!(result, this.#byKey.size)
+      // To make it may have ended the run.
+      if (port.left) return false
+      branch = this.open(result, made)
     }
-    if (port.left || this.waitsFor(branch)) return false
+    if (this.waitsFor(branch)) return false
     if (branch.input.accepting) branch.input.offer(value)
     return true
   }
@@ -99,12 +106,12 @@ class Keyed<In> extends Branching<In> {
  * await pipeline(range(5), route(parity, branches)).run() // => { even: [0, 2, 4], odd: 2 }
  */
 export function route<In, Out extends Record<string, unknown>>(
-  fn: Fn<In, keyof Out>,
+  fn: Fn<In, Name<keyof Out>>,
   branches: { [K in keyof Out]: Stage<In, Out[K]> },
   options?: CallOptions<In>,
 ): Stage<In, Out[keyof Out]>
 export function route<In, Results extends Record<string, unknown>>(
-  fn: Fn<In, keyof Results>,
+  fn: Fn<In, Name<keyof Results>>,
   branches: { [K in keyof Results]: Sink<In, Results[K]> },
   options?: CallOptions<In>,
 ): Sink<In, Results>
@@ -114,9 +121,9 @@ export function route(
   options: CallOptions<never> = {},
 ): AnyBranch {
   checkCall('route', fn, options)
-  return branching('route', options, branches, (port: Port<never, unknown>, attach) => {
+  return branching('route', options, branches, (port: Port<never, unknown>, attach, own) => {
     const keyed = new Keyed(port, attach, fn, options)
-    for (const name of Object.keys(branches)) keyed.open(name, branches[name])
+    for (const name of Object.keys(own)) keyed.open(name, own[name])
     return keyed
   })
 }

@@ -196,6 +196,91 @@ const misfits: Misfit[] = [
     code: 'for await (const _ of /*!*/ pipeline(map((n: number) => n))) break',
     says: 'asyncIterator',
   },
+  {
+    title: 'fanOut() whose branches want another type',
+    code: 'pipeline(range(3), /*!*/ fanOut({ a: map((s: string) => s), b: map((s: string) => s.length) }))',
+    says: "'number' is not assignable to type 'string'",
+  },
+  {
+    title: 'fanOut() of sinks that want another type',
+    code: 'pipeline(range(3), /*!*/ fanOut({ a: forEach((s: string) => void s), b: count() }))',
+    says: "'number' is not assignable to type 'string'",
+  },
+  {
+    title: 'fanOut() of a sink and a stage',
+    code: 'pipeline(range(3), /*!*/ fanOut({ a: count(), b: map((n) => n) }))',
+    says: `Type '"stage"' is not assignable to type '"sink"'`,
+  },
+  {
+    title: 'a branch that is no stage',
+    code: 'pipeline(range(3), fanOut({ a: map((n) => n), /*!*/ b: 42 }))',
+    says: "'number' is not assignable to type",
+  },
+  {
+    title: 'a stage behind a fanOut() of sinks',
+    code: 'pipeline(range(3), /*!*/ fanOut({ a: count() }), map((n) => n))',
+    says: /sink/i,
+  },
+  {
+    title: 'a callback behind fanOut() that uses a value as what it is not',
+    code: 'pipeline(range(3), fanOut({ a: map((n) => n), b: map((n) => n > 1) }), map((n) => n./*!*/toFixed()))',
+    says: "'toFixed' does not exist on type 'number | boolean'",
+  },
+  {
+    title: 'alsoTo() of a stage',
+    code: 'pipeline(range(3), alsoTo(/*!*/ map((n) => n)))',
+    says: `Type '"stage"' is not assignable to type '"sink"'`,
+  },
+  {
+    title: 'alsoTo() of a sink that wants another type',
+    code: 'pipeline(range(3), /*!*/ alsoTo(forEach((s: string) => void s)), toArray())',
+    says: "'number' is not assignable to type 'string'",
+  },
+  {
+    title: 'balance() of a stage that wants another type',
+    code: 'pipeline(range(3), /*!*/ balance(2, map((s: string) => s)))',
+    says: "'number' is not assignable to type 'string'",
+  },
+  {
+    title: 'route() to a branch that is not there',
+    code: "pipeline(range(3), route((n) => /*!*/ (n > 1 ? 'a' : 'c'), { a: map((n) => n), b: map((n) => n) }))",
+    says: `'"c"' is not assignable to type`,
+  },
+  {
+    title: 'route() to a number that is not there',
+    code: 'pipeline(range(3), route((n) => /*!*/ (n > 1 ? 1 : 2), { 0: toArray(), 1: toArray() }))',
+    says: "'2' is not assignable to type",
+  },
+  {
+    title: 'groupBy() whose copies want another type',
+    code: 'pipeline(range(3), /*!*/ groupBy((n) => n, () => map((s: string) => s)))',
+    says: "'number' is not assignable to type 'string'",
+  },
+  {
+    title: 'groupBy() whose maker uses the key as what it is not',
+    code: 'pipeline(range(3), groupBy((n) => n > 1, (key) => map(() => key./*!*/toFixed())))',
+    says: "'toFixed' does not exist on type 'boolean'",
+  },
+  {
+    title: 'groupBy() whose maker gives a sink',
+    code: 'pipeline(range(3), groupBy((n) => n, () => /*!*/ toArray<number>()))',
+    says: `Type '"sink"' is not assignable to type '"stage"'`,
+  },
+  {
+    title: 'mergeSorted() that compares another type',
+    code: 'mergeSorted(/*!*/ (a: string, b: string) => a.localeCompare(b), [1])',
+    says: "'number' is not assignable to type 'string'",
+  },
+  {
+    title: 'zip() of something that cannot be read',
+    code: 'zip([1], /*!*/ 5)',
+    says: 'number',
+  },
+  {
+    title: 'concat() of a stage',
+    code: 'concat([1], /*!*/ map((n: number) => n))',
+    says: /stage/,
+  },
 ]
 
 const fitting = [
@@ -215,7 +300,7 @@ const fileOf = (index: number) => `${root}test/types/snippet-${index}.ts`
 const names =
   'batch, filter, flatMap, forEach, map, pipeline, range, source, stage, take, tap, toArray, unbatch, writeTo, fanIn, ' +
   'buffer, changes, delay, distinct, drop, dropWhile, first, idleTimeout, interval, last, sample, scan, takeWhile, ' +
-  'throttle, unfold, window'
+  'throttle, unfold, window, alsoTo, balance, concat, count, fanOut, groupBy, mergeSorted, route, zip'
 const prelude = `import { ${names} } from 'sluice'\nexport const used = [${names}]\n`
 
 /** Compiles every snippet as a file of one program and gives the errors of each. */
