@@ -6,9 +6,11 @@ import { build } from 'esbuild'
 
 const limits = [
   { names: ['channel'], goal: 3000, limit: 4700 },
-  { names: ['pipeline', 'source', 'map', 'filter', 'batch'], goal: 6000, limit: 10700 },
+  { names: ['pipeline', 'source', 'map', 'filter', 'batch'], goal: 6000, limit: 11600 },
 ]
 const base = limits[1].names
+/** What one stage more should cost at most. */
+const STAGE_GOAL = 600
 const dist = new URL('../dist/', import.meta.url)
 
 async function gzippedSize(names: readonly string[]): Promise<number> {
@@ -43,5 +45,7 @@ row('everything', await gzippedSize(Object.keys(exported)))
 const baseSize = await gzippedSize(base)
 console.log(`\nadded to ${base.join(', ')} by`)
 for (const name of Object.keys(exported).sort()) {
-  if (!base.includes(name)) row(`  ${name}`, `+${(await gzippedSize([...base, name])) - baseSize}`)
+  if (base.includes(name)) continue
+  const added = (await gzippedSize([...base, name])) - baseSize
+  row(`  ${name}`, `+${added}`, added > STAGE_GOAL ? `over ${STAGE_GOAL}` : '')
 }

@@ -39,7 +39,8 @@ export interface Run<R> extends AsyncDisposable {
 export const DEFAULT_CAPACITY = 256
 
 export class Execution<R> implements Run<R>, Owner {
-  readonly tasks: Task[] = []
+  readonly #all: Task[] = []
+  #main: readonly Task[] = []
   readonly result: Promise<R>
   readonly began = performance.now()
   ended: number | undefined
@@ -71,7 +72,8 @@ export class Execution<R> implements Run<R>, Owner {
       this.#reject(signal.reason)
       return
     }
-    this.#sink = this.#chain(definitions)
+    this.#main = this.#chain(definitions)
+    this.#sink = this.#main.at(-1)
     const stopWatching = watchRun(this)
     const stopListening = signal && onAbort(signal, (reason) => this.#abort(reason))
     this.#release = () => {
@@ -80,30 +82,33 @@ export class Execution<R> implements Run<R>, Owner {
     }
     this.#building--
     // From the end: a stage that wants nothing says so before anything is pulled.
-    for (const task of [...this.tasks].reverse()) task.start()
+    for (const task of this.tasks.reverse()) task.start()
   }
 
-  /** Makes the tasks of a chain, and gives the last of them, which writes to `end`. A branch reads from `edge`. */
+  /** All tasks, in the order of the flow. */
+  get tasks(): Task[] {
+    return flow(this.#main)
+  }
+
+  /** Makes the tasks of a chain, the last of which writes to `end`. A branch reads from `edge`. */
   #chain(
     definitions: readonly Definition[],
     end?: Core<unknown>,
     edge?: Core<unknown>,
     branchOf?: Task,
-  ): Task {
-    let last = branchOf
-    definitions.forEach((definition, index) => {
+  ): Task[] {
+    let before = branchOf
+    return definitions.map((definition, index) => {
       const output = index < definitions.length - 1 ? this.#edge(definition) : end
-      const attached = this.tasks.length
       const task: Task = new Task(this, definition, index, edge, output, this.began)
-      task.before = last
+      task.before = before
       task.branchOf = branchOf
-      // What is attached stands where it is in the flow: inputs before their fan-in, branches behind their fan-out.
-      this.tasks.splice(definition.branches ? attached : this.tasks.length, 0, task)
+      this.#all.push(task)
       this.#open++
       edge = output
-      last = task
+      before = task
+      return task
     })
-    return last!
   }
 
   /** The edge behind a stage. */
@@ -112,23 +117,22 @@ export class Execution<R> implements Run<R>, Owner {
   }
 
   attach(task: Task, definitions: readonly Definition[], { writer, reader, output }: Ends): Chain {
-    const from = this.tasks.length
     const input = writer && this.#edge(task.definition)
     if (reader) output = this.#edge(definitions.at(-1)!)
     this.#building++
-    const last = this.#chain(definitions, output, input, input && task)
+    const chain = this.#chain(definitions, output, input, input && task)
+    task.attached.push(chain)
     this.#building--
     if (input) {
       input.writer = writer
       input.senders = 1
     }
-    if (output) task.feeders.push(last)
     if (reader) {
       output!.reader = reader
       output!.receivers = 1
     }
-    if (this.#building === 0) for (const each of this.tasks.slice(from).reverse()) each.start()
-    return { input, output, result: () => last.kernel?.result?.() }
+    if (this.#building === 0) for (const each of flow(chain).reverse()) each.start()
+    return { input, output, result: () => chain.at(-1)!.kernel?.result?.() }
   }
 
   // ---- what tasks say
@@ -144,7 +148,11 @@ export class Execution<R> implements Run<R>, Owner {
   #interrupt(task: Task, reason: unknown, all = true, end?: Task): void {
     for (let each: Task | undefined = task; each && each !== end; each = each.before) {
       each.context.abort(reason)
-      if (all) for (const feeder of each.feeders) this.#interrupt(feeder, reason, true, each)
+      for (const chain of all ? each.attached : []) {
+        const last = chain.at(-1)!
+        // A sink is not before anything.
+        if (last.output) this.#interrupt(last, reason, true, each)
+      }
       // The branches beside that of a failed stage finish what they were given.
       all = each.before !== each.branchOf
     }
@@ -178,13 +186,13 @@ export class Execution<R> implements Run<R>, Owner {
 
   /** An aborted run does not wait for calls, only for clean-up. */
   #settleAborted(): void {
-    if (!this.tasks.some((task) => !task.left || task.cleaning)) this.#settle()
+    if (!this.#all.some((task) => !task.left || task.cleaning)) this.#settle()
   }
 
   #abort(reason: unknown): void {
     if (this.#aborted || this.ended !== undefined) return
     this.#aborted = { reason }
-    for (const task of this.tasks) task.abort(reason)
+    for (const task of this.#all) task.abort(reason)
     this.#settleAborted()
   }
 
@@ -202,7 +210,7 @@ export class Execution<R> implements Run<R>, Owner {
       return Promise.reject(error)
     }
     if (this.ended === undefined) {
-      for (const task of this.tasks) task.stop()
+      for (const task of this.#all) task.stop()
       const stopTimer = startTimer(deadline, () => {
         const busy = this.tasks.filter((task) => task.busy || task.cleaning)
         this.#abort(
@@ -234,12 +242,12 @@ export class Execution<R> implements Run<R>, Owner {
 
   /** The event loop has run dry: nothing will ever move this run again. */
   deadlock(): boolean {
-    if (this.tasks.every((task) => task.left)) {
+    if (this.#all.every((task) => task.left)) {
       // What they called hangs, but nobody wants its result.
       this.#settle()
       return true
     }
-    if (this.tasks.some((task) => !task.left && task.kernel?.daemon)) return false
+    if (this.#all.some((task) => !task.left && task.kernel?.daemon)) return false
     const lines = this.tasks
       .filter((task) => !task.left || task.calls > 0)
       .map((task) => `\n  ${waitOf(task)}`)
@@ -248,6 +256,14 @@ export class Execution<R> implements Run<R>, Owner {
     )
     return true
   }
+}
+
+/** The tasks of a chain with what is attached to them: inputs before their fan-in, branches behind their fan-out. */
+function flow(chain: readonly Task[]): Task[] {
+  return chain.flatMap((task) => {
+    const beside = task.attached.flatMap(flow)
+    return task.definition.inputs ? [...beside, task] : [task, ...beside]
+  })
 }
 
 /** What a stage waits for, as a sentence. */

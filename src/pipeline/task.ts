@@ -39,8 +39,8 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   before: Task | undefined
   /** The stage whose branch it is in. */
   branchOf: Task | undefined
-  /** The last stages of what is attached beside it and comes back to it. */
-  readonly feeders: Task[] = []
+  /** The chains that run beside it. */
+  readonly attached: (readonly Task[])[] = []
   readonly kernel: Kernel<unknown, unknown> | undefined
 
   items: unknown[] = []
