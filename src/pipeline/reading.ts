@@ -59,6 +59,12 @@ function kernelFor<T>(port: Out<T>, input: Input<T>): Reading<T> {
   return new ReadingIterator(port, (input as Iterable<T>)[Symbol.iterator](), true)
 }
 
+/** A receiver or a stream: somebody is at its other end. */
+function isFilled<T>(input: LateInput<T>): input is Input<T> {
+  const { [HANDLE]: handle } = input as { [HANDLE]?: Handle<T> }
+  return handle !== undefined || 'getReader' in input || isNodeReadable(input as Input<T>)
+}
+
 const nothing = (): void => {}
 /** A promise that is not awaited yet: should it reject meanwhile, somebody is listening. */
 const heard = (promise: PromiseLike<unknown>): void => void promise.then(nothing, nothing)
@@ -376,6 +382,9 @@ class Opening<T> implements Reading<T> {
   }
 
   close(): PromiseLike<unknown> | void {
+    const { port, input } = this
+    // What others fill is let go of even where it has not been opened; what begins when it is opened is not.
+    if (!this.#asked && isFilled(input)) this.#kernel = kernelFor(port, input)
     this.#over = this.#asked = true
     return this.#kernel?.close?.(true)
   }

@@ -119,7 +119,10 @@ class Concatenating<T> implements Kernel<never, T> {
   run(port: Port<never, T>): void {
     for (;;) {
       if (this.#inlet === undefined) {
-        if (this.#stopped || this.#place === this.chains.length) return port.finish()
+        if (this.#stopped || this.#place === this.chains.length) {
+          this.close()
+          return port.finish()
+        }
         this.#inlet = openInlet(this.chains[this.#place++], this.attach, () => port.wake())
       }
       const inlet = this.#inlet
@@ -142,12 +145,18 @@ class Concatenating<T> implements Kernel<never, T> {
 
   close(): void {
     this.#inlet?.close()
+    // Those whose turn will not come are let go of as well: somebody may wait for them to be read.
+    const unopened = this.chains.slice(this.#place)
+    this.#place = this.chains.length
+    for (const chain of unopened) openInlet(chain, this.attach, () => {}).close()
   }
 }
 
 /**
- * Reads its inputs one after the other: anything `source` takes, and pipelines. An input is not opened before all
- * those in front of it have ended.
+ * Reads its inputs one after the other: anything `source` takes, and pipelines.
+ *
+ * - An input is not opened before all those in front of it have ended.
+ * - When one fails, or nobody reads any more, receivers and streams whose turn has not come are closed as well.
  *
  * Ordered. Concurrency 1. Holds nothing. On error: fails with the error of the input.
  *

@@ -1,6 +1,8 @@
 /** concat(), interleave(), zip() and mergeSorted(): several inputs, one output, in an order that is promised. */
+import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import {
+  channel,
   concat,
   drain,
   fanIn,
@@ -180,6 +182,20 @@ describe.each(capacities)('the joins at capacity %i', (capacity) => {
       [-1, 0, 1],
       [0, 1],
     ])
+  })
+
+  test('concat() lets go of receivers and streams whose turn does not come', async () => {
+    const [, first] = channel<number>(1)
+    const [tx, rx] = channel<number>(1)
+    const stream = new Readable({ objectMode: true, read() {} })
+    let cancelled = 0
+    const web = new ReadableStream<number>({ cancel: () => void cancelled++ })
+    const later = pipeline(
+      concat([0], stream),
+      map((n: number) => n),
+    )
+    expect(await pipeline(concat([1, 2], first, rx, later, web), take(1)).run({ capacity })).toEqual([1])
+    expect([tx.closed, stream.destroyed, cancelled]).toEqual([true, true, 1])
   })
 
   test('concat() opens nothing after a failure, a stop or an abort', async () => {

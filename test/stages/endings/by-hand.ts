@@ -20,13 +20,19 @@ const abortMidFlow = async (scene: Scene) => {
   expect(seen).toHaveLength(1)
 }
 
+/** The run never began: nothing was opened, and nothing need be released. */
+function expectUntouched({ resources }: Opened): void {
+  expect(resources.map(({ state }) => state)).toEqual(resources.map(() => 'unopened'))
+  for (const resource of resources) resource.untouched = true
+}
+
 const abortBeforeStart = async (scene: Scene) => {
   const { watch } = scene
   watch.controller.abort(reason)
   const { run, opened } = flow(scene)
   expect(await watch.atOnce(run.result)).toEqual(aborted)
   expect(watch.calls).toBe(0)
-  expect(opened.resources.map(({ state }) => state)).toEqual(opened.resources.map(() => 'unopened'))
+  expectUntouched(opened)
   await watch.quiet()
 }
 
@@ -143,7 +149,7 @@ const returnBeforeNext = async (scene: Scene) => {
   expect(await watch.soon(loop.return!())).toEqual({ state: 'resolved', value: done })
   expect(await watch.soon(loop.next())).toEqual({ state: 'resolved', value: done })
   expect(watch.calls).toBe(0)
-  expect(opened.resources.map(({ released }) => released)).toEqual(opened.resources.map(() => 0))
+  expectUntouched(opened)
   await watch.quiet()
 }
 

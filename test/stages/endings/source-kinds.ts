@@ -33,8 +33,10 @@ export interface Resource {
   released: number
   /** Its state when that was. */
   releasedWhile?: State
-  /** Closes what a run may have left unopened. */
+  /** Closes what a run that never began has left as it was. */
   drop?: () => void
+  /** The run never began: nothing is touched. */
+  untouched?: boolean
   /** Somebody waits for an answer, and does not know yet what became of it. */
   asked?: boolean
   /** How often it has to be in the end, by the state it was left in. */
@@ -61,8 +63,8 @@ const asIterators = { unopened: 0, open: 1, stuck: 1, ended: 0, failed: 0 }
 /** The `finally` of a generator runs however it ends, but never while it hangs. */
 const asGenerators = { unopened: 0, open: 1, stuck: 0, ended: 1, failed: 1 }
 const asArrays = { unopened: 0, open: 0, stuck: 0, ended: 0, failed: 0 }
-/** Destroyed or closed by the run, or by its own end. */
-const asHandles = { unopened: 0, open: 1, stuck: 1, ended: 1, failed: 1 }
+/** Destroyed or closed by the run, or by its own end; somebody is at the other end, so also where its turn never comes. */
+const asHandles = { unopened: 1, open: 1, stuck: 1, ended: 1, failed: 1 }
 
 const resource = (title: string, releases: Releases): Resource => ({
   title,
@@ -73,9 +75,9 @@ const resource = (title: string, releases: Releases): Resource => ({
 })
 
 /** How often a resource has been released, and how often it should have been. */
-export const releasesOf = ({ state, released, releasedWhile = state, releases }: Resource) => ({
+export const releasesOf = ({ state, released, releasedWhile = state, releases, untouched }: Resource) => ({
   released,
-  wanted: releases[releasedWhile],
+  wanted: untouched ? 0 : releases[releasedWhile],
 })
 
 function release(log: Resource): void {
@@ -227,7 +229,7 @@ export const sourceKinds = [
   })),
   kind(
     'a ReadableStream',
-    asIterators,
+    { ...asIterators, unopened: 1 },
     (log, values, ending) =>
       new ReadableStream<unknown>(
         {
