@@ -14,18 +14,17 @@ abstract class Choosing<T, Out> implements Kernel<never, Out> {
 
   abstract run(port: Port<never, Out>): void
 
-  /** Whether the inlet has a value or has ended. Otherwise it is waited for. */
-  protected known(port: Port<never, Out>, inlet: Inlet<T>): boolean {
-    if (inlet.hasValue || inlet.edge.ended) return true
-    inlet.park()
-    port.held = true
-    return false
-  }
-
-  /** An inlet has ended. Says whether it has failed, and then the stage has, too. */
-  protected broke(port: Port<never, Out>, { edge }: Inlet<T>): boolean {
-    if (edge.failure) port.fail(edge.failure.cause)
-    return edge.failure !== undefined
+  /** Whether the inlet has a value; it has ended if not. `undefined`: it is waited for, or it has failed, and so has the stage. */
+  protected look(port: Port<never, Out>, inlet: Inlet<T>): boolean | undefined {
+    if (inlet.hasValue) return true
+    const { ended, failure } = inlet.edge
+    if (failure && ended) port.fail(failure.cause)
+    else if (ended) return false
+    else {
+      inlet.park()
+      port.held = true
+    }
+    return undefined
   }
 
   close(): void {
@@ -40,15 +39,10 @@ class Interleaving<T> extends Choosing<T, T> {
     const { inlets } = this
     while (inlets.length > 0) {
       this.#turn %= inlets.length
-      const inlet = inlets[this.#turn]
-      if (!this.known(port, inlet)) return
-      if (!inlet.hasValue) {
-        if (this.broke(port, inlet)) return
-        inlets.splice(this.#turn, 1)
-      } else if (port.count < port.room) {
-        port.out[port.count++] = inlet.take()
-        this.#turn++
-      } else return
+      const has = this.look(port, inlets[this.#turn])
+      if (has === false) inlets.splice(this.#turn, 1)
+      else if (has && port.count < port.room) port.out[port.count++] = inlets[this.#turn++].take()
+      else return
     }
     port.finish()
   }
@@ -76,15 +70,14 @@ export function interleave<T>(...inputs: FanInInput<T>[]): Source<Awaited<T>> {
 class Zipping<T> extends Choosing<T, T[]> {
   override run(port: Port<never, T[]>): void {
     const { inlets } = this
-    for (;;) {
-      const over = inlets.find((inlet) => !inlet.hasValue && inlet.edge.ended)
-      if (over ? this.broke(port, over) : inlets.length > 0 && port.count >= port.room) return
-      if (over || inlets.length === 0) {
+    while (port.count < port.room) {
+      // All that are missing are waited for at once.
+      const known = inlets.map((inlet) => this.look(port, inlet))
+      if (known.includes(false) || known.length === 0) {
         this.close()
         return port.finish()
       }
-      // All that are missing are waited for at once.
-      if (inlets.filter((inlet) => !this.known(port, inlet)).length > 0) return
+      if (known.includes(undefined)) return
       port.out[port.count++] = inlets.map((inlet) => inlet.take())
     }
   }
@@ -114,13 +107,16 @@ export function zip<T extends unknown[]>(
 
 /** The inlets stand in the order of their next values; those whose value is not known yet beside them. */
 class MergingSorted<T> extends Choosing<T, T> {
-  readonly #compare: (a: T, b: T) => number
   readonly #order: Inlet<T>[] = []
   readonly #unknown: Inlet<T>[]
 
-  constructor(port: Port<never, T>, chains: Chains, attach: Attach, compare: (a: T, b: T) => number) {
+  constructor(
+    port: Port<never, T>,
+    chains: Chains,
+    attach: Attach,
+    readonly compare: (a: T, b: T) => number,
+  ) {
     super(port, chains, attach)
-    this.#compare = compare
     this.#unknown = [...this.inlets]
   }
 
@@ -129,9 +125,9 @@ class MergingSorted<T> extends Choosing<T, T> {
     for (;;) {
       // To wait for an inlet may bring its value at once: then it is known the next time.
       for (const inlet of this.#unknown.splice(0)) {
-        if (!this.known(port, inlet)) this.#unknown.push(inlet)
-        else if (inlet.hasValue) this.#insert(port, inlet)
-        else if (this.broke(port, inlet)) return
+        const has = this.look(port, inlet)
+        if (has) this.#insert(port, inlet)
+        else if (has === undefined) this.#unknown.push(inlet)
       }
       if (this.#unknown.length > 0) return
       if (order.length === 0) return port.finish()
@@ -157,7 +153,7 @@ class MergingSorted<T> extends Choosing<T, T> {
 
   /** Equal values come in the order of their inputs. */
   #before(a: Inlet<T>, b: Inlet<T>): boolean {
-    return (this.#compare(a.head, b.head) || this.inlets.indexOf(a) - this.inlets.indexOf(b)) < 0
+    return (this.compare(a.head, b.head) || this.inlets.indexOf(a) - this.inlets.indexOf(b)) < 0
   }
 }
 
