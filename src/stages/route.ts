@@ -70,9 +70,7 @@ class Keyed<In> extends Branching<In> {
     if (port.left) return false
     let branch = this.#known(result)
     if (branch === undefined) {
-      const names = [...this.#byKey.keys()].map((name) => JSON.stringify(name)).join(', ')
-      demand(make, 'route', 'fn', `a function that gives one of ${names}`, result)
-      const made = make!(result, this.#byKey.size)
+      const made = (make ?? this.#unknown)(result, this.#byKey.size)
       // To make it may have ended the run.
       if (port.left) return false
       branch = this.open(result, made)
@@ -80,6 +78,11 @@ class Keyed<In> extends Branching<In> {
     if (this.waitsFor(branch)) return false
     if (branch.input.accepting) branch.input.offer(value)
     return true
+  }
+
+  readonly #unknown = (key: unknown): never => {
+    const names = [...this.#byKey.keys()].map((name) => JSON.stringify(name)).join(', ')
+    return demand(false, 'route', 'fn', `a function that gives one of ${names}`, key) as never
   }
 
   result(): Record<string, unknown> {
