@@ -70,7 +70,8 @@ class Keyed<In> extends Branching<In> {
     if (port.left) return false
     let branch = this.#known(result)
     if (branch === undefined) {
-      const made = (make ?? this.#unknown)(result, this.#byKey.size)
+      if (make === undefined) this.#refuse(result)
+      const made = make!(result, this.#byKey.size)
       // To make it may have ended the run.
       if (port.left) return false
       branch = this.open(result, made)
@@ -80,9 +81,10 @@ class Keyed<In> extends Branching<In> {
     return true
   }
 
-  readonly #unknown = (key: unknown): never => {
-    const names = [...this.#byKey.keys()].map((name) => JSON.stringify(name)).join(', ')
-    return demand(false, 'route', 'fn', `a function that gives one of ${names}`, key) as never
+  /** No branch has that name. */
+  #refuse(name: unknown): void {
+    const names = [...this.#byKey.keys()].map((known) => JSON.stringify(known)).join(', ')
+    demand(false, 'route', 'fn', `a function that gives one of ${names}`, name)
   }
 
   result(): Record<string, unknown> {

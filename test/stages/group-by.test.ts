@@ -51,6 +51,21 @@ describe.each(capacities)('groupBy() at capacity %i', (capacity) => {
     expect(out).toHaveLength(50)
   })
 
+  test('never asks what a key looks like: it may be a bigint, or an object without end', async () => {
+    const circular: { self?: unknown } = {}
+    circular.self = circular
+    let asked = 0
+    const watched = { toJSON: () => ++asked, toString: () => String(++asked) }
+    const keys = [1n, 2n, circular, watched, Symbol('key'), 3n]
+    const grouped = groupBy(
+      (n: number) => keys[n],
+      () => map((n: number) => n),
+    )
+    const out = await pipeline(range(keys.length), grouped).run({ capacity })
+    expect(out.sort(ascending)).toEqual(upTo(keys.length))
+    expect(asked).toBe(0)
+  })
+
   test('tells keys apart as a Map does', async () => {
     const object = {}
     const keys = [
