@@ -47,7 +47,17 @@ export { buffer, type BufferOptions } from './stages/buffer.ts'
 export { delay, idleTimeout, sample, throttle, type ThrottleOptions } from './stages/pace.ts'
 export { alsoTo, balance, fanOut } from './stages/fan-out.ts'
 export { groupBy, type GroupOptions, route } from './stages/route.ts'
-export { count, drain, first, forEach, last, reduce, toArray, writeTo } from './stages/sink.ts'
+export {
+  count,
+  drain,
+  first,
+  forEach,
+  last,
+  reduce,
+  type ReduceOptions,
+  toArray,
+  writeTo,
+} from './stages/sink.ts'
 
 // What can go wrong.
 export { DeadlockError, DrainTimeoutError, RecvError, SendError, StageError } from './errors.ts'

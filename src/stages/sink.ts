@@ -1,10 +1,19 @@
 /** Where a pipeline ends: `toArray`, `forEach`, `reduce`, `count`, `first`, `last`, `drain`, `writeTo`. */
-import { demand, demandFunction } from '../errors.ts'
-import { Calls, keeping } from '../pipeline/calls.ts'
+import { demand } from '../errors.ts'
+import { Calls, type Family, keeping, type Slot } from '../pipeline/calls.ts'
 import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
 import { type WritableLike, Writing } from '../pipeline/writing.ts'
 import { special } from '../pipeline/loops.ts'
-import { collecting, type Kernel, part, type Sink, type StageOptions } from '../pipeline/stage.ts'
+import { late } from '../pipeline/scheduler.ts'
+import {
+  collecting,
+  type Kernel,
+  part,
+  type Port,
+  type Sink,
+  type StageContext,
+  type StageOptions,
+} from '../pipeline/stage.ts'
 
 /**
  * Collects all values in an array, as `run` does where there is no sink.
@@ -45,12 +54,42 @@ export function forEach<In>(fn: Fn<In, unknown>, options: CallOptions<In> = {}):
   })
 }
 
+/** One call at a time, as each needs what the one before it gave. */
+export type ReduceOptions<In> = Omit<CallOptions<In>, 'concurrency' | 'ordered'>
+
+/** What the last call gave is what the next one gets. A call that came too late, or was skipped, changes nothing. */
+class Folding<In, R> implements Family<In, R, never> {
+  constructor(public result: R) {}
+
+  loop(port: Port<In, never>, fn: Fn<In, R>, offset: number): unknown {
+    const { items, context } = port
+    let { at } = port
+    try {
+      for (; at < port.end; at++) {
+        if ((at & 127) === 127 && late()) port.end = at + 1
+        const result = fn(items[at], offset + at, context)
+        if (special(result)) return result
+        this.result = result as R
+      }
+    } finally {
+      port.at = at
+    }
+    return undefined
+  }
+
+  emit(_port: Port<In, never>, { result }: Slot<In, R>): boolean {
+    this.result = result as R
+    return true
+  }
+}
+
 /**
  * Folds all values into one, beginning with `seed`. `fn` may be async; it is never called twice at a time.
  *
- * Ordered. Concurrency 1. Holds one value. On error: fails.
+ * Ordered. Concurrency 1. Holds one value. On error: fails, or follows `retry` and `onError`; a value that is skipped
+ * leaves what there is as it is.
  *
- * @throws TypeError for an `fn` that is no function.
+ * @throws TypeError or RangeError for wrong arguments.
  * @example
  * import { pipeline, range, reduce } from 'sluice'
  *
@@ -60,21 +99,21 @@ export function forEach<In>(fn: Fn<In, unknown>, options: CallOptions<In> = {}):
  * ).run() // => 10
  */
 export function reduce<In, R>(
-  fn: (result: R, value: In, index: number) => R | PromiseLike<R>,
+  fn: (result: R, value: In, index: number, context: StageContext) => R | PromiseLike<R>,
   seed: R,
-  options: StageOptions = {},
+  options: ReduceOptions<In> = {},
 ): Sink<In, R> {
-  demandFunction(fn, 'create reduce')
+  checkCall('reduce', fn, options)
   return part('sink', 'reduce', options, {
     kernel(port): Kernel<In, R> {
-      let result = seed
-      const step = (value: In, index: number): undefined | PromiseLike<undefined> => {
-        const next = fn(result, value, index)
-        if (!special(next)) return void (result = next as R)
-        return Promise.resolve(next).then((settled) => void (result = settled))
-      }
-      const calls = new Calls(port, keeping<In, unknown, R>('nothing', step), step, {})
-      return Object.assign(calls, { result: () => result })
+      const folding = new Folding<In, R>(seed)
+      const step: Fn<In, R> = (value, index, context) => fn(folding.result, value, index, context)
+      const calls = new Calls(port as Port<In, never>, folding, step, {
+        ...options,
+        concurrency: 1,
+        ordered: true,
+      })
+      return Object.assign(calls, { result: () => folding.result })
     },
   })
 }

@@ -26,6 +26,42 @@ describe('reduce()', () => {
     expect(await pipeline(source([1, 2, 3]), sum).run()).toBe(11)
   })
 
+  test('hands over a signal, as every stage that calls a function does', async () => {
+    const aborted = reduce((all: boolean[], _: number, __, { signal }) => [...all, signal.aborted], [])
+    expect(await pipeline(range(2), aborted).run()).toEqual([false, false])
+  })
+
+  test('follows retry, onError and timeout: a call that failed or came too late changes nothing', async () => {
+    const failed: unknown[] = []
+    let calls = 0
+    const sum = reduce(
+      (all: number, n: number) => {
+        if (n === 1 && calls++ === 0) throw new Error('once')
+        if (n === 3) throw new Error('always')
+        return all + n
+      },
+      0,
+      { retry: { attempts: 2, delay: 0 }, onError: (failure) => void failed.push(failure.value) },
+    )
+    expect(await pipeline(range(5), sum).run({ capacity: 0 })).toBe(7)
+    expect(failed).toEqual([3])
+
+    const late: ((all: number) => void)[] = []
+    const impatient = reduce(
+      (all: number, n: number) => (n === 1 ? new Promise<number>((resolve) => late.push(resolve)) : all + n),
+      0,
+      { timeout: 1, onError: () => late[0]?.(1000) },
+    )
+    expect(await pipeline(range(4), impatient).run()).toBe(5)
+    const slow = await rejection(
+      pipeline(
+        range(1),
+        reduce(() => never(), 0, { timeout: 1 }),
+      ).run(),
+    )
+    expect(slow).toMatchObject({ stage: 'reduce', value: 0, cause: { name: 'TimeoutError' } })
+  })
+
   test('gives the seed for nothing, and starts from it in every run', async () => {
     const pipe = pipeline(
       range(5),
