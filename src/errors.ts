@@ -106,6 +106,23 @@ export function demandTime(value: number, action: string, option: string): void 
   demand(typeof value === 'number' && value >= 0, action, option, 'a number of milliseconds >= 0', value)
 }
 
+/** `demand` for numbers that need not be integers: only numbers, not what can be turned into one. */
+export function demandNumber(
+  value: unknown,
+  action: string,
+  option: string,
+  wanted: string,
+  fits: (value: number) => boolean,
+): void {
+  demand(typeof value === 'number' && fits(value), action, option, wanted, value)
+}
+
+/** `demand` for what holds the options. */
+export function demandOptions(value: unknown, action: string): void {
+  const ok = typeof value === 'object' && value !== null
+  demand(ok, action, 'options', 'an object', value, TypeError)
+}
+
 /** `demand` for functions. */
 export function demandFunction(value: unknown, action: string, option = 'fn'): void {
   demand(typeof value === 'function', action, option, 'a function', value, TypeError)

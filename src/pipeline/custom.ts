@@ -2,7 +2,7 @@
 import { onAbort } from '../channel/clock.ts'
 import { newReceiver, newSender, type Receiver, type Sender } from '../channel/handles.ts'
 import type { Core } from '../channel/core.ts'
-import { demand, demandFunction } from '../errors.ts'
+import { demand, demandFunction, demandOptions } from '../errors.ts'
 import { nextTurn } from './scheduler.ts'
 import { type Custom, part, type Stage, type StageOptions, type StageTask } from './stage.ts'
 
@@ -34,6 +34,7 @@ export function stage<In, Out>(
 ): Stage<In, Out> {
   demandFunction(task, 'create stage', 'task')
   demand(typeof name === 'string', 'create stage', 'name', 'a string', name, TypeError)
+  demandOptions(options, 'create stage')
   return part('stage', 'stage', { ...options, name }, { custom: handles(task) })
 }
 

@@ -3,7 +3,7 @@
  * way with errors.
  */
 import { onAbort, startTimer } from '../channel/clock.ts'
-import { demand, demandCount, demandFunction, demandTime } from '../errors.ts'
+import { demand, demandCount, demandFunction, demandNumber, demandOptions, demandTime } from '../errors.ts'
 import { type Context, HandlerFailure } from './context.ts'
 import { isThenable, SKIPPED } from './loops.ts'
 import type { Port, StageContext, StageOptions } from './stage.ts'
@@ -48,10 +48,11 @@ export interface CallOptions<In> extends StageOptions {
 }
 
 /** Checks the options of a call where the stage is built. */
-export function checkCall<In>(make: string, fn: unknown, options: CallOptions<In>): void {
+export function checkCall<In>(make: string, fn: unknown, options: CallOptions<In>, called = 'fn'): void {
   const action = `create ${make}`
+  demandFunction(fn, action, called)
+  demandOptions(options, action)
   const { concurrency = 1, ordered = true, timeout = 0, retry = 0, onError = 'fail' } = options
-  demandFunction(fn, action)
   demandCount(concurrency, action, 'concurrency', 1, true)
   demandTime(timeout, action, 'timeout')
   if (typeof ordered === 'object' && ordered !== null) demandFunction(ordered.by, action, 'ordered.by')
@@ -67,8 +68,8 @@ function checkRetry(action: string, retry: RetryOptions): void {
   demandCount(attempts, action, 'retry.attempts', 1, true)
   demandTime(delay, action, 'retry.delay')
   demandTime(maxDelay, action, 'retry.maxDelay')
-  demand(factor > 0, action, 'retry.factor', 'a number above 0', factor)
-  demand(jitter >= 0 && jitter <= 1, action, 'retry.jitter', 'a number from 0 to 1', jitter)
+  demandNumber(factor, action, 'retry.factor', 'a number above 0', (n) => n > 0)
+  demandNumber(jitter, action, 'retry.jitter', 'a number from 0 to 1', (n) => n >= 0 && n <= 1)
   if (when !== undefined) demandFunction(when, action, 'retry.when')
 }
 

@@ -7,7 +7,15 @@
 import { Core } from '../channel/core.ts'
 import { onAbort, startTimer } from '../channel/clock.ts'
 import { watchRun } from '../channel/deadlock.ts'
-import { DeadlockError, demandCount, demandTime, DrainTimeoutError, type StageError } from '../errors.ts'
+import {
+  DeadlockError,
+  demand,
+  demandCount,
+  demandOptions,
+  demandTime,
+  DrainTimeoutError,
+  type StageError,
+} from '../errors.ts'
 import { type Chain, type Definition, type Ends, hearAll } from './stage.ts'
 import { type RunStats, statsOf } from './stats.ts'
 import { type Owner, Task } from './task.ts'
@@ -58,8 +66,15 @@ export class Execution<R> implements Run<R>, Owner {
 
   /** The last stage is a sink. */
   constructor(definitions: readonly Definition[], options: RunOptions = {}) {
+    const action = 'run pipeline'
+    demandOptions(options, action)
     const { signal, capacity = DEFAULT_CAPACITY, name = 'pipeline' } = options
-    demandCount(capacity, 'run pipeline', 'capacity', 0, true)
+    demandCount(capacity, action, 'capacity', 0, true)
+    demand(typeof name === 'string', action, 'name', 'a string', name, TypeError)
+    // Before anything is begun: nobody would end it.
+    const { addEventListener } = Object(signal) as Partial<AbortSignal>
+    const listens = (signal ?? undefined) === undefined || typeof addEventListener === 'function'
+    demand(listens, action, 'signal', 'an AbortSignal', signal, TypeError)
     this.#capacity = capacity
     this.#name = name
     this.result = new Promise<R>((resolve, reject) => {

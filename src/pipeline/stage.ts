@@ -11,7 +11,7 @@
  */
 import type { Receiver, Sender } from '../channel/handles.ts'
 import type { Core, Wakeable } from '../channel/core.ts'
-import { demand, demandCount } from '../errors.ts'
+import { demand, demandCount, demandOptions } from '../errors.ts'
 
 /** What a kernel sees of its task. */
 export interface Port<In, Out> {
@@ -170,7 +170,7 @@ export interface StageOptions {
 export function part<K extends Kind, In, Out>(
   kind: K,
   make: string,
-  { name = make, capacity }: StageOptions,
+  options: StageOptions,
   rest: {
     kernel?: (port: Port<In, Out>, attach: Attach) => Kernel<In, Out>
     custom?: Custom
@@ -180,6 +180,8 @@ export function part<K extends Kind, In, Out>(
     hear?: () => void
   },
 ): Part<K, In, Out> {
+  demandOptions(options, `create ${make}`)
+  const { name = make, capacity } = options
   demand(typeof name === 'string', `create ${make}`, 'name', 'a string', name, TypeError)
   if (capacity !== undefined) demandCount(capacity, `create ${make}`, 'capacity', 0, true)
   return { kind, definitions: [{ name, capacity, ...rest } as Definition] }

@@ -6,7 +6,7 @@
  */
 import { Buffer } from '../channel/buffer.ts'
 import type { ChannelOptions } from '../channel/channel.ts'
-import { demand, demandCount, demandFunction, SendError } from '../errors.ts'
+import { demand, demandCount, demandFunction, demandOptions, SendError } from '../errors.ts'
 import { type Kernel, part, type Port, type Stage, type StageOptions } from '../pipeline/stage.ts'
 
 type Overflow = NonNullable<ChannelOptions<unknown>['overflow']>
@@ -82,12 +82,13 @@ class Buffering<T> implements Kernel<T, T> {
  * await pipeline(range(3), buffer(100, 'drop-oldest')).run() // => [0, 1, 2]
  */
 export function buffer<T>(n: number, overflow: Overflow, options: BufferOptions<T> = {}): Stage<T, T> {
-  const { onUndelivered = () => {} } = options
   const action = 'create buffer'
   demandCount(n, action, 'n', 1, true)
   const known = ['block', 'drop-oldest', 'drop-newest', 'fail'].includes(overflow)
   const wanted = "'block', 'drop-oldest', 'drop-newest' or 'fail'"
   demand(known, action, 'overflow', wanted, overflow, TypeError)
+  demandOptions(options, action)
+  const { onUndelivered = () => {} } = options
   demandFunction(onUndelivered, action, 'onUndelivered')
   return part('stage', 'buffer', options, { kernel: () => new Buffering<T>(n, overflow, onUndelivered) })
 }

@@ -67,7 +67,7 @@ function fresh<T>(
   key: Fn<T, unknown> | undefined,
   options: CallOptions<T>,
 ): Stage<T, T> {
-  checkCall(make, key === undefined ? judge : key, options)
+  checkCall(make, key === undefined ? judge : key, options, 'key')
   return part('stage', make, options, {
     kernel: (port) =>
       key === undefined

@@ -1,6 +1,6 @@
 /** Many values as one, and back: `batch`, `window`, `unbatch`. */
 import { startTimer } from '../channel/clock.ts'
-import { demand, demandCount, demandFunction, demandTime } from '../errors.ts'
+import { demandCount, demandFunction, demandNumber, demandOptions, demandTime } from '../errors.ts'
 import { type Kernel, part, type Port, type Stage, type StageOptions } from '../pipeline/stage.ts'
 
 export interface BatchOptions<T> extends StageOptions {
@@ -46,7 +46,7 @@ class Batching<T> implements Kernel<T, T[]> {
   #measure(value: T, port: Port<T, T[]>): number {
     try {
       const size = this.options.sizeOf(value)
-      demand(size >= 0, 'batch by bytes', 'sizeOf', 'a function that gives a number >= 0', size)
+      demandNumber(size, 'batch by bytes', 'sizeOf', 'a function that gives a number >= 0', (n) => n >= 0)
       return size
     } catch (error) {
       this.end(port)
@@ -112,11 +112,12 @@ function utf8Length(text: string): number {
  * await pipeline(range(5), batch(2)).run() // => [[0, 1], [2, 3], [4]]
  */
 export function batch<T>(size: number, options: BatchOptions<T> = {}): Stage<T, T[]> {
-  const { ms = Infinity, bytes = Infinity, sizeOf = sizeInBytes } = options
   const action = 'create batch'
   demandCount(size, action, 'size', 1)
+  demandOptions(options, action)
+  const { ms = Infinity, bytes = Infinity, sizeOf = sizeInBytes } = options
   demandTime(ms, action, 'ms')
-  demand(bytes > 0, action, 'bytes', 'a number above 0', bytes)
+  demandNumber(bytes, action, 'bytes', 'a number above 0', (n) => n > 0)
   demandFunction(sizeOf, action, 'sizeOf')
   return part('stage', 'batch', options, { kernel: () => new Batching<T>(size, { ms, bytes, sizeOf }) })
 }

@@ -6,7 +6,7 @@
  * those that fire early or late do not add up.
  */
 import { startTimer } from '../channel/clock.ts'
-import { demand, demandCount, demandTime } from '../errors.ts'
+import { demand, demandCount, demandOptions, demandTime } from '../errors.ts'
 import { type Kernel, part, type Port, type Stage, type StageOptions } from '../pipeline/stage.ts'
 
 /** Sums of times are not exact: what is due in so many milliseconds is due now. */
@@ -173,8 +173,9 @@ class Throttling<T> implements Kernel<T, T> {
  * performance.now() - begin >= 15 // => true
  */
 export function throttle<T>(options: ThrottleOptions): Stage<T, T> {
-  const { count, per, burst = 1 } = options
   const action = 'create throttle'
+  demandOptions(options, action)
+  const { count, per, burst = 1 } = options
   demandCount(count, action, 'count', 1)
   demand(Number.isFinite(per) && per > 0, action, 'per', 'a finite number of milliseconds > 0', per)
   demandCount(burst, action, 'burst', 1)

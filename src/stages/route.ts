@@ -168,8 +168,8 @@ export function groupBy<In, Key, Out>(
   stage: (key: Key) => Stage<In, Out>,
   options: GroupOptions<In> = {},
 ): Stage<In, Out> {
+  checkCall('groupBy', key, options, 'key')
   const { max = 1000 } = options
-  checkCall('groupBy', key, options)
   demandFunction(stage, 'create groupBy', 'stage')
   demandCount(max, 'create groupBy', 'max', 1, true)
   const make = (value: unknown, known: number): AnyBranch => {

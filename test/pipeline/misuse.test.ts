@@ -2,10 +2,15 @@
 import { describe, expect, test } from 'vitest'
 import {
   batch,
+  buffer,
+  changes,
+  distinct,
   fanIn,
+  fanOut,
   filter,
   flatMap,
   forEach,
+  groupBy,
   map,
   pipeline,
   range,
@@ -14,6 +19,7 @@ import {
   stage,
   take,
   tap,
+  throttle,
   through,
   toArray,
   writeTo,
@@ -128,6 +134,77 @@ describe('a value of the wrong type', () => {
       expect(error instanceof TypeError || error instanceof RangeError).toBe(true)
       expect((error as Error).message).toMatch(/^Cannot create (batch|take|range): /)
     }
+  })
+})
+
+describe('what can be turned into a number', () => {
+  test.each([
+    ['retry.factor', (value: never) => map(same, { retry: { factor: value } })],
+    ['retry.jitter', (value: never) => map(same, { retry: { jitter: value } })],
+    ['bytes', (value: never) => batch(1, { bytes: value })],
+  ])('is none: %s', (guilty, build) => {
+    for (const value of ['1', true, 1n, Symbol('one'), [1], null]) {
+      const error = thrownBy(() => build(wrong(value)))
+      expect(error).toBeInstanceOf(RangeError)
+      expect((error as RangeError).message).toContain(`"${guilty}" must be a number`)
+    }
+  })
+})
+
+describe('options that are no object', () => {
+  const builds = {
+    source: (options: never) => source([1], options),
+    range: (options: never) => range(0, 1, 1, options),
+    map: (options: never) => map(same, options),
+    groupBy: (options: never) => groupBy(same, () => map(same), options),
+    batch: (options: never) => batch(2, options),
+    buffer: (options: never) => buffer(2, 'block', options),
+    throttle: (options: never) => throttle(options),
+    stage: (options: never) => stage('custom', async () => {}, options),
+    fanOut: (options: never) => fanOut({ all: toArray() }, options),
+    toArray: (options: never) => toArray(options),
+  }
+  test.each(Object.entries(builds))('are refused by %s', (name, build) => {
+    for (const value of [null, 100, 'text', true, same]) {
+      const error = thrownBy(() => build(wrong(value)))
+      expect(error).toBeInstanceOf(TypeError)
+      expect((error as TypeError).message).toMatch(`Cannot create ${name}: "options" must be an object, got `)
+    }
+  })
+})
+
+describe('a key that is no function', () => {
+  test('is called by its name', () => {
+    for (const [name, build] of [
+      ['distinct', () => distinct(wrong(1))],
+      ['changes', () => changes(wrong(1))],
+      ['groupBy', () => groupBy(wrong(1), () => map(same))],
+    ] as const) {
+      const error = thrownBy(build)
+      expect(error).toBeInstanceOf(TypeError)
+      expect((error as TypeError).message).toBe(`Cannot create ${name}: "key" must be a function, got 1`)
+    }
+  })
+})
+
+describe('wrong options of a run', () => {
+  test.each([
+    ['options', null],
+    ['options', 5],
+    ['name', { name: 5 }],
+    ['signal', { signal: 5 }],
+    ['signal', { signal: {} }],
+    ['signal', { signal: new AbortController() }],
+  ])('are a TypeError that names "%s", and nothing is begun: %j', async (guilty, options) => {
+    let opened = 0
+    const pipe = pipeline(source(() => (opened++, [1])))
+    const error = thrownBy(() => pipe.start(wrong(options)))
+    expect(error).toBeInstanceOf(TypeError)
+    expect((error as TypeError).message).toMatch(
+      new RegExp(`^Cannot run pipeline: "${guilty}" must be .*, got `),
+    )
+    await expect(pipe.run(wrong(options))).rejects.toThrow((error as TypeError).message)
+    expect(opened).toBe(0)
   })
 })
 
