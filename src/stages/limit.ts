@@ -89,10 +89,9 @@ class TakingWhile<T> implements Family<T, unknown, T> {
         const value = items[at]
         const result = fn(value, offset + at, context)
         if (special(result)) return result
-        if (!result) {
-          at++
-          this.#finish(port)
-        } else out[count++] = value
+        if (result) out[count++] = value
+        // Ends the loop too: the value counts as read.
+        else this.#finish(port)
       }
     } finally {
       port.at = at

@@ -33,6 +33,15 @@ describe.each(capacities)('at capacity %i', (capacity) => {
     expect(await none.run({ capacity })).toEqual([])
   })
 
+  test('takeWhile() counts the first no as received, and nothing behind it', async () => {
+    const sync = pipeline(
+      source([1, 2, 3, 4]),
+      takeWhile((n) => n < 3),
+    ).start({ capacity })
+    expect(await sync.result).toEqual([1, 2])
+    expect(sync.stats().stages[1]).toMatchObject({ received: 3, sent: 2 })
+  })
+
   test('takeWhile() ends at its first no, though its source hangs behind it', async () => {
     const input = probe([1, 2, 9], 'hang')
     const run = pipeline(
