@@ -199,7 +199,11 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     this.#handled += read + count
     this.received += read
     this.#from = this.end = this.at
-    if (input !== undefined && read > 0) skip(input, read)
+    if (input === undefined || read === 0) return
+    const rest = input.buffer.length - read
+    skip(input, read)
+    // What came into the room just made has arrived too.
+    if (this.#eager && input.buffer.length > rest) schedule(this)
   }
 
   /** Whether all input has come and been dealt with. */

@@ -1,10 +1,10 @@
 /** delay(): each value leaves at its own time, and what waits, waits in a channel. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { delay, drain, forEach, pipeline, range, source, take, toArray } from 'sluice'
+import { delay, drain, forEach, pipeline, range, source, stage, take, toArray } from 'sluice'
 import { stageError } from '../pipeline/support-leaks.ts'
 import { naturals, probe, upTo } from '../pipeline/support-sources.ts'
 import { deferred, rejection, stable } from '../pipeline/support-waiting.ts'
-import { fakeTime, pass, timeline } from './support-timeline.ts'
+import { clockLog, fakeTime, pass, timeline } from './support-timeline.ts'
 
 beforeEach(fakeTime)
 afterEach(() => {
@@ -41,6 +41,31 @@ describe('delay(ms)', () => {
     await run.result
     expect(log).toEqual(['50: 1', '60: 2'])
     expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test('counts from when a value finds room, though it found it in the moment of another arrival', async () => {
+    const { log, note } = clockLog()
+    const full = deferred<void>()
+    const both = stage<number, string>(
+      'both',
+      async (_rx, tx) => {
+        await tx.sendMany(['a', 'b'])
+        await new Promise((resolve) => setTimeout(resolve, 500))
+        full.resolve()
+        await Promise.all([tx.send('x'), tx.send('y')])
+      },
+      { capacity: 2 },
+    )
+    const late = stage<string, string>('late', async (rx) => {
+      await full.promise
+      for await (const value of rx) note(value)
+    })
+    const run = pipeline(range(1), both, delay(100, { capacity: 1 }), late).run()
+    await pass(500)
+    await pass(100)
+    await pass(100)
+    await run
+    expect(log).toEqual(['500: a', '500: b', '600: x', '600: y'])
   })
 
   test('lets what waits out at its time before a failure passes', async () => {
