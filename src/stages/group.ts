@@ -1,6 +1,7 @@
 /** Many values as one, and back: `batch`, `window`, `unbatch`. */
 import { startTimer } from '../channel/clock.ts'
 import { demandCount, demandFunction, demandNumber, demandOptions, demandTime } from '../errors.ts'
+import { late } from '../pipeline/scheduler.ts'
 import { type Kernel, part, type Port, type Stage, type StageOptions } from '../pipeline/stage.ts'
 
 export interface BatchOptions<T> extends StageOptions {
@@ -142,6 +143,7 @@ export function window<T>(size: number, step = 1, options: StageOptions = {}): S
       let values: T[] = []
       /** How many values stand between two windows, from here on. */
       let between = 0
+      let copied = 0
       return {
         run(port) {
           const { items, end } = port
@@ -155,6 +157,12 @@ export function window<T>(size: number, step = 1, options: StageOptions = {}): S
             port.out[port.count++] = values
             values = values.slice(step)
             between = Math.max(0, step - size)
+            // Windows of many values are many copies.
+            copied += size
+            if (copied > 10_000) {
+              copied = 0
+              if (late()) return
+            }
           }
         },
       }

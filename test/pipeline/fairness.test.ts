@@ -16,6 +16,7 @@ import {
   take,
   through,
   toArray,
+  window,
 } from 'sluice'
 import { naturals, upTo } from './support-sources.ts'
 
@@ -141,6 +142,12 @@ const works: { title: string; run: () => Promise<unknown>; gives: unknown }[] = 
     gives: 100_000,
   },
 ]
+
+test('a 1 ms interval keeps firing while windows of many values are copied', async () => {
+  const windows = pipeline(range(100_512), window(100_000), count())
+  const ticks = await ticksDuring(async () => expect(await windows.run()).toBe(513))
+  expect(ticks.greatestGap).toBeLessThan(100)
+}, 20_000)
 
 test.each(works)(
   'a 1 ms interval keeps firing during $title',
