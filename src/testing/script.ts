@@ -179,7 +179,7 @@ class Reading<T> implements AsyncIterator<T, undefined> {
 
   async #follow(): Promise<IteratorResult<T, undefined>> {
     while (!this.over) {
-      const { done, value } = this.#steps.next() as IteratorResult<T | Step, undefined>
+      const { done, value } = this.#step()
       if (done) break
       const doing = steps.get(value as Step)
       if (doing === undefined) return this.#deliver(value as T)
@@ -187,6 +187,16 @@ class Reading<T> implements AsyncIterator<T, undefined> {
     }
     this.over = true
     return END
+  }
+
+  /** Steps that throw are over, as those of any iterator are: nobody will release them. */
+  #step(): IteratorResult<T | Step, undefined> {
+    try {
+      return this.#steps.next() as IteratorResult<T | Step, undefined>
+    } catch (error) {
+      this.over = true
+      throw error
+    }
   }
 
   #deliver(value: T): IteratorResult<T, undefined> {

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from 'vitest'
 import { fanIn, forEach, map, pipeline, source, take } from 'sluice'
 import {
+  expectReleased,
   fail,
   hang,
   pause,
@@ -87,6 +88,20 @@ describe('script()', () => {
     const iterator = script([fail(undefined), 1])[Symbol.asyncIterator]()
     expect(await outcome(iterator.next())).toEqual({ state: 'rejected', error: undefined })
     expect(await iterator.next()).toEqual({ done: true, value: undefined })
+  })
+
+  test('is over when its steps throw', async () => {
+    const boom = new Error('boom')
+    const input = script(
+      (function* () {
+        yield 1
+        throw boom
+      })(),
+    )
+    const end = await outcome(pipeline(source(input)).run())
+    expect(end).toMatchObject({ state: 'rejected', error: { stage: 'source', cause: boom } })
+    expect(counts(input)).toMatchObject({ delivered: 1, released: 0 })
+    expectReleased(input)
   })
 
   test('hangs until and after it is released', async () => {
