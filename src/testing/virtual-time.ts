@@ -73,12 +73,14 @@ export interface VirtualTime extends Disposable {
  * - Not virtual: `AbortSignal.timeout` (pass a stage its `timeout`, or abort a controller in a `setTimeout`),
  *   `setImmediate`, `queueMicrotask`. A chain of `setImmediate` is waited for to its end in Node, elsewhere for
  *   a few turns.
+ * - `runAll` and `runUntil` give up after 10,000 timers, `advance` after as many at one and the same time: they would go
+ *   on for ever.
  * - Real I/O and workers are not waited for: await what a test needs of them before it moves the time.
  * - Of `stats()` the counts hold, the shares of time do not: work takes real time.
  * - A `retry` waits for a random part of its delay unless its `jitter` is 0.
  *
- * @throws Error where timers are faked already, by another virtual time or by the test runner. TypeError for a wrong
- * date.
+ * @throws Error where timers are faked already, by another virtual time, by Vitest or Jest (those of
+ * `node:test` are not seen). TypeError for a wrong date.
  * @example
  * import { after } from 'sluice'
  * import { virtualTime } from 'sluice/testing'
