@@ -36,8 +36,9 @@ class Buffering<T> implements Kernel<T, T> {
       if (port.count < port.room) out[port.count++] = value
       else if (stored.length < this.size) stored.push(value)
       else if (this.overflow === 'block') break
-      else if (this.overflow === 'fail') this.#fail(port, value)
-      else this.#drop(value)
+      else if (this.overflow === 'fail')
+        this.#fail(port, value, new SendError('FULL', value, port.context.name))
+      else this.#drop(port, value)
       port.at++
     }
     port.full = stored.length > 0
@@ -45,22 +46,32 @@ class Buffering<T> implements Kernel<T, T> {
     if (this.#failure !== undefined && !port.full) port.fail(this.#failure.error)
   }
 
-  #drop(value: T): void {
-    if (this.overflow === 'drop-newest') return this.lose(value)
-    const oldest = this.#stored.shift()
-    this.#stored.push(value)
-    this.lose(oldest)
+  #drop(port: Port<T, T>, value: T): void {
+    let lost = value
+    if (this.overflow === 'drop-oldest') {
+      lost = this.#stored.shift()
+      this.#stored.push(value)
+    }
+    try {
+      this.lose(lost)
+    } catch (error) {
+      this.#fail(port, lost, error)
+    }
   }
 
-  /** What came before is still put out. */
-  #fail(port: Port<T, T>, value: T): void {
-    const error = new SendError('FULL', value, port.context.name)
+  /** What it holds is still put out. */
+  #fail(port: Port<T, T>, value: T, error: unknown): void {
     this.#failure = { error }
     port.failing(error, { value })
   }
 
+  /** Each value is told of, though telling of one before it throws. */
   close(): void {
-    while (this.#stored.length > 0) this.lose(this.#stored.shift())
+    try {
+      while (this.#stored.length > 0) this.lose(this.#stored.shift())
+    } finally {
+      if (this.#stored.length > 0) this.close()
+    }
   }
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { buffer, channel, filter, forEach, pipeline, range, SendError, source, take } from 'sluice'
 import { stageError } from '../pipeline/support-leaks.ts'
 import { naturals, probe, upTo } from '../pipeline/support-sources.ts'
-import { deferred, rejection, stable, turns, until } from '../pipeline/support-waiting.ts'
+import { deferred, never, rejection, stable, turns, until } from '../pipeline/support-waiting.ts'
 
 type Overflow = Parameters<typeof buffer>[1]
 
@@ -185,6 +185,43 @@ describe('buffer(n, overflow)', () => {
     const error = await stageError(run)
     expect(error).toMatchObject({ stage: 'buffer', value: 5 })
     expect(error.cause).toBe(boom)
+  })
+
+  test('gives what it holds where `onUndelivered` throws, and tells of each where the run is left', async () => {
+    const boom = new Error('undelivered')
+    for (const overflow of ['drop-oldest', 'drop-newest'] as const) {
+      const gate = deferred()
+      const seen: number[] = []
+      const run = pipeline(
+        range(100),
+        buffer(2, overflow, {
+          onUndelivered: () => {
+            throw boom
+          },
+        }),
+        forEach((n: number) => {
+          seen.push(n)
+          return gate.promise
+        }),
+      ).run({ capacity: 0 })
+      await turns(5)
+      gate.resolve()
+      expect(await stageError(run)).toMatchObject({ stage: 'buffer', cause: boom, suppressed: [] })
+      expect(seen).toEqual(overflow === 'drop-oldest' ? [0, 2, 3] : [0, 1, 2])
+    }
+
+    const told: number[] = []
+    const onUndelivered = (n: number): void => {
+      told.push(n)
+      throw boom
+    }
+    const left = pipeline(range(4), buffer(10, 'block', { onUndelivered }), forEach(never)).start({
+      capacity: 0,
+    })
+    left.result.catch(() => {})
+    await turns(5)
+    await left.abort()
+    expect(told).toEqual([1, 2, 3])
   })
 
   test('may hold any number of values', async () => {
