@@ -249,7 +249,10 @@ export function sample<T>(ms: number, options: StageOptions = {}): Stage<T, T> {
   return part('stage', 'sample', options, { kernel: () => new Sampling<T>(ms) })
 }
 
-/** The timer runs for as long as the stage; how long it has really been waiting is told when it fires. */
+/**
+ * How long it has really been waiting is told when the timer fires. There is none while the stage is held up by who
+ * comes after: it is run when that is over.
+ */
 class Watching<T> implements Kernel<T, T> {
   #since = performance.now()
   #stopTimer: (() => void) | undefined
@@ -270,10 +273,10 @@ class Watching<T> implements Kernel<T, T> {
   #arm(ms: number): void {
     this.#stopTimer = startTimer(Math.ceil(ms), () => {
       const { port } = this
-      const now = performance.now()
-      // Values that wait here, or an end that does, are held up by who comes after.
-      if (port.stock > 0 || port.full) this.#since = now
-      const left = this.#since + this.ms - now
+      this.#stopTimer = undefined
+      // Values wait here, or an end does.
+      if (port.stock > 0 || port.full) return
+      const left = this.#since + this.ms - performance.now()
       if (left > 0) return this.#arm(left)
       port.fail(new DOMException(`No value came for ${this.ms} ms`, 'TimeoutError'))
     })

@@ -167,6 +167,24 @@ describe('idleTimeout(ms)', () => {
     tx.close()
   })
 
+  test('waits for room without a timer, however short its time is', async () => {
+    for (const ms of [0, 5]) {
+      const gate = deferred()
+      const [tx, rx] = channel<number>(10)
+      const held = pipeline(
+        source(rx),
+        idleTimeout(ms),
+        forEach(() => gate.promise),
+      ).run({ capacity: 0 })
+      for (let n = 0; n < 5; n++) tx.trySend(n)
+      await pass(10)
+      expect(vi.getTimerCount()).toBe(0)
+      tx.close()
+      gate.resolve()
+      await held
+    }
+  })
+
   test('does not fail at an end for which there is no room yet', async () => {
     const gate = deferred()
     const [tx, rx] = channel<number>(10)
