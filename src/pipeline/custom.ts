@@ -59,6 +59,7 @@ export interface DuplexLike extends AsyncIterable<unknown> {
   end(): unknown
   destroy(error?: Error): unknown
   readonly destroyed?: boolean
+  readonly writableEnded?: boolean
   on(event: string, listener: (...args: unknown[]) => void): unknown
   off(event: string, listener: (...args: unknown[]) => void): unknown
 }
@@ -180,14 +181,24 @@ async function pump<T>(values: AsyncIterable<T>, tx: Sender<T>): Promise<void> {
   for await (const value of values) await tx.send(value)
 }
 
+/** Where somebody else has one side, the other is not left locked. */
+function lock<In, Out>({ writable, readable }: TransformPair<In, Out>) {
+  const writer = writable.getWriter()
+  try {
+    return { writer, reader: readable.getReader() }
+  } catch (error) {
+    writer.releaseLock()
+    throw error
+  }
+}
+
 async function throughPair<In, Out>(
   rx: Receiver<In>,
   tx: Sender<Out>,
   pair: TransformPair<In, Out>,
   signal: AbortSignal,
 ): Promise<void> {
-  const writer = pair.writable.getWriter()
-  const reader = pair.readable.getReader()
+  const { writer, reader } = lock(pair)
   const end = (reason: unknown): void => {
     rx.close()
     writer.abort(reason).catch(() => {})
@@ -244,6 +255,8 @@ async function throughDuplex(
   duplex: DuplexLike,
   signal: AbortSignal,
 ): Promise<void> {
+  // It would look as one that has had enough: all values would vanish.
+  if (duplex.writableEnded) throw new TypeError('Cannot go through: the stream has been ended before')
   let over = false
   let notify = (): void => {}
   const news = (): void => notify()

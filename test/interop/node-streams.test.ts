@@ -285,6 +285,19 @@ describe('a Duplex through through()', () => {
     }
   })
 
+  test('fails where another run has used it up, and loses nothing in silence', async () => {
+    for (const autoDestroy of [true, false]) {
+      const numbers = pipeline(
+        range(3),
+        through<number, number>(new PassThrough({ objectMode: true, autoDestroy })),
+      )
+      expect(await numbers.run()).toEqual([0, 1, 2])
+      const error = await stageError(numbers.run())
+      expect(error).toMatchObject({ stage: 'through', suppressed: [] })
+      expect(error.message).toContain('the stream has been ended before')
+    }
+  })
+
   test('fails where it was destroyed before', async () => {
     const values = probe(naturals)
     const run = pipeline(source(values), through(odd({}).destroy()), drain()).run()

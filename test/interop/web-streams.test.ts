@@ -217,6 +217,17 @@ describe('a pair of web streams through through()', () => {
     expect(unhandled).toEqual([])
   })
 
+  test('fails where somebody else has one side, and does not leave the other locked', async () => {
+    for (const side of ['readable', 'writable'] as const) {
+      const pair = new TransformStream<number, number>()
+      if (side === 'readable') pair.readable.getReader()
+      else pair.writable.getWriter()
+      const error = await stageError(pipeline(range(3), through(pair)).run())
+      expect(error).toMatchObject({ stage: 'through', cause: { name: 'TypeError' } })
+      expect([pair.readable.locked, pair.writable.locked]).toEqual([side === 'readable', side === 'writable'])
+    }
+  })
+
   test('is aborted and cancelled with the reason when the run is aborted', async () => {
     const values = probe([1], 'hang')
     const reasons: unknown[] = []
