@@ -89,6 +89,6 @@ test('a value that `onError` skips leaves no key behind', async () => {
 })
 
 test('a key that is no function is refused', () => {
-  expect(() => distinct(null as never)).toThrow('Cannot create distinct: "fn" must be a function, got null')
-  expect(() => changes('id' as never)).toThrow('Cannot create changes: "fn" must be a function, got "id"')
+  expect(() => distinct(null as never)).toThrow('Cannot create distinct: "key" must be a function, got null')
+  expect(() => changes('id' as never)).toThrow('Cannot create changes: "key" must be a function, got "id"')
 })

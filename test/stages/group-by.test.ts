@@ -407,7 +407,7 @@ describe('groupBy()', () => {
     [
       'a key that is no function',
       () => groupBy('n' as never, () => take(1)),
-      'Cannot create groupBy: "fn" must be a function, got "n"',
+      'Cannot create groupBy: "key" must be a function, got "n"',
     ],
     [
       'a maker that is no function',
