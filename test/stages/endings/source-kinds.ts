@@ -38,7 +38,7 @@ export interface Resource {
   /** The run never began: nothing is touched. */
   untouched?: boolean
   /** Somebody waits for an answer, and does not know yet what became of it. */
-  asked?: boolean
+  asked?: object | undefined
   /** How often it has to be in the end, by the state it was left in. */
   releases: Releases
 }
@@ -133,11 +133,13 @@ const kind = (
 
 /** What it does to answer; until that has come through `hands`, nobody can know how it has ended. */
 function asked<T>(log: Resource, work: () => Promise<T>, hands = 0): Promise<T> {
-  log.asked = true
+  const question = {}
+  log.asked = question
   const answer = Promise.resolve().then(work)
   const answered = async () => {
     for (let hand = 0; hand < hands; hand++) await null
-    log.asked = false
+    // It may have been asked again meanwhile.
+    if (log.asked === question) log.asked = undefined
   }
   answer.then(answered, answered)
   return answer
