@@ -8,6 +8,7 @@
  */
 import { isThenable, type Keep, loopFor, SKIPPED } from './loops.ts'
 import { type CallOptions, type Fn, guarded, type Recover, recovering } from './retry.ts'
+import { late } from './scheduler.ts'
 import type { Kernel, Port } from './stage.ts'
 
 /** What a stage makes of results. */
@@ -121,6 +122,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
         this.#hold(this.#slot(), result as R | PromiseLike<R>)
       }
       if (this.#first?.state !== 'pending') this.#drain()
+      if ((port.at & 15) === 15 && late()) break
     }
     port.held = this.#culprit !== undefined || slots.size >= this.#concurrency
   }

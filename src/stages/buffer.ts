@@ -7,6 +7,7 @@
 import { Buffer } from '../channel/buffer.ts'
 import type { ChannelOptions } from '../channel/channel.ts'
 import { demand, demandCount, demandFunction, demandOptions, SendError } from '../errors.ts'
+import { late } from '../pipeline/scheduler.ts'
 import { type Kernel, part, type Port, type Stage, type StageOptions } from '../pipeline/stage.ts'
 
 type Overflow = NonNullable<ChannelOptions<unknown>['overflow']>
@@ -40,6 +41,7 @@ class Buffering<T> implements Kernel<T, T> {
         this.#fail(port, value, new SendError('FULL', value, port.context.name))
       else this.#drop(port, value)
       port.at++
+      if ((port.at & 15) === 15 && late()) break
     }
     port.full = stored.length > 0
     port.held = this.#failure !== undefined || (this.overflow === 'block' && stored.length >= this.size)

@@ -1,6 +1,6 @@
 /** Many values as one, and back: `batch`, `window`, `unbatch`. */
 import { startTimer } from '../channel/clock.ts'
-import { demandCount, demandFunction, demandNumber, demandOptions, demandTime } from '../errors.ts'
+import { demand, demandCount, demandFunction, demandNumber, demandOptions, demandTime } from '../errors.ts'
 import { late } from '../pipeline/scheduler.ts'
 import { type Kernel, part, type Port, type Stage, type StageOptions } from '../pipeline/stage.ts'
 
@@ -35,6 +35,7 @@ class Batching<T> implements Kernel<T, T[]> {
       if (bytes === Infinity) while (port.at < end) values.push(items[port.at++])
       else
         while (port.at < Math.min(end, port.end) && this.#bytes < bytes) {
+          if ((port.at & 31) === 31 && late()) port.end = port.at + 1
           this.#bytes += this.#measure(items[port.at], port)
           values.push(items[port.at++])
         }
@@ -47,7 +48,8 @@ class Batching<T> implements Kernel<T, T[]> {
   #measure(value: T, port: Port<T, T[]>): number {
     try {
       const size = this.options.sizeOf(value)
-      demandNumber(size, 'batch by bytes', 'sizeOf', 'a function that gives a number >= 0', (n) => n >= 0)
+      const ok = typeof size === 'number' && size >= 0
+      demand(ok, 'batch by bytes', 'sizeOf', 'a function that gives a number >= 0', size)
       return size
     } catch (error) {
       this.end(port)
@@ -195,8 +197,8 @@ export function unbatch<T>(options: StageOptions = {}): Stage<Iterable<T>, T> {
               continue
             }
             current ??= many[Symbol.iterator]()
-            for (;;) {
-              if ((port.full = port.count >= port.room)) return
+            for (let given = 1; ; given++) {
+              if ((port.full = port.count >= port.room || ((given & 31) === 0 && late()))) return
               const iterator: Iterator<T> = current
               // One that throws is not returned, as in any loop.
               current = undefined

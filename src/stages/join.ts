@@ -1,5 +1,6 @@
 /** Several inputs into one, in step: `interleave`, `zip`, `mergeSorted` wait for the value of a particular input. */
 import { demandFunction } from '../errors.ts'
+import { late } from '../pipeline/scheduler.ts'
 import { type Inlet, openInlet } from '../pipeline/inlets.ts'
 import { type Chains, type FanInInput, joining } from '../pipeline/inputs.ts'
 import type { Attach, Kernel, Port, Source } from '../pipeline/stage.ts'
@@ -131,7 +132,7 @@ class MergingSorted<T> extends Choosing<T, T> {
       }
       if (this.#unknown.length > 0) return
       if (order.length === 0) return port.finish()
-      if (port.count >= port.room) return
+      if (port.count >= port.room || ((port.count & 31) === 31 && late())) return
       const first = order.shift()!
       port.out[port.count++] = first.take()
       if (first.hasValue) this.#insert(port, first)

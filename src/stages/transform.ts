@@ -172,8 +172,8 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
 
   emit(port: Port<In, Out>, slot: Slot<In, Many<Out>>): boolean {
     const rest = (slot.rest ??= this.#open(slot)) as Rest<Out>
-    for (;;) {
-      if ((port.full = port.count >= port.room)) return false
+    for (let given = 1; ; given++) {
+      if ((port.full = port.count >= port.room || ((given & 31) === 0 && late()))) return false
       // While it is being asked it is not there to be closed: one that throws is not returned, as in any loop.
       slot.rest = undefined
       const step = rest.step ?? rest.iterator.next()

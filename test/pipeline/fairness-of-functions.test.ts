@@ -1,0 +1,75 @@
+/**
+ * Functions that become expensive after many cheap calls do not keep timers and I/O waiting, wherever a stage calls
+ * them: counted is how many of the expensive ones run between two turns of the event loop.
+ */
+import { expect, test } from 'vitest'
+import { batch, buffer, drain, flatMap, map, mergeSorted, pipeline, range, source, unbatch } from 'sluice'
+import { turns } from './support-waiting.ts'
+
+const CHEAP = 20_000
+const EXPENSIVE = 600
+
+/** Something that is called for each value, and how many expensive calls there were in one turn at most. */
+function costly() {
+  let calls = 0
+  let inTurn = 0
+  const cost = { call, most: 0 }
+  function call(): void {
+    if (++calls <= CHEAP || calls > CHEAP + EXPENSIVE) return
+    if (inTurn++ === 0) void turns().then(() => (inTurn = 0))
+    cost.most = Math.max(cost.most, inTurn)
+    for (const until = performance.now() + 0.3; performance.now() < until;);
+  }
+  return cost
+}
+
+const all = CHEAP + EXPENSIVE
+type Call = () => void
+function* many(call: Call) {
+  for (let n = 0; n < all; n++) yield (call(), n)
+}
+const iterables = (call: Call) => source([{ [Symbol.iterator]: () => many(call) }])
+
+const rows: Record<string, (call: Call) => { run(): Promise<unknown> }> = {
+  'the iterators of flatMap': (call) =>
+    pipeline(
+      source([1]),
+      flatMap(() => many(call)),
+      drain(),
+    ),
+  'the iterators of unbatch': (call) => pipeline(iterables(call), unbatch(), drain()),
+  'the comparisons of mergeSorted': (call) =>
+    pipeline(
+      mergeSorted((a, b) => (call(), a - b), range(all), range(all)),
+      drain(),
+    ),
+  'the sizes of batch': (call) =>
+    pipeline(range(all), batch(1000, { bytes: 1e9, sizeOf: () => (call(), 1) }), drain()),
+  'the losses of buffer': (call) =>
+    pipeline(
+      range(all),
+      buffer(1, 'drop-newest', { onUndelivered: call }),
+      map(async () => turns()),
+      drain(),
+    ),
+  'async functions, many at a time': (call) =>
+    pipeline(
+      range(all),
+      map(async () => call(), { concurrency: 1000 }),
+      drain(),
+    ),
+  'the keys of an order': (call) =>
+    pipeline(
+      range(all),
+      map((n) => n, { concurrency: 1000, ordered: { by: (n) => (call(), n % 7) } }),
+      drain(),
+    ),
+}
+
+test.each(Object.entries(rows))('%s', async (_, build) => {
+  const cost = costly()
+  await build(cost.call).run()
+  expect(cost.most).toBeGreaterThan(0)
+  // 5 ms are 17 calls, and the stages look at the clock at each 16th or 32nd.
+  expect(cost.most).toBeLessThan(66)
+})
