@@ -218,8 +218,10 @@ export class Execution<R> implements Run<R>, Owner {
   }
   readonly #whenOver: (() => void)[] = []
 
-  stop({ deadline = Infinity }: { deadline?: number } = {}): Promise<R> {
+  stop(options: { deadline?: number } = {}): Promise<R> {
+    const { deadline = Infinity } = options ?? {}
     try {
+      demandOptions(options, 'stop')
       demandTime(deadline, 'stop', 'deadline')
     } catch (error) {
       return Promise.reject(error)

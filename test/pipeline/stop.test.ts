@@ -112,6 +112,18 @@ describe('stop()', () => {
   })
 })
 
+describe('stop() with options that are none', () => {
+  test('rejects, and the run goes on', async () => {
+    for (const options of [null, 5, 'text']) {
+      const run = pipeline(range(3)).start()
+      const error = await rejection(run.stop(options as never))
+      expect(error).toBeInstanceOf(TypeError)
+      expect((error as TypeError).message).toMatch(/^Cannot stop: "options" must be an object, got /)
+      expect(await run.result).toEqual([0, 1, 2])
+    }
+  })
+})
+
 describe('stop() past its deadline', () => {
   /** A run whose second value never leaves the stage called `slow`, stopped with a deadline of 5 ms. */
   async function overdue() {
