@@ -12,6 +12,8 @@ export class Inlet<T> implements Wakeable {
   /** What is attached. */
   edge!: Core<T>
   queued = false
+  /** Which of the inputs it is, where that matters. */
+  place = 0
 
   /** `ready` is told when something that was waited for is there, or will not come. */
   constructor(readonly ready: (inlet: Inlet<T>) => void) {}

@@ -119,6 +119,7 @@ class MergingSorted<T> extends Choosing<T, T> {
   ) {
     super(port, chains, attach)
     this.#unknown = [...this.inlets]
+    this.inlets.forEach((inlet, place) => (inlet.place = place))
   }
 
   override run(port: Port<never, T>): void {
@@ -154,7 +155,7 @@ class MergingSorted<T> extends Choosing<T, T> {
 
   /** Equal values come in the order of their inputs. */
   #before(a: Inlet<T>, b: Inlet<T>): boolean {
-    return (this.compare(a.head, b.head) || this.inlets.indexOf(a) - this.inlets.indexOf(b)) < 0
+    return (this.compare(a.head, b.head) || a.place - b.place) < 0
   }
 }
 
