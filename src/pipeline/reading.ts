@@ -70,7 +70,7 @@ const nothing = (): void => {}
 const heard = (promise: PromiseLike<unknown>): void => void promise.then(nothing, nothing)
 
 /** Listens to the promises that an input is or has, as far as they are there already. */
-function hear(input: unknown): void {
+export function hear(input: unknown): void {
   if (isThenable(input)) heard(input)
   else if (Array.isArray(input)) for (const value of input as unknown[]) if (isThenable(value)) heard(value)
 }

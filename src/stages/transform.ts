@@ -2,6 +2,7 @@
 import { Calls, type Family, keeping, type Slot } from '../pipeline/calls.ts'
 import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
 import { isThenable, type Keep, special } from '../pipeline/loops.ts'
+import { hear } from '../pipeline/reading.ts'
 import { late } from '../pipeline/scheduler.ts'
 import { part, type Port, type Stage, type StageContext } from '../pipeline/stage.ts'
 
@@ -151,7 +152,9 @@ type Step<T> = IteratorResult<T, undefined>
 /** What is left of a result that was put out in part. */
 interface Rest<T> {
   readonly iterator: AnyIterator<T>
-  /** What an async iterable gave, for which there was no room yet. */
+  /** One that is not asynchronous may give promises: they are awaited, as a loop does. */
+  readonly sync: boolean
+  /** What was waited for, and has not found room yet. */
   step: Step<T> | undefined
 }
 
@@ -165,7 +168,15 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
       if ((port.at & 15) === 15 && late()) port.end = port.at + 1
       const result = fn(items[port.at], offset + port.at, context)
       if (!Array.isArray(result) || result.length > port.room - port.count) return result
-      for (let i = 0; i < result.length; i++) out[port.count++] = result[i] as Out
+      const before = port.count
+      for (let i = 0; i < result.length; i++) {
+        const value: unknown = result[i]
+        if (isThenable(value)) {
+          port.count = before
+          return result
+        }
+        out[port.count++] = value as Out
+      }
     }
     return undefined
   }
@@ -196,15 +207,34 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
         slot.rest = undefined
         return true
       }
+      if (rest.sync && isThenable(step.value)) {
+        const arrived = Promise.resolve<Out>(step.value as PromiseLike<Out>)
+        // Not a loop's way with what rejects: that leaves the iterator open.
+        this.#await(
+          port,
+          slot,
+          rest,
+          arrived.then(
+            (value) => ({ done: false, value }),
+            (error: unknown) => {
+              void rest.iterator.return?.()
+              throw error
+            },
+          ),
+        )
+        return false
+      }
       port.out[port.count++] = step.value
     }
   }
 
   #open(slot: Slot<In, Many<Out>>): Rest<Out> {
     const many = Object(slot.result) as Partial<Iterable<Out, undefined> & AsyncIterable<Out, undefined>>
-    const iterator = many[Symbol.asyncIterator]?.() ?? many[Symbol.iterator]?.()
+    const asynchronous = many[Symbol.asyncIterator]?.()
+    const iterator = asynchronous ?? many[Symbol.iterator]?.()
     if (iterator === undefined) throw new TypeError('Cannot flatMap: the function must give an iterable')
-    return { iterator, step: undefined }
+    hear(slot.result)
+    return { iterator, sync: asynchronous === undefined, step: undefined }
   }
 
   #await(
@@ -238,7 +268,8 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
 }
 
 /**
- * Replaces each value by any number of values: those of the iterable or async iterable that `fn` gives.
+ * Replaces each value by any number of values: those of the iterable or async iterable that `fn` gives. Promises in an
+ * iterable are awaited, in order.
  *
  * Ordered unless told otherwise. Concurrency 1 unless told otherwise. Holds at most `concurrency` values. On error:
  * fails, or follows `retry` and `onError` where the call failed.
@@ -252,7 +283,10 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
  *   flatMap((line) => line.split(' ')),
  * ).run() // => ['a', 'b', 'c']
  */
-export function flatMap<In, Out>(fn: Fn<In, Many<Out>>, options: CallOptions<In> = {}): Stage<In, Out> {
+export function flatMap<In, Out>(
+  fn: Fn<In, Many<Out>>,
+  options: CallOptions<In> = {},
+): Stage<In, Awaited<Out>> {
   checkCall('flatMap', fn, options)
   return part('stage', 'flatMap', options, {
     kernel(port) {

@@ -1,7 +1,7 @@
 /** flatMap(): any number of values for one, from iterables and async iterables. */
 import { describe, expect, test } from 'vitest'
 import { drain, flatMap, forEach, map, pipeline, range, source, take } from 'sluice'
-import { stageError } from '../pipeline/support-leaks.ts'
+import { stageError, unhandledDuring } from '../pipeline/support-leaks.ts'
 import { naturals, probe, syncProbe, upTo } from '../pipeline/support-sources.ts'
 import { never, rejection, stable, turns } from '../pipeline/support-waiting.ts'
 
@@ -148,5 +148,54 @@ describe('flatMap()', () => {
     await stable(() => seen.length)
     expect(seen).toEqual([1, 1, 2, 2])
     await Promise.all([rejection(run.result), run.abort()])
+  })
+})
+
+describe.each([0, 1, 256])('promises in what flatMap() is given, at capacity %i', (capacity) => {
+  const later = (n: number) => turns(3 - n).then(() => n)
+
+  test('are awaited in order', async () => {
+    const array = pipeline(
+      range(2),
+      flatMap(() => [later(0), later(1), later(2)]),
+    )
+    expect(await array.run({ capacity })).toEqual([0, 1, 2, 0, 1, 2])
+    const iterable = pipeline(
+      range(2),
+      flatMap(() => new Set([later(0), later(1)])),
+    )
+    expect(await iterable.run({ capacity })).toEqual([0, 1, 0, 1])
+  })
+
+  test('fail the stage where they reject, and close the iterator', async () => {
+    let closed = 0
+    function* rejecting() {
+      try {
+        yield 1
+        yield Promise.reject(new Error('boom'))
+      } finally {
+        closed++
+      }
+    }
+    const run = pipeline(source(['a']), flatMap(rejecting)).run({ capacity })
+    expect(await rejection(run)).toMatchObject({ stage: 'flatMap', value: 'a', cause: { message: 'boom' } })
+    expect(closed).toBe(1)
+  })
+
+  test('that reject before their turn find somebody, whether or not it comes', async () => {
+    const unhandled = await unhandledDuring(async () => {
+      const late = pipeline(
+        range(1),
+        flatMap(() => [turns(5).then(() => 1), Promise.reject(boom)]),
+      )
+      expect((await stageError(late.run({ capacity }))).cause).toBe(boom)
+      const left = pipeline(
+        range(1),
+        flatMap(() => [1, turns(1).then(() => Promise.reject(boom))]),
+        take(1),
+      )
+      expect(await left.run({ capacity })).toEqual([1])
+    })
+    expect(unhandled).toEqual([])
   })
 })
