@@ -75,6 +75,8 @@ export class Core<T> extends Link {
   writerParked = false
   /** Called when somebody has begun or stopped to wait. */
   onWaits: (() => void) | undefined
+  /** What a receive gives that need not wait; in a pipeline, timers and I/O may have their turn first. */
+  pace: (<R>(received: R) => Promise<R>) | undefined
   /** Settles when nobody will read again, and how it is told; made when first asked for. */
   refused: Promise<void> | undefined
   onRefused: (() => void) | undefined

@@ -202,7 +202,10 @@ class ReceiverEnd<T> extends End<T> implements Receiver<T> {
 
   #receive<R>(mode: Mode<T, R>, options?: WaitOptions): Promise<R> {
     const { open, core } = this[HANDLE]
-    if (options === undefined && open && core.readable()) return Promise.resolve(mode.shape(core.take()))
+    if (options === undefined && open && core.readable()) {
+      const received = mode.shape(core.take())
+      return core.pace ? core.pace(received) : Promise.resolve(received)
+    }
     return operate(this, mode, undefined as T, options)
   }
 

@@ -52,6 +52,17 @@ export function late(): boolean {
   return now() > restAt
 }
 
+/** A promise of `value`: settled, or where this turn of the event loop has gone on for long enough, in the next one. */
+export function pace<T>(value: T): Promise<T> {
+  if (restAt === 0) beginTurn()
+  return late() ? new Promise((resolve) => nextTurn(() => resolve(value))) : Promise.resolve(value)
+}
+
+function beginTurn(): void {
+  restAt = now() + BUDGET
+  nextTurn(turned)
+}
+
 export function schedule(task: Steppable): void {
   if (task.queued) return
   task.queued = true
@@ -68,10 +79,7 @@ export function flush(): void {
   if (running || resting) return
   running = true
   let time = now()
-  if (restAt === 0) {
-    restAt = time + BUDGET
-    nextTurn(turned)
-  }
+  if (restAt === 0) beginTurn()
   while (head < tail) {
     if (time > restAt) {
       resting = true

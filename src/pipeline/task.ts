@@ -11,7 +11,7 @@ import type { Core, Wakeable } from '../channel/core.ts'
 import { StageError } from '../errors.ts'
 import { append, closeSide, endWriting, listen, parkReader, parkWriter, room, skip } from './edge.ts'
 import { Meter } from './meter.ts'
-import { schedule, type Steppable } from './scheduler.ts'
+import { pace, schedule, type Steppable } from './scheduler.ts'
 import { Context, HandlerFailure } from './context.ts'
 import type { Chain, Custom, Definition, Ends, Kernel, Port } from './stage.ts'
 
@@ -58,10 +58,8 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   failures = 0
   /** Its output is that of the stage whose branch it ends. */
   readonly shares: boolean
-
   /** What it spends its time on. */
   readonly meter: Meter
-
   left = false
   #finishing = false
   #cancelled = false
@@ -92,6 +90,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     if (definition.kernel === undefined) {
       this.#custom = definition.custom!(input!, output!)
       input!.onWaits = output!.onWaits = () => this.#observe()
+      input!.pace = pace
       return
     }
     if (input) input.receivers = 1

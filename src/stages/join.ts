@@ -133,7 +133,7 @@ class MergingSorted<T> extends Choosing<T, T> {
       }
       if (this.#unknown.length > 0) return
       if (order.length === 0) return port.finish()
-      if (port.count >= port.room || ((port.count & 31) === 31 && late())) return
+      if (port.count >= port.room || ((port.count & 15) === 15 && late())) return
       const first = order.shift()!
       port.out[port.count++] = first.take()
       if (first.hasValue) this.#insert(port, first)

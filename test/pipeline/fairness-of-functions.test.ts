@@ -3,7 +3,19 @@
  * them: counted is how many of the expensive ones run between two turns of the event loop.
  */
 import { expect, test } from 'vitest'
-import { batch, buffer, drain, flatMap, map, mergeSorted, pipeline, range, source, unbatch } from 'sluice'
+import {
+  batch,
+  buffer,
+  drain,
+  flatMap,
+  map,
+  mergeSorted,
+  pipeline,
+  range,
+  source,
+  stage,
+  unbatch,
+} from 'sluice'
 import { turns } from './support-waiting.ts'
 
 const CHEAP = 20_000
@@ -56,6 +68,14 @@ const rows: Record<string, (call: Call) => { run(): Promise<unknown> }> = {
     pipeline(
       range(all),
       map(async () => call(), { concurrency: 1000 }),
+      drain(),
+    ),
+  'the loop of a custom stage': (call) =>
+    pipeline(
+      range(all),
+      stage<number, number>('loop', async (rx) => {
+        for await (const _ of rx) call()
+      }),
       drain(),
     ),
   'the keys of an order': (call) =>
