@@ -13,7 +13,7 @@ export class Inlet<T> implements Wakeable {
   edge!: Core<T>
   queued = false
   /** Which of the inputs it is, where that matters. */
-  place = 0
+  place!: number
 
   /** `ready` is told when something that was waited for is there, or will not come. */
   constructor(readonly ready: (inlet: Inlet<T>) => void) {}

@@ -11,6 +11,7 @@ abstract class Choosing<T, Out> implements Kernel<never, Out> {
 
   constructor(port: Port<never, Out>, chains: Chains, attach: Attach) {
     this.inlets = chains.map((chain) => openInlet<T>(chain, attach, () => port.wake()))
+    this.inlets.forEach((inlet, place) => (inlet.place = place))
   }
 
   abstract run(port: Port<never, Out>): void
@@ -119,7 +120,6 @@ class MergingSorted<T> extends Choosing<T, T> {
   ) {
     super(port, chains, attach)
     this.#unknown = [...this.inlets]
-    this.inlets.forEach((inlet, place) => (inlet.place = place))
   }
 
   override run(port: Port<never, T>): void {
