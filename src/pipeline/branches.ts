@@ -88,6 +88,28 @@ const passing: Definition = {
   }),
 }
 
+export type AnyBranch = Part<'stage' | 'sink', never, unknown>
+
+/** What runs as a branch, and where its results go. */
+type Opening = (
+  stem: { readonly output: Core<unknown> | undefined },
+  branch: AnyBranch,
+) => { chain: readonly Definition[]; output?: Core<unknown> | undefined }
+
+/** A sink gives nothing back. */
+const alone: Opening = (_, { definitions }) => ({ chain: definitions })
+
+/** A stage writes to the channel behind the one it branches off. */
+export const merging: Opening = ({ output }, { kind, definitions }) => {
+  if (kind === 'sink' || !output) return { chain: definitions }
+  if (!output.writer!.join) new Gate(output)
+  // A user's stage has a channel to itself, and so has one that wants a capacity of its own.
+  const last = definitions.at(-1)!
+  const { custom, capacity = output.capacity } = last
+  if (!custom && last.capacity === undefined) return { chain: definitions, output }
+  return { chain: [...definitions.slice(0, -1), { ...last, capacity }, passing], output }
+}
+
 export abstract class Branching<In> implements Kernel<In, unknown> {
   readonly branches: Branch[] = []
   #closed = false
@@ -101,18 +123,9 @@ export abstract class Branching<In> implements Kernel<In, unknown> {
   abstract run(port: Port<In, unknown>): void
 
   /** Starts a branch. */
-  protected branch({ kind, definitions }: Part<Kind, never, unknown>): Branch {
+  protected branch(part: AnyBranch, open: Opening = alone): Branch {
     const { port } = this
-    const output = kind === 'sink' ? undefined : port.output
-    const last = definitions.at(-1)!
-    let chain = definitions
-    if (output) {
-      if (!output.writer!.join) new Gate(output)
-      // A user's stage has a channel to itself, and so has one that wants a capacity of its own.
-      const { custom, capacity = output.capacity } = last
-      if (custom || last.capacity !== undefined)
-        chain = [...chain.slice(0, -1), { ...last, capacity }, passing]
-    }
+    const { chain, output } = open(port, part)
     const { input, result } = this.attach(chain, { writer: port, output })
     const branch = { input: input!, result }
     this.branches.push(branch)
@@ -156,7 +169,6 @@ export abstract class Branching<In> implements Kernel<In, unknown> {
   }
 }
 
-export type AnyBranch = Part<'stage' | 'sink', never, unknown>
 export type NamedBranches = Readonly<Record<string, AnyBranch>>
 
 /** Makes a stage with named branches, which are all stages or all sinks. What it is worth is the kernel's `result`. */

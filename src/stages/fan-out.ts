@@ -1,6 +1,6 @@
 /** One stream to several branches: `fanOut` and `alsoTo` give each value to all, `balance` each to one. */
 import { demandCount } from '../errors.ts'
-import { type AnyBranch, Branching, branching, type NamedBranches } from '../pipeline/branches.ts'
+import { type AnyBranch, Branching, branching, merging, type NamedBranches } from '../pipeline/branches.ts'
 import { append, room } from '../pipeline/edge.ts'
 import {
   type Attach,
@@ -19,14 +19,17 @@ interface Named<T> {
 
 /** Copies what comes to all branches that still take any, and passes it on where it is `alsoTo`. */
 class Copying<In> extends Branching<In> {
+  readonly passes: boolean
+
   constructor(
     port: Port<In, unknown>,
     attach: Attach,
     readonly named: NamedBranches,
-    readonly passes = false,
+    open?: typeof merging,
   ) {
     super(port, attach)
-    for (const branch of Object.values(named)) this.branch(branch)
+    this.passes = open === undefined
+    for (const branch of Object.values(named)) this.branch(branch, open)
   }
 
   override run(port: Port<In, unknown>): void {
@@ -82,7 +85,12 @@ export function fanOut<In, Results extends Record<string, unknown>>(
   options?: StageOptions,
 ): Sink<In, Results>
 export function fanOut(branches: Record<string, AnyBranch>, options: StageOptions = {}): AnyBranch {
-  return branching('fanOut', options, branches, (port, attach, own) => new Copying(port, attach, own))
+  return branching(
+    'fanOut',
+    options,
+    branches,
+    (port, attach, own) => new Copying(port, attach, own, merging),
+  )
 }
 
 /**
@@ -109,7 +117,7 @@ export function alsoTo<In>(sink: Sink<In, unknown>, options?: StageOptions): Sta
 export function alsoTo<In>(sink: Sink<In, unknown>, options: StageOptions = {}): Stage<In, In> {
   demandPart(sink, ['sink'], 'create alsoTo', 'sink')
   return part('stage', 'alsoTo', options, {
-    kernel: (port, attach) => new Copying<In>(port, attach, { sink }, true) as never,
+    kernel: (port, attach) => new Copying<In>(port, attach, { sink }) as never,
     branches: [sink.definitions],
     passes: true,
   })
@@ -120,7 +128,7 @@ class Balancing<In> extends Branching<In> {
 
   constructor(port: Port<In, unknown>, attach: Attach, n: number, stage: AnyBranch) {
     super(port, attach)
-    for (let i = 0; i < n; i++) this.branch(stage)
+    for (let i = 0; i < n; i++) this.branch(stage, merging)
   }
 
   /** Gives the copy with the fewest values waiting its share of what is there, and again. */

@@ -1,6 +1,6 @@
 /** Each value to the branch that a function names: `route` to one of those given, `groupBy` to one made for its key. */
 import { demand, demandCount, demandFunction } from '../errors.ts'
-import { type AnyBranch, type Branch, Branching, branching } from '../pipeline/branches.ts'
+import { type AnyBranch, type Branch, Branching, branching, merging } from '../pipeline/branches.ts'
 import { Calls, type Family, type Slot } from '../pipeline/calls.ts'
 import { special } from '../pipeline/loops.ts'
 import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
@@ -33,7 +33,7 @@ class Keyed<In> extends Branching<In> {
 
   /** Starts the branch of a key. */
   open(key: unknown, branch: AnyBranch): Branch {
-    const opened = this.branch(branch)
+    const opened = this.branch(branch, merging)
     this.#byKey.set(key, opened)
     return opened
   }

@@ -7,6 +7,9 @@ import { channel, forEach, pipeline, source } from 'sluice'
 import { turns } from '../pipeline/support-waiting.ts'
 import type { StageOf } from './stage-rows.ts'
 
+/** Turns of the event loop in which everything comes to rest: on a busy machine each may do one step of one stage. */
+const REST = 12
+
 /** Fakes all clocks that a run reads; the event loop goes on. */
 export function fakeTime(): void {
   vi.useFakeTimers({
@@ -16,9 +19,9 @@ export function fakeTime(): void {
 
 /** Lets `ms` milliseconds pass, and everything that happens in them. */
 export async function pass(ms: number): Promise<void> {
-  await turns(3)
+  await turns(REST)
   await vi.advanceTimersByTimeAsync(ms)
-  await turns(3)
+  await turns(REST)
 }
 
 /** What a sink was given, with the time at which it came. */
@@ -50,7 +53,7 @@ export function timeline(stage: StageOf<number, unknown>, { capacity = 256, act 
   run.result.catch(() => {})
   const give = async (...values: number[]): Promise<void> => {
     for (const value of values) await tx.send(value)
-    await turns(3)
+    await turns(REST)
   }
   return { tx, run, log, give }
 }
