@@ -14,6 +14,9 @@ import {
 /** What a fan-in and its relatives read: whatever `source` takes, sources, and pipelines. */
 export type FanInInput<T> = Part<'source', never, T> | LateInput<T>
 
+/** Inputs that need not be of one type. */
+export type Inputs<T extends readonly unknown[]> = { [K in keyof T]: FanInInput<T[K]> }
+
 /** The stages of an input. `place` counts the inputs of the stage that is built. */
 function chainOf(make: string, input: FanInInput<unknown>, place: number): readonly Definition[] {
   const action = `create ${make}`

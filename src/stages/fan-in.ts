@@ -1,6 +1,6 @@
 /** Several inputs into one: `fanIn` as they come, `concat` one after the other. */
 import { type Inlet, openInlet } from '../pipeline/inlets.ts'
-import { type Chains, type FanInInput, joining } from '../pipeline/inputs.ts'
+import { type Chains, type FanInInput, type Inputs, joining } from '../pipeline/inputs.ts'
 import { type Attach, hearAll, type Kernel, type Port, type Source } from '../pipeline/stage.ts'
 
 /**
@@ -94,6 +94,8 @@ class Merging<T> implements Kernel<never, T> {
  * const merged = await pipeline(fanIn([1, 2, 3], tens)).run()
  * merged.sort((a, b) => a - b) // => [1, 2, 3, 10, 20, 30]
  */
+export function fanIn<T extends readonly unknown[]>(...inputs: Inputs<T>): Source<Awaited<T[number]>>
+export function fanIn<T>(...inputs: FanInInput<T>[]): Source<Awaited<T>>
 export function fanIn<T>(...inputs: FanInInput<T>[]): Source<Awaited<T>> {
   return joining(
     'fanIn',
@@ -166,6 +168,8 @@ class Concatenating<T> implements Kernel<never, T> {
  *
  * await pipeline(concat(range(2), [7, 8])).run() // => [0, 1, 7, 8]
  */
+export function concat<T extends readonly unknown[]>(...inputs: Inputs<T>): Source<Awaited<T[number]>>
+export function concat<T>(...inputs: FanInInput<T>[]): Source<Awaited<T>>
 export function concat<T>(...inputs: FanInInput<T>[]): Source<Awaited<T>> {
   return joining(
     'concat',

@@ -2,7 +2,7 @@
 import { demandFunction } from '../errors.ts'
 import { late } from '../pipeline/scheduler.ts'
 import { type Inlet, openInlet } from '../pipeline/inlets.ts'
-import { type Chains, type FanInInput, joining } from '../pipeline/inputs.ts'
+import { type Chains, type FanInInput, type Inputs, joining } from '../pipeline/inputs.ts'
 import type { Attach, Kernel, Port, Source } from '../pipeline/stage.ts'
 
 /** Kernels that wait for the values of particular inputs. */
@@ -61,6 +61,8 @@ class Interleaving<T> extends Choosing<T, T> {
  *
  * await pipeline(interleave([1, 2, 3], [10, 20])).run() // => [1, 10, 2, 20, 3]
  */
+export function interleave<T extends readonly unknown[]>(...inputs: Inputs<T>): Source<Awaited<T[number]>>
+export function interleave<T>(...inputs: FanInInput<T>[]): Source<Awaited<T>>
 export function interleave<T>(...inputs: FanInInput<T>[]): Source<Awaited<T>> {
   return joining(
     'interleave',
@@ -97,9 +99,7 @@ class Zipping<T> extends Choosing<T, T[]> {
  *
  * await pipeline(zip(range(1, Infinity), ['a', 'b'])).run() // => [[1, 'a'], [2, 'b']]
  */
-export function zip<T extends unknown[]>(
-  ...inputs: { [K in keyof T]: FanInInput<T[K]> }
-): Source<{ [K in keyof T]: Awaited<T[K]> }> {
+export function zip<T extends unknown[]>(...inputs: Inputs<T>): Source<{ [K in keyof T]: Awaited<T[K]> }> {
   return joining(
     'zip',
     inputs,

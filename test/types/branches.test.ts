@@ -4,6 +4,7 @@ import {
   alsoTo,
   balance,
   batch,
+  channel,
   concat,
   count,
   fanIn,
@@ -202,4 +203,18 @@ test('joins take anything that can be read, and know its type', async () => {
   const promised = concat([Promise.resolve(1)], [Promise.resolve(2)])
   expectTypeOf(promised).toEqualTypeOf<Source<number>>()
   expect(await pipeline(promised).run()).toEqual([1, 2])
+})
+
+test('inputs of several types give values of all of them', async () => {
+  const two = fanIn([1], ['a'])
+  expectTypeOf(await pipeline(two).run()).toEqualTypeOf<(number | string)[]>()
+  const [, rx] = channel<Date>(1)
+  rx.close()
+  const three = concat(rx, Promise.resolve([1]), async () => [true])
+  expectTypeOf(await pipeline(three).run()).toEqualTypeOf<(Date | number | boolean)[]>()
+  expectTypeOf(await pipeline(interleave([1], ['a'])).run()).toEqualTypeOf<(number | string)[]>()
+  const many = fanIn(...[[1], [2]])
+  expectTypeOf(await pipeline(many).run()).toEqualTypeOf<number[]>()
+  const named = fanIn<number | string>([1], ['a'])
+  expectTypeOf(await pipeline(named).run()).toEqualTypeOf<(number | string)[]>()
 })
