@@ -90,6 +90,6 @@ test.each(Object.entries(rows))('%s', async (_, build) => {
   const cost = costly()
   await build(cost.call).run()
   expect(cost.most).toBeGreaterThan(0)
-  // 5 ms are 17 calls, and the stages look at the clock at each 16th or 32nd.
-  expect(cost.most).toBeLessThan(66)
+  // 5 ms are 17 calls, and the stages look at the clock at each 16th or 32nd; without a look it is 340 and more.
+  expect(cost.most).toBeLessThan(130)
 })
