@@ -22,6 +22,7 @@ import {
   type Kind,
   part,
   type Part,
+  pass,
   type Port,
   type StageOptions,
 } from './stage.ts'
@@ -79,13 +80,7 @@ class Gate implements Writer {
 const passing: Definition = {
   name: 'merge',
   internal: true,
-  kernel: () => ({
-    run(port) {
-      const { items, out } = port
-      const end = Math.min(port.end, port.at + port.room)
-      while (port.at < end) out[port.count++] = items[port.at++]
-    },
-  }),
+  kernel: () => ({ run: pass }),
 }
 
 export type AnyBranch = Part<'stage' | 'sink', never, unknown>

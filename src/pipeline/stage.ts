@@ -194,6 +194,13 @@ export function demandPart(piece: unknown, wanted: readonly Kind[], action: stri
   demand(ok, action, option, `a ${wanted.join(' or ')}`, definitions ? kind : piece, TypeError)
 }
 
+/** Passes values on as they are: as many as there is room for, and `most` at the most. */
+export function pass<T>(port: Port<T, T>, most = Infinity): void {
+  const { items, out } = port
+  const end = Math.min(port.end, port.at + Math.min(port.room - port.count, most))
+  while (port.at < end) out[port.count++] = items[port.at++]!
+}
+
 /** The kernel that collects: that of `toArray`, and of a run without a sink. */
 export function collecting<T>(): Kernel<T, T[]> {
   const values: T[] = []

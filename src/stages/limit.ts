@@ -9,7 +9,7 @@ import { Calls, type Family, type Slot } from '../pipeline/calls.ts'
 import { special } from '../pipeline/loops.ts'
 import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
 import { late } from '../pipeline/scheduler.ts'
-import { part, type Port, type Stage, type StageContext, type StageOptions } from '../pipeline/stage.ts'
+import { part, pass, type Port, type Stage, type StageContext, type StageOptions } from '../pipeline/stage.ts'
 
 /**
  * Passes the first `n` values on and ends, without waiting for another; `take(0)` pulls nothing.
@@ -29,10 +29,8 @@ export function take<T>(n: number, options: StageOptions = {}): Stage<T, T> {
       let left = n
       return {
         run(port) {
-          const { items, out } = port
-          const end = Math.min(port.end, port.at + Math.min(port.room, left))
-          left -= end - port.at
-          while (port.at < end) out[port.count++] = items[port.at++]!
+          pass(port, left)
+          left -= port.count
           if (left === 0) port.finish()
         },
       }
@@ -66,13 +64,6 @@ export function drop<T>(n: number, options: StageOptions = {}): Stage<T, T> {
       }
     },
   })
-}
-
-/** Passes on what there is room for. */
-function pass<T>(port: Port<T, T>): void {
-  const { items, out } = port
-  const end = Math.min(port.end, port.at + port.room - port.count)
-  while (port.at < end) out[port.count++] = items[port.at++]!
 }
 
 class TakingWhile<T> implements Family<T, unknown, T> {

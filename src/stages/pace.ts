@@ -6,28 +6,9 @@
  * those that fire early or late do not add up.
  */
 import { startTimer } from '../channel/clock.ts'
+import { Alarm, SLACK } from '../pipeline/alarm.ts'
 import { demand, demandCount, demandOptions, demandTime } from '../errors.ts'
-import { type Kernel, part, type Port, type Stage, type StageOptions } from '../pipeline/stage.ts'
-
-/** Sums of times are not exact: what is due in so many milliseconds is due now. */
-const SLACK = 0.001
-
-/** Wakes a task at a time of the clock. */
-class Alarm {
-  #stop: (() => void) | undefined
-
-  set(port: { wake(): void }, due: number, now: number): void {
-    this.#stop ??= startTimer(Math.max(0, Math.ceil(due - now - SLACK)), () => {
-      this.#stop = undefined
-      port.wake()
-    })
-  }
-
-  clear(): void {
-    this.#stop?.()
-    this.#stop = undefined
-  }
-}
+import { type Kernel, part, pass, type Port, type Stage, type StageOptions } from '../pipeline/stage.ts'
 
 /** Remembers when the values in its input came: as many at a time as it found. */
 class Delaying<T> implements Kernel<T, T> {
@@ -263,11 +244,9 @@ class Watching<T> implements Kernel<T, T> {
   ) {}
 
   run(port: Port<T, T>): void {
-    const { items, out } = port
     if (this.#stopTimer === undefined) this.#arm(this.ms)
-    const end = Math.min(port.end, port.at + port.room)
-    if (port.at < end) this.#since = performance.now()
-    while (port.at < end) out[port.count++] = items[port.at++]!
+    pass(port)
+    if (port.count > 0) this.#since = performance.now()
   }
 
   #arm(ms: number): void {

@@ -1,6 +1,6 @@
 /** Where a pipeline begins: `source` for whatever can be read, `range`, `interval`, `unfold`. */
-import { startTimer } from '../channel/clock.ts'
 import { demand } from '../errors.ts'
+import { Alarm, SLACK } from '../pipeline/alarm.ts'
 import { isThenable } from '../pipeline/loops.ts'
 import { type LateInput, reading } from '../pipeline/reading.ts'
 import { type CallOptions, checkCall, type Fn, guarded } from '../pipeline/retry.ts'
@@ -85,26 +85,22 @@ class Ticking implements Kernel<never, number> {
   #seen = 0
   #given = 0
   #stopped = false
-  #stopTimer: (() => void) | undefined
+  readonly #alarm = new Alarm()
 
   constructor(readonly ms: number) {}
 
   run(port: Port<never, number>): void {
-    // Sums of times are not exact: what is due in a microsecond is due now.
-    const now = performance.now() + 0.001
+    const now = performance.now()
     if (this.#stopped) return port.finish()
-    if (now >= this.#due) {
+    if (now + SLACK >= this.#due) {
       // No timer while there is no room: the ticks until then are this one.
       if ((port.full = port.room === 0)) return
       port.out[port.count++] = this.#given++
-      this.#seen = Math.max(this.#seen + 1, Math.floor((now - this.#start) / this.ms))
+      this.#seen = Math.max(this.#seen + 1, Math.floor((now + SLACK - this.#start) / this.ms))
     }
     port.held = true
     // Timers may fire a little early: then the rest is waited for.
-    this.#stopTimer ??= startTimer(Math.max(0, Math.ceil(this.#due - now)), () => {
-      this.#stopTimer = undefined
-      port.wake()
-    })
+    this.#alarm.set(port, this.#due, now)
   }
 
   get #due(): number {
@@ -117,8 +113,7 @@ class Ticking implements Kernel<never, number> {
   }
 
   close(): void {
-    this.#stopTimer?.()
-    this.#stopTimer = undefined
+    this.#alarm.clear()
   }
 }
 
