@@ -31,7 +31,7 @@ export type { RunStats, StageStats } from './pipeline/stats.ts'
 export type { Graph, GraphEdge, GraphNode } from './pipeline/graph.ts'
 export { stage, through, type DuplexLike, type Transform } from './pipeline/custom.ts'
 export type { Sink, Source, Stage, StageContext, StageOptions, StageTask } from './pipeline/stage.ts'
-export type { CallFailure, CallOptions, Fn, RetryOptions } from './pipeline/retry.ts'
+export type { CallFailure, CallOptions, Fn, FoldOptions, RetryOptions } from './pipeline/retry.ts'
 export type { Input, LateInput } from './pipeline/reading.ts'
 
 // The catalogue.
@@ -39,7 +39,7 @@ export { interval, range, source, unfold, type UnfoldOptions } from './stages/so
 export { concat, fanIn } from './stages/fan-in.ts'
 export { interleave, mergeSorted, zip } from './stages/join.ts'
 export type { FanInInput } from './pipeline/inputs.ts'
-export { filter, flatMap, map, scan, type ScanOptions, tap } from './stages/transform.ts'
+export { filter, flatMap, map, scan, tap } from './stages/transform.ts'
 export { drop, dropWhile, take, takeWhile } from './stages/limit.ts'
 export { changes, distinct } from './stages/changes.ts'
 export { batch, type BatchOptions, unbatch, window } from './stages/group.ts'
@@ -47,17 +47,7 @@ export { buffer, type BufferOptions } from './stages/buffer.ts'
 export { delay, idleTimeout, sample, throttle, type ThrottleOptions } from './stages/pace.ts'
 export { alsoTo, balance, fanOut } from './stages/fan-out.ts'
 export { groupBy, type GroupOptions, route } from './stages/route.ts'
-export {
-  count,
-  drain,
-  first,
-  forEach,
-  last,
-  reduce,
-  type ReduceOptions,
-  toArray,
-  writeTo,
-} from './stages/sink.ts'
+export { count, drain, first, forEach, last, reduce, toArray, writeTo } from './stages/sink.ts'
 
 // What can go wrong.
 export { DeadlockError, DrainTimeoutError, RecvError, SendError, StageError } from './errors.ts'

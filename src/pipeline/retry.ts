@@ -47,6 +47,9 @@ export interface CallOptions<In> extends StageOptions {
   onError?: 'fail' | 'skip' | ((failure: CallFailure<In>) => void | PromiseLike<void>)
 }
 
+/** For one call at a time, as each needs what the one before it gave. */
+export type FoldOptions<In> = Omit<CallOptions<In>, 'concurrency' | 'ordered'>
+
 /** Checks the options of a call where the stage is built. */
 export function checkCall<In>(make: string, fn: unknown, options: CallOptions<In>, called = 'fn'): void {
   const action = `create ${make}`

@@ -1,7 +1,7 @@
 /** Where a pipeline ends: `toArray`, `forEach`, `reduce`, `count`, `first`, `last`, `drain`, `writeTo`. */
 import { demand } from '../errors.ts'
 import { Calls, type Family, keeping, type Slot } from '../pipeline/calls.ts'
-import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
+import { type CallOptions, checkCall, type Fn, type FoldOptions } from '../pipeline/retry.ts'
 import { type WritableLike, Writing } from '../pipeline/writing.ts'
 import { special } from '../pipeline/loops.ts'
 import { late } from '../pipeline/scheduler.ts'
@@ -54,9 +54,6 @@ export function forEach<In>(fn: Fn<In, unknown>, options: CallOptions<In> = {}):
   })
 }
 
-/** One call at a time, as each needs what the one before it gave. */
-export type ReduceOptions<In> = Omit<CallOptions<In>, 'concurrency' | 'ordered'>
-
 /** What the last call gave is what the next one gets. A call that came too late, or was skipped, changes nothing. */
 class Folding<In, R> implements Family<In, R, never> {
   constructor(public result: R) {}
@@ -101,7 +98,7 @@ class Folding<In, R> implements Family<In, R, never> {
 export function reduce<In, R>(
   fn: (result: R, value: In, index: number, context: StageContext) => R | PromiseLike<R>,
   seed: R,
-  options: ReduceOptions<In> = {},
+  options: FoldOptions<In> = {},
 ): Sink<In, R> {
   checkCall('reduce', fn, options)
   return part('sink', 'reduce', options, {

@@ -1,6 +1,6 @@
 /** One to one and one to many: `map`, `filter`, `tap`, `scan`, `flatMap`. How functions are called is in pipeline/calls.ts. */
 import { Calls, type Family, keeping, type Slot } from '../pipeline/calls.ts'
-import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
+import { type CallOptions, checkCall, type Fn, type FoldOptions } from '../pipeline/retry.ts'
 import { isThenable, type Keep, special } from '../pipeline/loops.ts'
 import { hear } from '../pipeline/reading.ts'
 import { late } from '../pipeline/scheduler.ts'
@@ -82,9 +82,6 @@ export function tap<In>(fn: Fn<In, unknown>, options?: CallOptions<In>): Stage<I
   return calling('tap', 'value', fn, options)
 }
 
-/** One call at a time, as each needs what the one before it gave. */
-export type ScanOptions<In> = Omit<CallOptions<In>, 'concurrency' | 'ordered'>
-
 /** What has been put out last is what the next call gets. A call that came too late, or was skipped, changes nothing. */
 class Scanning<In, R> implements Family<In, R, R> {
   constructor(public last: R) {}
@@ -133,7 +130,7 @@ class Scanning<In, R> implements Family<In, R, R> {
 export function scan<In, R>(
   fn: (result: R, value: In, index: number, context: StageContext) => R | PromiseLike<R>,
   seed: R,
-  options: ScanOptions<In> = {},
+  options: FoldOptions<In> = {},
 ): Stage<In, R> {
   checkCall('scan', fn, options)
   return part('stage', 'scan', options, {
