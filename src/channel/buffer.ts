@@ -27,8 +27,14 @@ export function newChunk<T>(): Chunk<T> {
   return { items: [undefined as T], start: 0, end: 0, next: undefined }
 }
 
+/** Gives a chunk as many slots: a loop over it that lets the array grow is slower for good. */
+export function stretch<T>({ items }: Chunk<T>, slots: number): T[] {
+  while (items.length < slots) items.push(undefined as T)
+  return items
+}
+
 /** Forgets values that were read: nothing is kept alive by a slot that nobody will look at. A loop beats `fill`. */
-function clear(items: unknown[], from: number, to: number): void {
+export function clear(items: unknown[], from: number, to: number): void {
   for (let i = from; i < to; i++) items[i] = undefined
 }
 
@@ -66,6 +72,19 @@ export class Buffer<T> {
     this.#spare = head
   }
 
+  /** Gives away the head chunk, all of which has been read, for an empty one. */
+  trade(blank: Chunk<T>): Chunk<T> {
+    const head = this.head
+    this.length -= head.end - head.start
+    if (head.next === undefined) this.head = this.#tail = blank
+    else {
+      this.head = head.next
+      head.next = undefined
+      this.#spare = blank
+    }
+    return head
+  }
+
   /** An empty chunk to fill. */
   blank(): Chunk<T> {
     const chunk = this.#spare
@@ -77,11 +96,12 @@ export class Buffer<T> {
   /** Takes over a chunk with at least one value. */
   append(chunk: Chunk<T>): void {
     const tail = this.#tail
-    const count = chunk.end
+    const { start, end } = chunk
+    const count = end - start
     if (count <= SMALL && tail.end + count <= CHUNK) {
-      for (let i = 0; i < count; i++) tail.items[tail.end++] = chunk.items[i]
-      clear(chunk.items, 0, count)
-      chunk.end = 0
+      for (let i = start; i < end; i++) tail.items[tail.end++] = chunk.items[i]
+      clear(chunk.items, start, end)
+      chunk.start = chunk.end = 0
       this.#spare = chunk
     } else {
       this.#link(chunk)

@@ -13,10 +13,12 @@ import type { Kernel, Port } from './stage.ts'
 
 /** What a stage makes of results. */
 export interface Family<In, R, Out> {
-  /** As one of loops.ts, for results that come at once. */
+  /** As one of loops.ts, for results that come at once. There is room for one value for each up to `port.end`. */
   loop(port: Port<In, Out>, fn: Fn<In, R>, offset: number): unknown
   /** Puts out what one result is worth. `false` when it is not through: there is no room, or it set the slot to pending. */
   emit(port: Port<In, Out>, slot: Slot<In, R>): boolean
+  /** It puts out one value for each at the most. */
+  readonly replaces?: boolean
   /**
    * Whether no result matters any more. A family that has it judges its results in the order of their values: a call
    * that failed counts when its turn comes, and then only if this is not yet `true`.
@@ -59,10 +61,8 @@ export class Slot<In, R> {
 export function keeping<In, R, Out>(keep: Keep, fn: Fn<In, R>): Family<In, R, Out> {
   const loop = loopFor(keep, fn)
   return {
-    loop(port, call, offset) {
-      if (keep !== 'nothing') port.end = Math.min(port.end, port.at + port.room - port.count)
-      return loop(port, call as Fn<unknown, unknown>, offset)
-    },
+    replaces: true,
+    loop: (port, call, offset) => loop(port, call as Fn<unknown, unknown>, offset),
     emit(port, { value, result }) {
       if (keep === 'nothing' || (keep === 'passed' && !result)) return true
       if ((port.full = port.count >= port.room)) return false
@@ -72,6 +72,9 @@ export function keeping<In, R, Out>(keep: Keep, fn: Fn<In, R>): Family<In, R, Ou
   }
 }
 
+/** How many calls are made between two looks at the clock: it costs as much as ten cheap ones. */
+const BLOCK = 128
+
 export class Calls<In, R, Out> implements Kernel<In, Out> {
   readonly #fn: Fn<In, R>
   readonly #recover: Recover<In, R>
@@ -79,6 +82,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   readonly #inOrder: boolean
   readonly #by: ((value: In) => unknown) | undefined
   readonly #lastOfKey = new Map<unknown, Slot<In, R>>()
+  readonly replaces: boolean
   #index = 0
   /** Slots in use. */
   readonly #slots = new Set<Slot<In, R>>()
@@ -101,11 +105,13 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     this.#concurrency = concurrency
     this.#inOrder = ordered === true
     this.#by = typeof ordered === 'object' ? ordered.by : undefined
+    this.replaces = family.replaces === true
   }
 
   run(port: Port<In, Out>): void {
     if (this.#first !== undefined) this.#drain()
     const slots = this.#slots
+    let unchecked = 0
     while (
       port.at < port.end &&
       this.#culprit === undefined &&
@@ -115,10 +121,23 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
       if (slots.size > 0 || this.#by !== undefined) {
         this.#call()
       } else {
+        const { end } = port
         const offset = this.#index - port.at
+        const room = this.replaces ? port.room - port.count : BLOCK
+        const block = (port.end = Math.min(end, port.at + Math.min(room, BLOCK - unchecked)))
+        unchecked -= port.at
         const result = this.family.loop(port, this.#fn, offset)
+        unchecked += port.at
         this.#index = offset + port.at
-        if (result === undefined && (port.at >= port.end || port.left)) break
+        // Somebody has lowered the end: the stage was left, or wants no more.
+        const lowered = port.end < block
+        if (!lowered) port.end = end
+        if (result === undefined && (lowered || port.at >= block)) {
+          if (lowered || block === end || (this.replaces && port.count >= port.room)) break
+          if (unchecked >= BLOCK && late()) break
+          unchecked %= BLOCK
+          continue
+        }
         this.#hold(this.#slot(), result as R | PromiseLike<R>)
       }
       if (this.#first?.state !== 'pending') this.#drain()

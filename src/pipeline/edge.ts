@@ -15,11 +15,12 @@ export function room<T>({ limit, buffer, readers }: Core<T>): number {
 
 /** Hands over a filled chunk of at most `room` values. */
 export function append<T>(core: Core<T>, chunk: Chunk<T>): void {
+  const { items, start, end } = chunk
   if (core.readers.head !== undefined) {
-    for (let i = 0; i < chunk.end; i++) core.offer(chunk.items[i])
+    for (let i = start; i < end; i++) core.offer(items[i])
     return
   }
-  core.accepted += chunk.end
+  core.accepted += end - start
   core.buffer.append(chunk)
   if (core.readerParked) core.wakeReader()
 }

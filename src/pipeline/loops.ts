@@ -10,7 +10,6 @@
  * for all kinds with the kind as an argument (3 ns more).
  */
 import type { Fn } from './retry.ts'
-import { late } from './scheduler.ts'
 import type { Port } from './stage.ts'
 
 /** What a stage puts out for a value: the function's result, the value, the value where the result is true, nothing. */
@@ -42,10 +41,29 @@ const loops: Record<Keep, readonly Loop[]> = {
       const { items, out, context } = port
       let { at, count } = port
       try {
+        while (at + 3 < port.end) {
+          let result = fn(items[at], offset + at, context)
+          if (special(result)) return result
+          out[count++] = result
+          at++
+          if (port.end === 0) return
+          result = fn(items[at], offset + at, context)
+          if (special(result)) return result
+          out[count++] = result
+          at++
+          if (port.end === 0) return
+          result = fn(items[at], offset + at, context)
+          if (special(result)) return result
+          out[count++] = result
+          at++
+          if (port.end === 0) return
+          result = fn(items[at], offset + at, context)
+          if (special(result)) return result
+          out[count++] = result
+          at++
+        }
         for (; at < port.end; at++) {
-          if ((at & 127) === 127 && late()) port.end = at + 1
-          const value = items[at]
-          const result = fn(value, offset + at, context)
+          const result = fn(items[at], offset + at, context)
           if (special(result)) return result
           out[count++] = result
         }
@@ -58,10 +76,29 @@ const loops: Record<Keep, readonly Loop[]> = {
       const { items, out, context } = port
       let { at, count } = port
       try {
+        while (at + 3 < port.end) {
+          let result = fn(items[at], offset + at, context)
+          if (special(result)) return result
+          out[count++] = result
+          at++
+          if (port.end === 0) return
+          result = fn(items[at], offset + at, context)
+          if (special(result)) return result
+          out[count++] = result
+          at++
+          if (port.end === 0) return
+          result = fn(items[at], offset + at, context)
+          if (special(result)) return result
+          out[count++] = result
+          at++
+          if (port.end === 0) return
+          result = fn(items[at], offset + at, context)
+          if (special(result)) return result
+          out[count++] = result
+          at++
+        }
         for (; at < port.end; at++) {
-          if ((at & 127) === 127 && late()) port.end = at + 1
-          const value = items[at]
-          const result = fn(value, offset + at, context)
+          const result = fn(items[at], offset + at, context)
           if (special(result)) return result
           out[count++] = result
         }
@@ -74,10 +111,29 @@ const loops: Record<Keep, readonly Loop[]> = {
       const { items, out, context } = port
       let { at, count } = port
       try {
+        while (at + 3 < port.end) {
+          let result = fn(items[at], offset + at, context)
+          if (special(result)) return result
+          out[count++] = result
+          at++
+          if (port.end === 0) return
+          result = fn(items[at], offset + at, context)
+          if (special(result)) return result
+          out[count++] = result
+          at++
+          if (port.end === 0) return
+          result = fn(items[at], offset + at, context)
+          if (special(result)) return result
+          out[count++] = result
+          at++
+          if (port.end === 0) return
+          result = fn(items[at], offset + at, context)
+          if (special(result)) return result
+          out[count++] = result
+          at++
+        }
         for (; at < port.end; at++) {
-          if ((at & 127) === 127 && late()) port.end = at + 1
-          const value = items[at]
-          const result = fn(value, offset + at, context)
+          const result = fn(items[at], offset + at, context)
           if (special(result)) return result
           out[count++] = result
         }
@@ -90,10 +146,29 @@ const loops: Record<Keep, readonly Loop[]> = {
       const { items, out, context } = port
       let { at, count } = port
       try {
+        while (at + 3 < port.end) {
+          let result = fn(items[at], offset + at, context)
+          if (special(result)) return result
+          out[count++] = result
+          at++
+          if (port.end === 0) return
+          result = fn(items[at], offset + at, context)
+          if (special(result)) return result
+          out[count++] = result
+          at++
+          if (port.end === 0) return
+          result = fn(items[at], offset + at, context)
+          if (special(result)) return result
+          out[count++] = result
+          at++
+          if (port.end === 0) return
+          result = fn(items[at], offset + at, context)
+          if (special(result)) return result
+          out[count++] = result
+          at++
+        }
         for (; at < port.end; at++) {
-          if ((at & 127) === 127 && late()) port.end = at + 1
-          const value = items[at]
-          const result = fn(value, offset + at, context)
+          const result = fn(items[at], offset + at, context)
           if (special(result)) return result
           out[count++] = result
         }
@@ -108,8 +183,32 @@ const loops: Record<Keep, readonly Loop[]> = {
       const { items, out, context } = port
       let { at, count } = port
       try {
+        while (at + 3 < port.end) {
+          let value = items[at]
+          let result = fn(value, offset + at, context)
+          if (special(result)) return result
+          if (result) out[count++] = value
+          at++
+          if (port.end === 0) return
+          value = items[at]
+          result = fn(value, offset + at, context)
+          if (special(result)) return result
+          if (result) out[count++] = value
+          at++
+          if (port.end === 0) return
+          value = items[at]
+          result = fn(value, offset + at, context)
+          if (special(result)) return result
+          if (result) out[count++] = value
+          at++
+          if (port.end === 0) return
+          value = items[at]
+          result = fn(value, offset + at, context)
+          if (special(result)) return result
+          if (result) out[count++] = value
+          at++
+        }
         for (; at < port.end; at++) {
-          if ((at & 127) === 127 && late()) port.end = at + 1
           const value = items[at]
           const result = fn(value, offset + at, context)
           if (special(result)) return result
@@ -124,8 +223,32 @@ const loops: Record<Keep, readonly Loop[]> = {
       const { items, out, context } = port
       let { at, count } = port
       try {
+        while (at + 3 < port.end) {
+          let value = items[at]
+          let result = fn(value, offset + at, context)
+          if (special(result)) return result
+          if (result) out[count++] = value
+          at++
+          if (port.end === 0) return
+          value = items[at]
+          result = fn(value, offset + at, context)
+          if (special(result)) return result
+          if (result) out[count++] = value
+          at++
+          if (port.end === 0) return
+          value = items[at]
+          result = fn(value, offset + at, context)
+          if (special(result)) return result
+          if (result) out[count++] = value
+          at++
+          if (port.end === 0) return
+          value = items[at]
+          result = fn(value, offset + at, context)
+          if (special(result)) return result
+          if (result) out[count++] = value
+          at++
+        }
         for (; at < port.end; at++) {
-          if ((at & 127) === 127 && late()) port.end = at + 1
           const value = items[at]
           const result = fn(value, offset + at, context)
           if (special(result)) return result
@@ -140,8 +263,32 @@ const loops: Record<Keep, readonly Loop[]> = {
       const { items, out, context } = port
       let { at, count } = port
       try {
+        while (at + 3 < port.end) {
+          let value = items[at]
+          let result = fn(value, offset + at, context)
+          if (special(result)) return result
+          if (result) out[count++] = value
+          at++
+          if (port.end === 0) return
+          value = items[at]
+          result = fn(value, offset + at, context)
+          if (special(result)) return result
+          if (result) out[count++] = value
+          at++
+          if (port.end === 0) return
+          value = items[at]
+          result = fn(value, offset + at, context)
+          if (special(result)) return result
+          if (result) out[count++] = value
+          at++
+          if (port.end === 0) return
+          value = items[at]
+          result = fn(value, offset + at, context)
+          if (special(result)) return result
+          if (result) out[count++] = value
+          at++
+        }
         for (; at < port.end; at++) {
-          if ((at & 127) === 127 && late()) port.end = at + 1
           const value = items[at]
           const result = fn(value, offset + at, context)
           if (special(result)) return result
@@ -156,8 +303,32 @@ const loops: Record<Keep, readonly Loop[]> = {
       const { items, out, context } = port
       let { at, count } = port
       try {
+        while (at + 3 < port.end) {
+          let value = items[at]
+          let result = fn(value, offset + at, context)
+          if (special(result)) return result
+          if (result) out[count++] = value
+          at++
+          if (port.end === 0) return
+          value = items[at]
+          result = fn(value, offset + at, context)
+          if (special(result)) return result
+          if (result) out[count++] = value
+          at++
+          if (port.end === 0) return
+          value = items[at]
+          result = fn(value, offset + at, context)
+          if (special(result)) return result
+          if (result) out[count++] = value
+          at++
+          if (port.end === 0) return
+          value = items[at]
+          result = fn(value, offset + at, context)
+          if (special(result)) return result
+          if (result) out[count++] = value
+          at++
+        }
         for (; at < port.end; at++) {
-          if ((at & 127) === 127 && late()) port.end = at + 1
           const value = items[at]
           const result = fn(value, offset + at, context)
           if (special(result)) return result
@@ -175,7 +346,6 @@ const loops: Record<Keep, readonly Loop[]> = {
       let { at, count } = port
       try {
         for (; at < port.end; at++) {
-          if ((at & 127) === 127 && late()) port.end = at + 1
           const value = items[at]
           const result = fn(value, offset + at, context)
           if (special(result)) return result
@@ -191,7 +361,6 @@ const loops: Record<Keep, readonly Loop[]> = {
       let { at, count } = port
       try {
         for (; at < port.end; at++) {
-          if ((at & 127) === 127 && late()) port.end = at + 1
           const value = items[at]
           const result = fn(value, offset + at, context)
           if (special(result)) return result
@@ -209,9 +378,7 @@ const loops: Record<Keep, readonly Loop[]> = {
       let { at } = port
       try {
         for (; at < port.end; at++) {
-          if ((at & 127) === 127 && late()) port.end = at + 1
-          const value = items[at]
-          const result = fn(value, offset + at, context)
+          const result = fn(items[at], offset + at, context)
           if (special(result)) return result
         }
       } finally {
@@ -223,9 +390,7 @@ const loops: Record<Keep, readonly Loop[]> = {
       let { at } = port
       try {
         for (; at < port.end; at++) {
-          if ((at & 127) === 127 && late()) port.end = at + 1
-          const value = items[at]
-          const result = fn(value, offset + at, context)
+          const result = fn(items[at], offset + at, context)
           if (special(result)) return result
         }
       } finally {

@@ -22,7 +22,10 @@ export interface Port<In, Out> {
   end: number
   /** How many values stand in the input, those behind `end` included. */
   readonly stock: number
-  /** The output: the kernel writes `out[count++]`, no more than `room` values in one run; 0 like `end`. */
+  /**
+   * The output: the kernel writes `out[count++]` as long as `count < room`; `room` becomes 0 like `end`. They begin at 0,
+   * but for a kernel that `replaces`: its output may be its input.
+   */
   readonly out: Out[]
   count: number
   readonly room: number
@@ -60,6 +63,8 @@ export interface Kernel<In, Out> {
   readonly pending?: boolean
   /** Takes input though there is no room, and is run at each arrival though it is `held` with values unread. Fixed. */
   readonly eager?: boolean
+  /** Puts out no more values than it has read, so that it may write over them. Fixed. */
+  readonly replaces?: boolean
   /** The input has ended, or failed, and all of it has been read: one value may still be put out. */
   end?(port: Port<In, Out>, failure: { cause: unknown } | undefined): void
   /**
@@ -198,7 +203,9 @@ export function demandPart(piece: unknown, wanted: readonly Kind[], action: stri
 export function pass<T>(port: Port<T, T>, most = Infinity): void {
   const { items, out } = port
   const end = Math.min(port.end, port.at + Math.min(port.room - port.count, most))
-  while (port.at < end) out[port.count++] = items[port.at++]!
+  const inPlace = (items as readonly unknown[]) === out && port.at === port.count
+  if (inPlace) port.at = port.count = end
+  else while (port.at < end) out[port.count++] = items[port.at++]!
 }
 
 /** The kernel that collects: that of `toArray`, and of a run without a sink. */

@@ -6,7 +6,7 @@
  * calls in flight and for clean-up), then done.
  */
 import type { Chunk } from '../channel/buffer.ts'
-import { newChunk } from '../channel/buffer.ts'
+import { clear, newChunk, stretch } from '../channel/buffer.ts'
 import type { Core, Wakeable } from '../channel/core.ts'
 import { StageError } from '../errors.ts'
 import { append, closeSide, endWriting, listen, parkReader, parkWriter, room, skip } from './edge.ts'
@@ -69,6 +69,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   /** Starts the user's function. */
   #custom: ReturnType<Custom> | undefined
   #eager = false
+  #replaces = false
   /** The failure that its output ends with, once what came before has been put out. */
   #failure: StageError | undefined
 
@@ -97,6 +98,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     if (output) output.senders++
     this.kernel = definition.kernel(this, (definitions, ends) => owner.attach(this, definitions, ends))
     this.#eager = this.kernel.eager === true
+    this.#replaces = output !== undefined && this.kernel.replaces === true
   }
 
   get stock(): number {
@@ -159,16 +161,23 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   #turn(kernel: Kernel<unknown, unknown>): void {
     const { input, output } = this
     if (output !== undefined && !output.accepting) return this.cancel()
-    const chunk = (this.#blank ??= output === undefined ? newChunk() : output.buffer.blank())
-    this.out = chunk.items
-    this.count = 0
-    this.room = output === undefined ? this.quantum : Math.max(0, Math.min(room(output), this.quantum))
+    let space = output === undefined ? this.quantum : Math.max(0, Math.min(room(output), this.quantum))
+    this.#inPlace = false
     if (input !== undefined) {
       const { head } = input.buffer
+      const { start, end } = head
       this.items = head.items
-      this.at = this.#from = head.start
-      this.end = Math.min(head.end, this.at + this.quantum)
+      this.at = this.#from = start
+      const many = Math.min(end - start, this.quantum)
+      this.end = start + many
+      if (this.#replaces && many <= space && !kernel.pending) {
+        space = many
+        this.#inPlace = this.end === end
+      }
     }
+    this.count = this.#to = this.#inPlace ? this.at : 0
+    this.out = this.#inPlace ? this.items : stretch(this.#blankChunk(), space)
+    this.room = this.#to + space
     this.held = this.full = this.blocked = false
     try {
       kernel.run(this)
@@ -183,26 +192,51 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     this.#whatNext()
   }
 
+  /** A chunk to write to. */
+  #blankChunk(): Chunk<unknown> {
+    return (this.#blank ??= this.output === undefined ? newChunk() : this.output.buffer.blank())
+  }
+
   /** Hands on what the kernel wrote, then gives back the room of what it read. */
   #handOver(): void {
-    const { input, output, count } = this
-    if (count > 0 && output !== undefined) {
-      const chunk = this.#blank!
-      this.#blank = undefined
-      chunk.end = count
-      this.count = 0
-      append(output, chunk)
-      this.sent += count
-    }
+    const { input, output } = this
+    const count = this.count - this.#to
     const read = this.at - this.#from
     this.#handled += read + count
     this.received += read
     this.#from = this.end = this.at
+    let traded = false
+    if (count > 0 && output !== undefined) {
+      this.sent += count
+      traded = this.#inPlace && this.at === input!.buffer.head.end
+      append(output, traded ? this.#trade(input!, output) : this.#filled(count))
+    }
+    this.count = this.#to
     if (input === undefined || read === 0) return
-    const rest = input.buffer.length - read
-    skip(input, read)
+    const rest = input.buffer.length - (traded ? 0 : read)
+    if (traded) input.roomMade()
+    else skip(input, read)
     // What came into the room just made has arrived too.
     if (this.#eager && input.buffer.length > rest) schedule(this)
+  }
+
+  /** The chunk that was written. */
+  #filled(count: number): Chunk<unknown> {
+    const chunk = this.#blankChunk()
+    this.#blank = undefined
+    chunk.end = count
+    // It was written in place, but others have to read on there.
+    if (this.#inPlace) for (let i = 0; i < count; i++) chunk.items[i] = this.out[this.#to + i]
+    return chunk
+  }
+
+  /** The chunk that was read, with what was written over it. */
+  #trade(input: Core<unknown>, output: Core<unknown>): Chunk<unknown> {
+    const chunk = input.buffer.trade(this.#blank ?? output.buffer.blank())
+    this.#blank = undefined
+    clear(chunk.items, this.count, chunk.end)
+    chunk.end = this.count
+    return chunk
   }
 
   /** Whether all input has come and been dealt with. */
@@ -217,7 +251,9 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
         this.full = true
         return
       }
-      this.out = (this.#blank ??= output === undefined ? newChunk() : output.buffer.blank()).items
+      this.#inPlace = false
+      this.count = this.#to = 0
+      this.out = stretch(this.#blankChunk(), 1)
       kernel!.end(this, input!.failure)
       this.#handOver()
     }
@@ -250,7 +286,10 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   stepped(began: number, ended: number): void {
     this.meter.stepped(began, ended)
   }
+  /** Where it began to read and to write in this turn, and whether what it writes stands where it has read. */
   #from = 0
+  #to = 0
+  #inPlace = false
   #handled = 0
 
   /** Whether it has something in hand or to read, so that a drain waits for it. */

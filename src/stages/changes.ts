@@ -7,7 +7,6 @@
 import { Calls, type Family } from '../pipeline/calls.ts'
 import { special } from '../pipeline/loops.ts'
 import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
-import { late } from '../pipeline/scheduler.ts'
 import { type Kernel, part, type Stage } from '../pipeline/stage.ts'
 
 /** Whether a key is new; remembers it. */
@@ -16,6 +15,7 @@ type Judge = (key: unknown) => boolean
 /** Where the value is its own key, it is taken as it is, be it a promise. */
 function judging<T>(isNew: Judge): Kernel<T, T> {
   return {
+    replaces: true,
     run(port) {
       const { items, out, end, room } = port
       let { at, count } = port
@@ -31,20 +31,16 @@ function judging<T>(isNew: Judge): Kernel<T, T> {
 
 function judgingKeys<T>(isNew: Judge): Family<T, unknown, T> {
   return {
+    replaces: true,
     loop(port, fn, offset) {
-      const { items, out, context, room } = port
+      const { items, out, context } = port
       let { at, count } = port
-      if (count >= room) port.end = at
       try {
         for (; at < port.end; at++) {
-          if ((at & 127) === 127 && late()) port.end = at + 1
           const value = items[at]
           const key = fn(value, offset + at, context)
           if (special(key)) return key
-          if (isNew(key)) {
-            out[count++] = value
-            if (count >= room) port.end = at + 1
-          }
+          if (isNew(key)) out[count++] = value
         }
       } finally {
         port.at = at

@@ -8,7 +8,6 @@ import { demandCount } from '../errors.ts'
 import { Calls, type Family, type Slot } from '../pipeline/calls.ts'
 import { special } from '../pipeline/loops.ts'
 import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
-import { late } from '../pipeline/scheduler.ts'
 import { part, pass, type Port, type Stage, type StageContext, type StageOptions } from '../pipeline/stage.ts'
 
 /**
@@ -28,9 +27,11 @@ export function take<T>(n: number, options: StageOptions = {}): Stage<T, T> {
     kernel() {
       let left = n
       return {
+        replaces: true,
         run(port) {
+          const { at } = port
           pass(port, left)
-          left -= port.count
+          left -= port.at - at
           if (left === 0) port.finish()
         },
       }
@@ -55,6 +56,7 @@ export function drop<T>(n: number, options: StageOptions = {}): Stage<T, T> {
     kernel() {
       let left = n
       return {
+        replaces: true,
         run(port) {
           const dropped = Math.min(left, port.end - port.at)
           left -= dropped
@@ -67,16 +69,15 @@ export function drop<T>(n: number, options: StageOptions = {}): Stage<T, T> {
 }
 
 class TakingWhile<T> implements Family<T, unknown, T> {
+  readonly replaces = true
   /** A value was the first for which the function said no. */
   decided = false
 
   loop(port: Port<T, T>, fn: Fn<T, unknown>, offset: number): unknown {
     const { items, out, context } = port
-    port.end = Math.min(port.end, port.at + port.room - port.count)
     let { at, count } = port
     try {
       for (; at < port.end; at++) {
-        if ((at & 127) === 127 && late()) port.end = at + 1
         const value = items[at]
         const result = fn(value, offset + at, context)
         if (special(result)) return result
@@ -141,17 +142,15 @@ export function takeWhile<In>(fn: Fn<In, unknown>, options: CallOptions<In> = {}
 }
 
 class DroppingWhile<T> implements Family<T, unknown, T> {
+  readonly replaces = true
   /** A value was the first for which the function said no: no more calls. */
   decided = false
 
   loop(port: Port<T, T>, fn: Fn<T, unknown>, offset: number): unknown {
     const { items, context } = port
     let { at } = port
-    const end = port.room > port.count ? port.end : at
-    port.end = end
     try {
       for (; at < port.end && !this.decided; at++) {
-        if ((at & 127) === 127 && late()) port.end = at + 1
         const result = fn(items[at], offset + at, context)
         if (special(result)) return result
         if (!result) {
@@ -162,10 +161,7 @@ class DroppingWhile<T> implements Family<T, unknown, T> {
     } finally {
       port.at = at
     }
-    if (this.decided) {
-      pass(port)
-      port.end = Math.min(port.end, port.at)
-    }
+    if (this.decided) pass(port)
     return undefined
   }
 

@@ -4,7 +4,6 @@ import { Calls, type Family, keeping, type Slot } from '../pipeline/calls.ts'
 import { type CallOptions, checkCall, type Fn, type FoldOptions } from '../pipeline/retry.ts'
 import { type WritableLike, Writing } from '../pipeline/writing.ts'
 import { special } from '../pipeline/loops.ts'
-import { late } from '../pipeline/scheduler.ts'
 import {
   collecting,
   type Kernel,
@@ -63,7 +62,6 @@ class Folding<In, R> implements Family<In, R, never> {
     let { at } = port
     try {
       for (; at < port.end; at++) {
-        if ((at & 127) === 127 && late()) port.end = at + 1
         const result = fn(items[at], offset + at, context)
         if (special(result)) return result
         this.result = result as R

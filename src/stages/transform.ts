@@ -84,15 +84,15 @@ export function tap<In>(fn: Fn<In, unknown>, options?: CallOptions<In>): Stage<I
 
 /** What has been put out last is what the next call gets. A call that came too late, or was skipped, changes nothing. */
 class Scanning<In, R> implements Family<In, R, R> {
+  readonly replaces = true
+
   constructor(public last: R) {}
 
   loop(port: Port<In, R>, fn: Fn<In, R>, offset: number): unknown {
     const { items, out, context } = port
-    port.end = Math.min(port.end, port.at + port.room - port.count)
     let { at, count } = port
     try {
       for (; at < port.end; at++) {
-        if ((at & 127) === 127 && late()) port.end = at + 1
         const result = fn(items[at], offset + at, context)
         if (special(result)) return result
         out[count++] = this.last = result as R
