@@ -1,6 +1,8 @@
 /**
  * What a task spends its time on. Kernels are timed by the scheduler, per step; a stage of the user tells when it begins
  * to wait, and when it goes on.
+ *
+ * Short steps are not all timed. One that was not is taken to have been as long as the last one that was.
  */
 
 export type Doing = 'nothing' | 'busy' | 'input' | 'output'
@@ -9,9 +11,12 @@ export class Meter {
   /** What it does from the end of this step on. */
   doing: Doing = 'nothing'
   readonly #spent = { nothing: 0, busy: 0, input: 0, output: 0 }
-  /** What it has done since `#since`. */
+  /** What it has done between its steps since `#since`. */
   #before: Doing = 'nothing'
   #since: number
+  /** How many steps it has made since, and how long one takes. */
+  #steps = 0
+  #took = 0
 
   constructor(now: number) {
     this.#since = now
@@ -19,22 +24,40 @@ export class Meter {
 
   /** Begins to do something else. */
   change(doing: Doing): void {
-    const now = performance.now()
-    this.stepped(now, now)
+    this.#account(performance.now())
     this.doing = this.#before = doing
   }
 
-  /** A step took from `began` to `ended`. */
-  stepped(began: number, ended: number): void {
-    this.#spent[this.#before] += began - this.#since
-    this.#spent.busy += ended - began
+  /** A step took from `began` to `ended`; or it was not timed. */
+  stepped(began?: number, ended?: number): void {
+    this.#steps++
+    if (ended !== undefined) {
+      this.#took = ended - began!
+      this.#account(ended)
+    } else if (this.doing !== this.#before) this.#account(performance.now())
+  }
+
+  #account(now: number): void {
+    const busy = this.#busyUntil(now)
+    this.#spent[this.#before] += now - this.#since - busy
+    this.#spent.busy += busy
     this.#before = this.doing
-    this.#since = ended
+    this.#since = now
+    this.#steps = 0
+  }
+
+  /** How much of the time since was spent in steps. */
+  #busyUntil(now: number): number {
+    return Math.min(now - this.#since, this.#steps * this.#took)
   }
 
   /** Milliseconds spent so far, what it does now included. */
   until(now: number): Record<Doing, number> {
+    const { busy } = this.#spent
+    const stepping = this.#busyUntil(now)
     const before = this.doing === 'nothing' ? 'nothing' : this.#before
-    return { ...this.#spent, [before]: this.#spent[before] + now - this.#since }
+    const spent = { ...this.#spent, busy: busy + stepping }
+    spent[before] += now - this.#since - stepping
+    return spent
   }
 }

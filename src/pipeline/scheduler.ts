@@ -15,19 +15,24 @@ const SHORT_STEP = 0.25
 const LONG_STEP = 1
 const LARGEST_QUANTUM = 4096
 /**
- * Where values come one by one, reading the clock costs more than the steps. After steps of `FEW` values that took an
- * `INSTANT` in all, the next ones are not timed one by one; as soon as they take longer, each is again.
+ * To read the clock costs as much as a step of cheap functions. A task whose last timed step took less than an `INSTANT`
+ * is timed only now and then, every `SELDOM` to twice as many steps: never in the same order as the tasks take turns.
  */
-const FEW = 2
 const INSTANT = 0.004
+const SELDOM = 6
+/** A task with a smaller quantum has still to show what a value costs, unless values come one by one. */
+const KNOWN_QUANTUM = 256
+const FEW = 2
 
 export interface Steppable {
   queued: boolean
   quantum: number
+  /** Whether its steps are so short that few of them are timed. */
+  instant: boolean
   /** Does what can be done without waiting. Says how many values it handled. */
   step(): number
-  /** The step took from `began` to `ended`. */
-  stepped(began: number, ended: number): void
+  /** The step took from `began` to `ended`; or it was not timed. */
+  stepped(began?: number, ended?: number): void
 }
 
 // Bound when the module loads: a test's fake clock must not stop the queue.
@@ -44,12 +49,15 @@ let resting = false
 let flushQueued = false
 /** Until when there may be work in this turn of the event loop; 0 before any. */
 let restAt = 0
-/** How many more steps go without a look at the clock. */
-let unread = 0
+/** How many more steps may go without a look at the clock, and a number that goes on with every look. */
+let untimed = 0
+let looks = 0
 
 /** Whether this turn of the event loop has gone on for long enough. Loops over many values ask now and then. */
 export function late(): boolean {
-  return now() > restAt
+  const isLate = now() > restAt
+  if (isLate) untimed = 0
+  return isLate
 }
 
 /** A promise of `value`: settled, or where this turn of the event loop has gone on for long enough, in the next one. */
@@ -79,6 +87,8 @@ export function flush(): void {
   if (running || resting) return
   running = true
   let time = now()
+  /** Whether steps were made since. */
+  let old = false
   if (restAt === 0) beginTurn()
   while (head < tail) {
     if (time > restAt) {
@@ -90,18 +100,28 @@ export function flush(): void {
     queue[at] = undefined
     if (head === tail) head = tail = 0
     task.queued = false
-    const began = time
-    if (task.step() > FEW || --unread <= 0) {
-      time = now()
-      const took = time - began
-      unread = took < INSTANT ? 8 : 1
-      if (took < SHORT_STEP) {
-        if (task.quantum < LARGEST_QUANTUM) task.quantum *= 2
-      } else if (took > LONG_STEP && task.quantum > 1) task.quantum >>= 1
+    if (task.instant && untimed-- > 0) {
+      task.step()
+      task.stepped()
+      old = true
+      continue
     }
+    const began = old ? now() : time
+    old = false
+    const handled = task.step()
+    time = now()
+    adapt(task, time - began, handled)
     task.stepped(began, time)
   }
   running = false
+}
+
+function adapt(task: Steppable, took: number, handled: number): void {
+  task.instant = took < INSTANT && (task.quantum >= KNOWN_QUANTUM || handled <= FEW)
+  if (task.instant) untimed = SELDOM + (looks++ % SELDOM)
+  if (took < SHORT_STEP) {
+    if (task.quantum < LARGEST_QUANTUM) task.quantum *= 2
+  } else if (took > LONG_STEP && task.quantum > 1) task.quantum >>= 1
 }
 
 function grow(): void {

@@ -35,6 +35,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   readonly context: Context
   queued = false
   quantum = FIRST_QUANTUM
+  instant = false
   /** The stage whose output it reads: the one before it, or for the first of a branch the one it branches off. */
   before: Task | undefined
   /** The stage whose branch it is in. */
@@ -151,11 +152,21 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
 
   step(): number {
     const before = this.#handled
-    if (!this.left) this.#turn(this.kernel!)
+    // Chunk by chunk, before whoever wrote them goes on: else what was cut small once would stay so.
+    for (let last = -1; !this.left && this.#ready(before, last); this.#turn(this.kernel!)) last = this.#handled
     const { output } = this
     // Others may wait for the room that it has left.
     if (output?.writerParked && room(output) > 0) output.wakeWriter()
     return this.#handled - before
+  }
+
+  /** Whether another turn of this step makes sense. The last one began when `last` values had been handled. */
+  #ready(before: number, last: number): boolean {
+    if (last < 0) return true
+    if (this.#handled === last || this.#handled - before >= this.quantum) return false
+    const { input, output } = this
+    // ...
+    return !this.held && !this.full && input !== undefined && input.buffer.length > 0 && (output === undefined || room(output) > 0)
   }
 
   #turn(kernel: Kernel<unknown, unknown>): void {
@@ -283,7 +294,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     } else schedule(this)
   }
 
-  stepped(began: number, ended: number): void {
+  stepped(began?: number, ended?: number): void {
     this.meter.stepped(began, ended)
   }
   /** Where it began to read and to write in this turn, and whether what it writes stands where it has read. */

@@ -13,8 +13,14 @@ export interface BatchOptions<T> extends StageOptions {
   sizeOf?: (value: T) => number
 }
 
+/** Batches up to this size are made as arrays that long at once: to let them grow costs three times as much. */
+const LARGE = 1024
+
 class Batching<T> implements Kernel<T, T[]> {
+  /** What a batch is copied from. */
+  readonly #empty: T[] = []
   #values: T[] = []
+  #count = 0
   #bytes = 0
   #due = false
   #stopTimer: (() => void) | undefined
@@ -22,24 +28,31 @@ class Batching<T> implements Kernel<T, T[]> {
   constructor(
     readonly size: number,
     readonly options: Required<Pick<BatchOptions<T>, 'ms' | 'bytes' | 'sizeOf'>>,
-  ) {}
+  ) {
+    if (size <= LARGE) while (this.#empty.length < size) this.#empty.push(undefined as T)
+  }
 
   run(port: Port<T, T[]>): void {
     const { items } = port
     const { bytes } = this.options
     if (this.#due && port.room > 0) this.#flush(port)
     while (port.at < port.end && port.count < port.room) {
-      if (this.#values.length === 0) this.#startTimer(port)
+      if (this.#count === 0) this.#start(port)
       const values = this.#values
-      const end = Math.min(port.end, port.at + this.size - values.length)
-      if (bytes === Infinity) while (port.at < end) values.push(items[port.at++])
-      else
+      const end = Math.min(port.end, port.at + this.size - this.#count)
+      if (bytes === Infinity) {
+        let { at } = port
+        let count = this.#count
+        while (at < end) values[count++] = items[at++]
+        this.#count = count
+        port.at = at
+      } else
         while (port.at < Math.min(end, port.end) && this.#bytes < bytes) {
           if ((port.at & 31) === 31 && late()) port.end = port.at + 1
           this.#bytes += this.#measure(items[port.at], port)
-          values.push(items[port.at++])
+          values[this.#count++] = items[port.at++]
         }
-      if (!port.left && (values.length === this.size || this.#bytes >= bytes)) this.#flush(port)
+      if (!port.left && (this.#count === this.size || this.#bytes >= bytes)) this.#flush(port)
     }
     port.full = this.#due
   }
@@ -59,14 +72,17 @@ class Batching<T> implements Kernel<T, T[]> {
 
   #flush(port: Port<T, T[]>): void {
     this.close()
-    port.out[port.count++] = this.#values
+    const values = this.#values
+    port.out[port.count++] = this.#count < values.length ? values.slice(0, this.#count) : values
     this.#values = []
-    this.#bytes = 0
+    this.#count = this.#bytes = 0
     this.#due = false
   }
 
-  #startTimer(port: Port<T, T[]>): void {
+  /** Begins a batch. */
+  #start(port: Port<T, T[]>): void {
     const { ms } = this.options
+    this.#values = this.#empty.slice()
     if (ms === Infinity) return
     this.#stopTimer = startTimer(ms, () => {
       this.#due = true
@@ -75,7 +91,7 @@ class Batching<T> implements Kernel<T, T[]> {
   }
 
   end(port: Port<T, T[]>): void {
-    if (this.#values.length > 0) this.#flush(port)
+    if (this.#count > 0) this.#flush(port)
     this.close()
   }
 
