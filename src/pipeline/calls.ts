@@ -73,7 +73,7 @@ export function keeping<In, R, Out>(keep: Keep, fn: Fn<In, R>): Family<In, R, Ou
 }
 
 /** How many calls are made between two looks at the clock: it costs as much as ten cheap ones. */
-const BLOCK = 128
+const BLOCK = 256
 
 export class Calls<In, R, Out> implements Kernel<In, Out> {
   readonly #fn: Fn<In, R>

@@ -20,17 +20,16 @@ const LARGEST_QUANTUM = 4096
  */
 const INSTANT = 0.004
 const SELDOM = 6
-/** A task with a smaller quantum has still to show what a value costs, unless values come one by one. */
-const KNOWN_QUANTUM = 256
-const FEW = 2
+/** A task with a smaller quantum has still to show what its steps cost. */
+const KNOWN = 256
 
 export interface Steppable {
   queued: boolean
   quantum: number
   /** Whether its steps are so short that few of them are timed. */
   instant: boolean
-  /** Does what can be done without waiting. Says how many values it handled. */
-  step(): number
+  /** Does what can be done without waiting. */
+  step(): void
   /** The step took from `began` to `ended`; or it was not timed. */
   stepped(began?: number, ended?: number): void
 }
@@ -108,16 +107,16 @@ export function flush(): void {
     }
     const began = old ? now() : time
     old = false
-    const handled = task.step()
+    task.step()
     time = now()
-    adapt(task, time - began, handled)
+    adapt(task, time - began)
     task.stepped(began, time)
   }
   running = false
 }
 
-function adapt(task: Steppable, took: number, handled: number): void {
-  task.instant = took < INSTANT && (task.quantum >= KNOWN_QUANTUM || handled <= FEW)
+function adapt(task: Steppable, took: number): void {
+  task.instant = took < INSTANT && task.quantum >= KNOWN
   if (task.instant) untimed = SELDOM + (looks++ % SELDOM)
   if (took < SHORT_STEP) {
     if (task.quantum < LARGEST_QUANTUM) task.quantum *= 2

@@ -150,14 +150,13 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     else if (!accepting) this.cancel()
   }
 
-  step(): number {
+  step(): void {
     const before = this.#handled
     // Chunk by chunk, before whoever wrote them goes on: else what was cut small once would stay so.
     for (let last = -1; !this.left && this.#ready(before, last); this.#turn(this.kernel!)) last = this.#handled
     const { output } = this
     // Others may wait for the room that it has left.
     if (output?.writerParked && room(output) > 0) output.wakeWriter()
-    return this.#handled - before
   }
 
   /** Whether another turn of this step makes sense. The last one began when `last` values had been handled. */

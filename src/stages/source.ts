@@ -63,10 +63,8 @@ export function range(from: number, to?: number, step = 1, options: StageOptions
       let stopped = false
       return {
         run(port) {
-          const { out } = port
-          const from = done
           const many = stopped ? 0 : Math.min(port.room - port.count, size - done)
-          for (let i = 0; i < many; i++) out[i] = first + (from + i) * step
+          countUp(port.out, many, first, done, step)
           port.count += many
           done += many
           if (stopped || done >= size) port.finish()
@@ -77,6 +75,18 @@ export function range(from: number, to?: number, step = 1, options: StageOptions
       }
     },
   })
+}
+
+/** Writes `first + n * step` for `many` numbers `n` (bench: cheap-stages; one by one, it takes half as long again). */
+function countUp(out: number[], many: number, first: number, n: number, step: number): void {
+  let i = 0
+  for (; i + 3 < many; i += 4, n += 4) {
+    out[i] = first + n * step
+    out[i + 1] = first + (n + 1) * step
+    out[i + 2] = first + (n + 2) * step
+    out[i + 3] = first + (n + 3) * step
+  }
+  for (; i < many; i++) out[i] = first + n++ * step
 }
 
 /** Every tick is worked out from the beginning, so that late timers do not add up. */
