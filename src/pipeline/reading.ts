@@ -8,7 +8,8 @@ import type { Receiver } from '../channel/handles.ts'
 import { HANDLE, type Handle } from '../channel/core.ts'
 import { demand } from '../errors.ts'
 import { isThenable } from './loops.ts'
-import { flush, late, nextTurn } from './scheduler.ts'
+import { isNodeReadable, nodeIterator, webIterator } from './foreign.ts'
+import { AwaitingIterator, heard, ReadingIterator } from './iterating.ts'
 import type { Kernel, Port, StageContext } from './stage.ts'
 
 /** What can be read. */
@@ -16,12 +17,6 @@ export type Input<T> = Iterable<T> | AsyncIterable<T> | ReadableStream<T>
 
 type Reading<T> = Kernel<never, T>
 type Out<T> = Port<never, T>
-
-/** An iterator of either kind; a stream's reader is made to look like one. */
-interface AnyIterator<T> {
-  next(): IteratorResult<T> | PromiseLike<IteratorResult<T>>
-  return?(): unknown
-}
 
 /** What `source` takes: something that can be read, or a way to get it. */
 export type LateInput<T> =
@@ -52,11 +47,11 @@ function kernelFor<T>(port: Out<T>, input: Input<T>): Reading<T> {
   const { [HANDLE]: handle } = input as { [HANDLE]?: Handle<T> }
   if (handle?.side === 'receiver') return new ReadingReceiver(port, input as Receiver<T>, handle)
   if ('getReader' in Object(input))
-    return new ReadingIterator(port, webIterator(input as ReadableStream<T>, port.context), false)
-  if (isNodeReadable(input)) return new ReadingIterator(port, nodeIterator(input), false)
+    return new AwaitingIterator(port, webIterator(input as ReadableStream<T>, port.context))
+  if (isNodeReadable(input)) return new AwaitingIterator(port, nodeIterator(input))
   if (Symbol.asyncIterator in Object(input))
-    return new ReadingIterator(port, (input as AsyncIterable<T>)[Symbol.asyncIterator](), false)
-  return new ReadingIterator(port, (input as Iterable<T>)[Symbol.iterator](), true)
+    return new AwaitingIterator(port, (input as AsyncIterable<T>)[Symbol.asyncIterator]())
+  return new ReadingIterator(port, (input as Iterable<T>)[Symbol.iterator]())
 }
 
 /** A receiver or a stream: somebody is at its other end. */
@@ -65,210 +60,11 @@ function isFilled<T>(input: LateInput<T>): input is Input<T> {
   return handle !== undefined || 'getReader' in input || isNodeReadable(input as Input<T>)
 }
 
-const nothing = (): void => {}
-/** A promise that is not awaited yet: should it reject meanwhile, somebody is listening. */
-const heard = (promise: PromiseLike<unknown>): void => void promise.then(nothing, nothing)
-
 /** Listens to the promises that an input is or has, as far as they are there already. */
 export function hear(input: unknown): void {
   if (isThenable(input)) heard(input)
   else if (Array.isArray(input)) for (const value of input as unknown[]) if (isThenable(value)) heard(value)
 }
-
-/** A stream that has ended is not left locked, nor is one that was left. */
-function webIterator<T>(stream: ReadableStream<T>, { signal }: StageContext): AnyIterator<T> {
-  const reader = stream.getReader()
-  const release = (): void => reader.releaseLock()
-  return {
-    next() {
-      const step = reader.read() as Promise<IteratorResult<T>>
-      step.then(({ done }) => done && release(), release)
-      return step
-    },
-    return() {
-      const cancelled = reader.cancel(signal.aborted ? signal.reason : undefined)
-      release()
-      return cancelled
-    },
-  }
-}
-
-/** A Node `Readable`, as far as it is needed here. */
-interface ReadableLike<T> extends AsyncIterable<T> {
-  destroy(): unknown
-  readonly closed?: boolean
-  /** What all of them have, those of the `readable-stream` package included. */
-  readonly _readableState?: { emitClose?: boolean; reading?: boolean }
-  on(event: string, listener: () => void): unknown
-}
-
-function isNodeReadable<T>(input: Input<T>): input is Input<T> & ReadableLike<T> {
-  return '_readableState' in Object(input) && Symbol.asyncIterator in Object(input)
-}
-
-/** Its own iterator queues `return` behind a `next` that may hang: a silent socket would stay open. So it is destroyed. */
-function nodeIterator<T>(stream: ReadableLike<T>): AnyIterator<T> {
-  const iterator = stream[Symbol.asyncIterator]()
-  return {
-    next: () => iterator.next(),
-    async return() {
-      if (iterator.return) heard(iterator.return())
-      const closed = new Promise<void>((resolve) => stream.on('close', resolve))
-      // It may tell of an error at any time from now on: somebody has to listen.
-      stream.on('error', nothing)
-      // What it has already is still given.
-      await new Promise<void>(nextTurn)
-      const { emitClose, reading } = stream._readableState ?? {}
-      const closes = stream.closed === false && emitClose !== false
-      stream.destroy()
-      // One that reads, a pipe or a socket, may do so for ever: it is not waited for.
-      if (closes) await (reading ? Promise.race([closed, new Promise<void>(nextTurn)]) : closed)
-    },
-  }
-}
-
-/**
- * An iterator of either kind. What comes at once is taken as long as there is room. An asynchronous one is pulled
- * one value ahead: that one is in the hands of the source.
- */
-class ReadingIterator<T> implements Reading<T> {
-  /** The `next`, or the value of a synchronous iterator, that is waited for. */
-  #pending: PromiseLike<unknown> | undefined
-  #held: { value: T } | undefined
-  #over = false
-  #inside = false
-  /** Called when a `next` that was under way when the iterator was to be left has come back. */
-  #outside: ((left: PromiseLike<unknown> | void) => void) | undefined
-
-  constructor(
-    readonly port: Out<T>,
-    readonly iterator: AnyIterator<T>,
-    readonly sync: boolean,
-  ) {}
-
-  run(port: Out<T>): void {
-    while (this.#pending === undefined) {
-      if (this.#held !== undefined) {
-        if (port.count >= port.room) break
-        port.out[port.count++] = this.#held.value
-        this.#held = undefined
-      }
-      if (this.#over || (this.sync && port.count >= port.room)) break
-      this.#pull(port)
-      if (port.left) return
-      if (this.sync && late()) break
-    }
-    port.held = this.#pending !== undefined
-    port.full = this.#held !== undefined
-    if (this.#over && !port.held && !port.full) port.finish()
-  }
-
-  #pull(port: Out<T>): void {
-    const { sync } = this
-    let count = port.count
-    try {
-      do {
-        const step = this.#next()
-        if (port.left) {
-          if (isThenable(step)) heard(step)
-          return
-        }
-        if (!sync) return this.#await(step)
-        if (!isStep(step)) throw notAStep()
-        const { done, value } = step as IteratorResult<T, undefined>
-        if (done) this.#over = true
-        else if (isThenable(value)) return this.#await(value)
-        else port.out[count++] = value
-      } while (!this.#over && count < port.room && ((count & 15) !== 15 || !late()))
-    } catch (error) {
-      this.#over = true
-      throw error
-    } finally {
-      port.count = count
-    }
-  }
-
-  #next(): ReturnType<AnyIterator<T>['next']> {
-    this.#inside = true
-    try {
-      const step = this.iterator.next()
-      this.#inside = false
-      // What an asynchronous one has just been asked for may hang: it is left as one that is waited for.
-      if (this.#outside) this.#outside(this.#leave(this.sync ? undefined : step))
-      return step
-    } catch (error) {
-      this.#inside = false
-      this.#outside?.()
-      throw error
-    }
-  }
-
-  #await(promise: unknown): void {
-    this.#pending = promise instanceof Promise ? promise : Promise.resolve(promise)
-    this.#pending.then(this.#arrived, this.#failed)
-  }
-
-  readonly #arrived = (arrived: unknown): void => {
-    if (this.port.left || this.#pending === undefined) return
-    try {
-      if (this.sync) this.#held = { value: arrived as T }
-      else if (!isStep(arrived)) throw notAStep()
-      else if ((arrived as IteratorResult<T>).done) this.#over = true
-      else this.#held = { value: (arrived as IteratorResult<T, undefined>).value as T }
-    } catch (error) {
-      return this.#failed(error)
-    }
-    this.#pending = undefined
-    this.port.wake()
-    flush()
-  }
-
-  readonly #failed = (error: unknown): void => {
-    const pending = this.#pending
-    this.#pending = undefined
-    if (this.port.left || pending === undefined || (this.#over && !this.sync)) return
-    this.#over ||= !this.sync
-    this.port.fail(error, this.sync ? { value: pending } : undefined)
-  }
-
-  stop(): PromiseLike<unknown> | void {
-    const left = this.close()
-    // What is pending is given one turn, so that a value which is as good as there is not lost; nobody waits for more.
-    nextTurn(() => {
-      this.#pending = undefined
-      this.port.wake()
-    })
-    return left
-  }
-
-  close(): PromiseLike<unknown> | void {
-    if (this.#over) return
-    this.#over = true
-    if (!this.#inside) return this.#leave()
-    // A generator that ends its own run is running: it is left when it has given its value.
-    return new Promise((resolve) => (this.#outside = resolve))
-  }
-
-  /**
-   * Calls `return` as a loop would. Gives what is to be waited for: the clean-up of an iterator that stands at a
-   * value, but not one that hangs in its `next`. One that only has had no turn yet is given one.
-   */
-  #leave(asked?: unknown): PromiseLike<unknown> | void {
-    const pending = this.sync ? undefined : isThenable(asked) ? asked : this.#pending
-    const left = this.iterator.return?.()
-    if (!isThenable(left)) return
-    if (pending === undefined) return left
-    heard(left)
-    return new Promise<boolean>((resolve) => {
-      const stands = (): void => resolve(true)
-      pending.then(stands, stands)
-      nextTurn(() => resolve(false))
-    }).then((stands) => (stands ? left : undefined))
-  }
-}
-
-const isStep = (step: unknown): boolean => typeof step === 'object' && step !== null
-const notAStep = (): TypeError => new TypeError('The iterator gave something that is no object')
 
 /** A receiver: takes what is there, and asks for more only when there is room, so that it has nothing in its hands. */
 class ReadingReceiver<T> implements Reading<T> {

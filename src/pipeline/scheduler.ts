@@ -36,8 +36,10 @@ export interface Steppable {
 
 // Bound when the module loads: a test's fake clock must not stop the queue.
 const now = /* @__PURE__ */ performance.now.bind(performance)
-const { setImmediate, MessageChannel, setTimeout, queueMicrotask } = globalThis as typeof globalThis &
-  Partial<Pick<typeof globalThis, 'setImmediate' | 'MessageChannel'>>
+const { setImmediate, MessageChannel, setTimeout, queueMicrotask, process } =
+  globalThis as typeof globalThis &
+    Partial<Pick<typeof globalThis, 'setImmediate' | 'MessageChannel' | 'process'>>
+const nextTick = /* @__PURE__ */ process?.nextTick.bind(process)
 
 /** A ring; its length is a power of two. */
 let queue: (Steppable | undefined)[] = /* @__PURE__ */ new Array<undefined>(64).fill(undefined)
@@ -54,6 +56,7 @@ let looks = 0
 
 /** Whether this turn of the event loop has gone on for long enough. Loops over many values ask now and then. */
 export function late(): boolean {
+  if (restAt === 0) beginTurn()
   const isLate = now() > restAt
   if (isLate) untimed = 0
   return isLate
@@ -61,7 +64,6 @@ export function late(): boolean {
 
 /** A promise of `value`: settled, or where this turn of the event loop has gone on for long enough, in the next one. */
 export function pace<T>(value: T): Promise<T> {
-  if (restAt === 0) beginTurn()
   return late() ? new Promise((resolve) => nextTurn(() => resolve(value))) : Promise.resolve(value)
 }
 
@@ -136,6 +138,15 @@ function turned(): void {
   if (!resting) return
   resting = false
   flush()
+}
+
+/**
+ * Calls back once the promises that are settled now have called back, and those that they settled. Called from the
+ * callback of a promise. Says whether the platform has a way to do that.
+ */
+export function settled(callback: () => void): boolean {
+  nextTick?.(callback)
+  return nextTick !== undefined
 }
 
 /** Calls back once timers and I/O have had their turn. */

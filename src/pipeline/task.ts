@@ -153,7 +153,8 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   step(): void {
     const before = this.#handled
     // Chunk by chunk, before whoever wrote them goes on: else what was cut small once would stay so.
-    for (let last = -1; !this.left && this.#ready(before, last); this.#turn(this.kernel!)) last = this.#handled
+    for (let last = -1; !this.left && this.#ready(before, last); this.#turn(this.kernel!))
+      last = this.#handled
     const { output } = this
     // Others may wait for the room that it has left.
     if (output?.writerParked && room(output) > 0) output.wakeWriter()
@@ -162,10 +163,16 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   /** Whether another turn of this step makes sense. The last one began when `last` values had been handled. */
   #ready(before: number, last: number): boolean {
     if (last < 0) return true
-    if (this.#handled === last || this.#handled - before >= this.quantum) return false
+    if (!this.#whole || this.#handled === last || this.#handled - before >= this.quantum) return false
     const { input, output } = this
     // ...
-    return !this.held && !this.full && input !== undefined && input.buffer.length > 0 && (output === undefined || room(output) > 0)
+    return (
+      !this.held &&
+      !this.full &&
+      input !== undefined &&
+      input.buffer.length > 0 &&
+      (output === undefined || room(output) > 0)
+    )
   }
 
   #turn(kernel: Kernel<unknown, unknown>): void {
@@ -212,6 +219,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     const { input, output } = this
     const count = this.count - this.#to
     const read = this.at - this.#from
+    this.#whole = this.at === this.end
     this.#handled += read + count
     this.received += read
     this.#from = this.end = this.at
@@ -300,6 +308,8 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   #from = 0
   #to = 0
   #inPlace = false
+  /** Whether it has read all it was given. */
+  #whole = false
   #handled = 0
 
   /** Whether it has something in hand or to read, so that a drain waits for it. */
