@@ -57,5 +57,10 @@ export default defineConfig(
       'require-yield': 'off',
     },
   },
+  {
+    // A declaration of a module by pattern has no other way to name a type.
+    files: ['**/*.d.ts'],
+    rules: { '@typescript-eslint/consistent-type-imports': ['error', { disallowTypeAnnotations: false }] },
+  },
   { files: ['*.config.ts', 'eslint.config.js'], rules: { 'no-restricted-syntax': 'off' } },
 )

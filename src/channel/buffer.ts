@@ -1,14 +1,17 @@
 /**
  * The values a channel holds: a first-in-first-out list of chunks.
  *
- * Two kinds of use share it. Handles push and shift one value at a time; pipeline stages read the head chunk in
- * place and link whole chunks that they filled, so a value crosses an edge without being copied.
+ * Two kinds of use share it. Handles push and shift one value at a time. Pipeline stages read the head chunk in place
+ * and write behind the end of the tail, whole runs of values at a time; a stage that puts out no more than it reads
+ * writes over its input, and the two channels exchange their arrays.
  *
- * - `head.start === head.end` only when the buffer is empty.
- * - Nobody but the reader touches `head` below `end`, nobody but the writer a chunk before it is linked.
- * - Drained chunks are reused. Arrays never shrink, since `length = k` costs more than all else here.
+ * - `head.start === head.end` only when the buffer is empty; then the head is the tail, and begins at 0.
+ * - Nobody but the reader touches a chunk below its `end`, nobody but the writer the tail from there on.
+ * - A slot that was read is cleared: it keeps nothing alive. Arrays never shrink, since `length = k` costs more than all
+ *   else here.
  *
- * Rejected: a ring (a bulk move copies each value twice per edge), and one array with `shift` (linear).
+ * Rejected: a ring (a bulk move is cut in two at its end, and each value is copied twice per edge), one array with
+ * `shift` (linear), and chunks that are filled apart and linked (a chunk to allocate, clear and link at each hop).
  */
 export interface Chunk<T> {
   items: T[]
@@ -17,24 +20,16 @@ export interface Chunk<T> {
   next: Chunk<T> | undefined
 }
 
-/** How many values single pushes put in one chunk. */
+/** How many values one chunk holds. */
 const CHUNK = 256
-/** Chunks up to this size are copied behind the tail instead of being linked. */
-const SMALL = 16
 
-export function newChunk<T>(): Chunk<T> {
+function newChunk<T>(): Chunk<T> {
   // The element makes V8 keep the array generic from the start: every loop sees one kind of array.
   return { items: [undefined as T], start: 0, end: 0, next: undefined }
 }
 
-/** Gives a chunk as many slots: a loop over it that lets the array grow is slower for good. */
-export function stretch<T>({ items }: Chunk<T>, slots: number): T[] {
-  while (items.length < slots) items.push(undefined as T)
-  return items
-}
-
-/** Forgets values that were read: nothing is kept alive by a slot that nobody will look at. A loop beats `fill`. */
-export function clear(items: unknown[], from: number, to: number): void {
+/** Forgets values that were read. A loop beats `fill`. */
+function clear(items: unknown[], from: number, to: number): void {
   let i = from
   for (; i + 3 < to; i += 4) items[i] = items[i + 1] = items[i + 2] = items[i + 3] = undefined
   for (; i < to; i++) items[i] = undefined
@@ -47,24 +42,29 @@ export class Buffer<T> {
   #spare: Chunk<T> | undefined
 
   push(value: T): void {
-    let tail = this.#tail
-    if (tail.end >= CHUNK) tail = this.#link(this.blank())
+    const tail = this.open(1)
     tail.items[tail.end++] = value
     this.length++
   }
 
   /** Takes the oldest value. The buffer must not be empty. */
   shift(): T {
-    const head = this.head
-    const value = head.items[head.start]
+    const { items, start } = this.head
+    const value = items[start]
     this.skip(1)
     return value
   }
 
   /** Gives up the first `count` values of the head chunk: they have been read in place. */
   skip(count: number): void {
-    const head = this.head
-    clear(head.items, head.start, (head.start += count))
+    const { head } = this
+    clear(head.items, head.start, head.start + count)
+    this.#pass(count)
+  }
+
+  #pass(count: number): void {
+    const { head } = this
+    head.start += count
     this.length -= count
     if (head.start < head.end) return
     head.start = head.end = 0
@@ -74,49 +74,43 @@ export class Buffer<T> {
     this.#spare = head
   }
 
-  /** Gives away the head chunk, all of which has been read, for an empty one. */
-  trade(blank: Chunk<T>): Chunk<T> {
-    const head = this.head
-    this.length -= head.end - head.start
-    if (head.next === undefined) this.head = this.#tail = blank
-    else {
-      this.head = head.next
-      head.next = undefined
-      this.#spare = blank
+  /** The chunk to write to, from its `end` on: it has slots for `wanted` more, or as many as a chunk has. */
+  open(wanted: number): Chunk<T> {
+    let tail = this.#tail
+    if (tail.end >= CHUNK) {
+      tail.next = this.#spare ?? newChunk()
+      this.#spare = undefined
+      this.#tail = tail = tail.next
     }
-    return head
+    // A loop over an array that grows meanwhile is slower for good.
+    const slots = Math.min(tail.end + wanted, CHUNK)
+    const { items } = tail
+    while (items.length < slots) items.push(undefined as T)
+    return tail
   }
 
-  /** An empty chunk to fill. */
-  blank(): Chunk<T> {
-    const chunk = this.#spare
-    if (chunk === undefined) return newChunk()
-    this.#spare = undefined
-    return chunk
-  }
-
-  /** Takes over a chunk with at least one value. */
-  append(chunk: Chunk<T>): void {
+  /** Values were written to the open chunk from `from`, where it ended, up to `to`. */
+  wrote(from: number, to: number): void {
     const tail = this.#tail
-    const { start, end } = chunk
-    const count = end - start
-    if (count <= SMALL && tail.end + count <= CHUNK) {
-      for (let i = start; i < end; i++) tail.items[tail.end++] = chunk.items[i]
-      clear(chunk.items, start, end)
-      chunk.start = chunk.end = 0
-      this.#spare = chunk
-    } else {
-      this.#link(chunk)
-      if (this.length === 0) {
-        this.head = chunk
-        this.#spare = tail
-      }
-    }
-    this.length += count
+    // Meanwhile all before them may have been read.
+    if (tail.start === tail.end) tail.start = from
+    tail.end = to
+    this.length += to - from
   }
 
-  #link(chunk: Chunk<T>): Chunk<T> {
-    if (this.length > 0) this.#tail.next = chunk
-    return (this.#tail = chunk)
+  /**
+   * All of `input`'s head chunk has been read, and the first `count` of its values were written over: takes them. Must be
+   * empty.
+   */
+  exchange(input: Buffer<T>, count: number): void {
+    const { head } = this
+    const { items, start, end } = input.head
+    input.head.items = head.items
+    head.items = items
+    head.start = start
+    head.end = start + count
+    this.length = count
+    clear(items, head.end, end)
+    input.#pass(end - start)
   }
 }

@@ -73,6 +73,8 @@ export class Core<T> extends Link {
   writer: Writer | undefined
   readerParked = false
   writerParked = false
+  /** Whether the reader is to be woken when nothing else is left to do. */
+  wakesLate = false
   /** Called when somebody has begun or stopped to wait. */
   onWaits: (() => void) | undefined
   /** What a receive gives that need not wait; in a pipeline, timers and I/O may have their turn first. */
@@ -96,8 +98,8 @@ export class Core<T> extends Link {
 
   /** Whether no value will come out any more. */
   get ended(): boolean {
-    const closed = this.failure !== undefined || (this.senders === 0 && this.writers.head === undefined)
-    return closed && this.buffer.length === 0
+    if (this.buffer.length > 0) return false
+    return this.failure !== undefined || (this.senders === 0 && this.writers.head === undefined)
   }
 
   // ---- values

@@ -6,14 +6,15 @@
  * in a list: of all calls in the order of their values, or (`ordered: false` and `by`) of those that are ready.
  * A slot counts against `concurrency` from its call until its result has been put out.
  */
-import { isThenable, type Keep, loopFor, SKIPPED } from './loops.ts'
+import { type Keep, loopFor } from './loops.ts'
+import { isThenable, SKIPPED } from './results.ts'
 import { type CallOptions, type Fn, guarded, type Recover, recovering } from './retry.ts'
 import { late } from './scheduler.ts'
 import type { Kernel, Port } from './stage.ts'
 
 /** What a stage makes of results. */
 export interface Family<In, R, Out> {
-  /** As one of loops.ts, for results that come at once. There is room for one value for each up to `port.end`. */
+  /** As one of loops.ts, for results that come at once. */
   loop(port: Port<In, Out>, fn: Fn<In, R>, offset: number): unknown
   /** Puts out what one result is worth. `false` when it is not through: there is no room, or it set the slot to pending. */
   emit(port: Port<In, Out>, slot: Slot<In, R>): boolean
@@ -82,7 +83,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   readonly #inOrder: boolean
   readonly #by: ((value: In) => unknown) | undefined
   readonly #lastOfKey = new Map<unknown, Slot<In, R>>()
-  readonly replaces: boolean
+  readonly #replaces: boolean
   #index = 0
   /** Slots in use. */
   readonly #slots = new Set<Slot<In, R>>()
@@ -105,7 +106,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     this.#concurrency = concurrency
     this.#inOrder = ordered === true
     this.#by = typeof ordered === 'object' ? ordered.by : undefined
-    this.replaces = family.replaces === true
+    this.#replaces = port.replaces = family.replaces === true
   }
 
   run(port: Port<In, Out>): void {
@@ -123,8 +124,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
       } else {
         const { end } = port
         const offset = this.#index - port.at
-        const room = this.replaces ? port.room - port.count : BLOCK
-        const block = (port.end = Math.min(end, port.at + Math.min(room, BLOCK - unchecked)))
+        const block = (port.end = Math.min(end, port.at + BLOCK - unchecked))
         unchecked -= port.at
         const result = this.family.loop(port, this.#fn, offset)
         unchecked += port.at
@@ -132,10 +132,10 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
         // Somebody has lowered the end: the stage was left, or wants no more.
         const lowered = port.end < block
         if (!lowered) port.end = end
-        if (result === undefined && (lowered || port.at >= block)) {
-          if (lowered || block === end || (this.replaces && port.count >= port.room)) break
-          if (unchecked >= BLOCK && late()) break
-          unchecked %= BLOCK
+        if (result === undefined && (lowered || port.at >= block || this.#replaces)) {
+          // At its end, or without room, or for too long.
+          if (lowered || port.at < block || block === end || late()) break
+          unchecked = 0
           continue
         }
         this.#hold(this.#slot(), result as R | PromiseLike<R>)
@@ -144,6 +144,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
       if ((port.at & 15) === 15 && late()) break
     }
     port.held = this.#culprit !== undefined || slots.size >= this.#concurrency
+    port.replaces = this.#replaces && slots.size === 0
   }
 
   get pending(): boolean {

@@ -5,24 +5,25 @@
  * and given back when a value has been handed on. At capacity 0 a parked reader is the room: its one value waits
  * in the buffer for the task to run, but is in its hands already.
  */
-import type { Chunk } from '../channel/buffer.ts'
 import type { Core, Wakeable } from '../channel/core.ts'
+import { wakeLate } from './scheduler.ts'
 
 /** How many values `append` may bring now. */
 export function room<T>({ limit, buffer, readers }: Core<T>): number {
   return limit - buffer.length + (readers.head === undefined ? 0 : 1)
 }
 
-/** Hands over a filled chunk of at most `room` values. */
-export function append<T>(core: Core<T>, chunk: Chunk<T>): void {
-  const { items, start, end } = chunk
-  if (core.readers.head !== undefined) {
-    for (let i = start; i < end; i++) core.offer(items[i])
-    return
-  }
-  core.accepted += end - start
-  core.buffer.append(chunk)
-  if (core.readerParked) core.wakeReader()
+/**
+ * `count` values have been put in the buffer: tells those who wait for them. A task is told `late` where more may come
+ * before it has its turn.
+ */
+export function arrived<T>(core: Core<T>, count: number, late = false): void {
+  core.accepted += count
+  const { buffer, readers } = core
+  while (readers.head !== undefined && buffer.length > 0) readers.head.give(buffer.shift())
+  if (!core.readerParked || buffer.length === 0) return
+  if (late && room(core) >= count) wakeLate(core)
+  else core.wakeReader()
 }
 
 /** The task has read `count` values of the head chunk in place. */

@@ -8,7 +8,7 @@
  */
 import type { Core } from '../channel/core.ts'
 import { room } from './edge.ts'
-import { isThenable } from './loops.ts'
+import { isThenable } from './results.ts'
 import { flush, late, nextTurn, settled } from './scheduler.ts'
 import type { Kernel, Port } from './stage.ts'
 

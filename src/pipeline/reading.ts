@@ -7,7 +7,7 @@
 import type { Receiver } from '../channel/handles.ts'
 import { HANDLE, type Handle } from '../channel/core.ts'
 import { demand } from '../errors.ts'
-import { isThenable } from './loops.ts'
+import { isThenable } from './results.ts'
 import { isNodeReadable, nodeIterator, webIterator } from './foreign.ts'
 import { AwaitingIterator, heard, ReadingIterator } from './iterating.ts'
 import type { Kernel, Port, StageContext } from './stage.ts'

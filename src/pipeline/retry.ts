@@ -5,7 +5,7 @@
 import { onAbort, startTimer } from '../channel/clock.ts'
 import { demand, demandCount, demandFunction, demandNumber, demandOptions, demandTime } from '../errors.ts'
 import { type Context, HandlerFailure } from './context.ts'
-import { isThenable, SKIPPED } from './loops.ts'
+import { isThenable, SKIPPED } from './results.ts'
 import type { Port, StageContext, StageOptions } from './stage.ts'
 
 /** A function of the user, called as array methods call theirs. */

@@ -72,6 +72,30 @@ function beginTurn(): void {
   nextTurn(turned)
 }
 
+/** What `wakeLate` is given. */
+interface Late {
+  wakesLate: boolean
+  readonly readerParked: boolean
+  wakeReader(): void
+}
+let lates: Late[] = []
+
+/** Wakes the reader when nothing else is left to do, and at the latest in the next turn of the event loop. */
+export function wakeLate(edge: Late): void {
+  if (edge.wakesLate) return
+  edge.wakesLate = true
+  lates.push(edge)
+}
+
+function wakeLates(): void {
+  const edges = lates
+  lates = []
+  for (const edge of edges) {
+    edge.wakesLate = false
+    if (edge.readerParked) edge.wakeReader()
+  }
+}
+
 export function schedule(task: Steppable): void {
   if (task.queued) return
   task.queued = true
@@ -91,7 +115,9 @@ export function flush(): void {
   /** Whether steps were made since. */
   let old = false
   if (restAt === 0) beginTurn()
-  while (head < tail) {
+  for (;;) {
+    if (head === tail && lates.length > 0) wakeLates()
+    if (head === tail) break
     if (time > restAt) {
       resting = true
       break
@@ -137,6 +163,7 @@ function turned(): void {
   restAt = 0
   if (!resting) return
   resting = false
+  wakeLates()
   flush()
 }
 

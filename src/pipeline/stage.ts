@@ -23,8 +23,8 @@ export interface Port<In, Out> {
   /** How many values stand in the input, those behind `end` included. */
   readonly stock: number
   /**
-   * The output: the kernel writes `out[count++]` as long as `count < room`; `room` becomes 0 like `end`. They begin at 0,
-   * but for a kernel that `replaces`: its output may be its input.
+   * The output: the kernel writes `out[count++]` as long as `count < room`; `room` becomes 0 like `end`. `out` may be
+   * `items`, where the kernel `replaces`.
    */
   readonly out: Out[]
   count: number
@@ -33,6 +33,8 @@ export interface Port<In, Out> {
   held: boolean
   /** Set with `held` where it waits for room elsewhere than in the output. */
   blocked: boolean
+  /** Set by a kernel that puts out no more values than it reads, from now on: it may write over them. Default: no. */
+  replaces: boolean
   /** The channel behind the stage, for kernels whose branches write to it. */
   readonly output: Core<unknown> | undefined
   /** Set by a kernel that has something to put out as soon as there is room. */
@@ -63,8 +65,6 @@ export interface Kernel<In, Out> {
   readonly pending?: boolean
   /** Takes input though there is no room, and is run at each arrival though it is `held` with values unread. Fixed. */
   readonly eager?: boolean
-  /** Puts out no more values than it has read, so that it may write over them. Fixed. */
-  readonly replaces?: boolean
   /** The input has ended, or failed, and all of it has been read: one value may still be put out. */
   end?(port: Port<In, Out>, failure: { cause: unknown } | undefined): void
   /**

@@ -5,15 +5,14 @@
  * cancelling, wrapping what was thrown, counting. A task is running, then left (it does nothing more but waits for
  * calls in flight and for clean-up), then done.
  */
-import type { Chunk } from '../channel/buffer.ts'
-import { clear, newChunk, stretch } from '../channel/buffer.ts'
 import type { Core, Wakeable } from '../channel/core.ts'
 import { StageError } from '../errors.ts'
-import { append, closeSide, endWriting, listen, parkReader, parkWriter, room, skip } from './edge.ts'
+import { Driven } from './drive.ts'
+import { closeSide, endWriting, room } from './edge.ts'
 import { Meter } from './meter.ts'
-import { pace, schedule, type Steppable } from './scheduler.ts'
+import { pace, schedule } from './scheduler.ts'
 import { Context, HandlerFailure } from './context.ts'
-import type { Chain, Custom, Definition, Ends, Kernel, Port } from './stage.ts'
+import type { Chain, Custom, Definition, Ends, Kernel } from './stage.ts'
 
 /** What a task tells its run. */
 export interface Owner {
@@ -28,14 +27,9 @@ export interface Owner {
   done(task: Task): void
 }
 
-const FIRST_QUANTUM = 16
-
-export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
+export class Task extends Driven implements Wakeable {
   readonly name: string
   readonly context: Context
-  queued = false
-  quantum = FIRST_QUANTUM
-  instant = false
   /** The stage whose output it reads: the one before it, or for the first of a branch the one it branches off. */
   before: Task | undefined
   /** The stage whose branch it is in. */
@@ -44,33 +38,15 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   readonly attached: (readonly Task[])[] = []
   readonly kernel: Kernel<unknown, unknown> | undefined
 
-  items: unknown[] = []
-  at = 0
-  end = 0
-  out: unknown[] = []
-  count = 0
-  room = 0
-  held = false
-  full = false
-  blocked = false
-  calls = 0
-  received = 0
-  sent = 0
-  failures = 0
   /** Its output is that of the stage whose branch it ends. */
   readonly shares: boolean
   /** What it spends its time on. */
   readonly meter: Meter
-  left = false
-  #finishing = false
   #cancelled = false
   #cleaning = 0
   #done = false
-  #blank: Chunk<unknown> | undefined
   /** Starts the user's function. */
   #custom: ReturnType<Custom> | undefined
-  #eager = false
-  #replaces = false
   /** The failure that its output ends with, once what came before has been put out. */
   #failure: StageError | undefined
 
@@ -78,10 +54,11 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     readonly owner: Owner,
     readonly definition: Definition,
     readonly index: number,
-    readonly input: Core<unknown> | undefined,
-    readonly output: Core<unknown> | undefined,
+    input: Core<unknown> | undefined,
+    output: Core<unknown> | undefined,
     now: number,
   ) {
+    super(input, output)
     this.name = definition.name
     this.context = new Context(this.name)
     this.meter = new Meter(now)
@@ -98,12 +75,6 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     if (input) input.receivers = 1
     if (output) output.senders++
     this.kernel = definition.kernel(this, (definitions, ends) => owner.attach(this, definitions, ends))
-    this.#eager = this.kernel.eager === true
-    this.#replaces = output !== undefined && this.kernel.replaces === true
-  }
-
-  get stock(): number {
-    return this.input?.buffer.length ?? 0
   }
 
   /** Starts a user's function: its handles are the two ends of its edges. */
@@ -141,7 +112,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
 
   // ---- a kernel's turn
 
-  wake(): void {
+  override wake(): void {
     if (this.left) return
     if (this.kernel !== undefined) return schedule(this)
     // A stage of the user may fail its own sender instead of throwing.
@@ -150,167 +121,23 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
     else if (!accepting) this.cancel()
   }
 
-  step(): void {
-    const before = this.#handled
-    // Chunk by chunk, before whoever wrote them goes on: else what was cut small once would stay so.
-    for (let last = -1; !this.left && this.#ready(before, last); this.#turn(this.kernel!))
-      last = this.#handled
-    const { output } = this
-    // Others may wait for the room that it has left.
-    if (output?.writerParked && room(output) > 0) output.wakeWriter()
-  }
-
-  /** Whether another turn of this step makes sense. The last one began when `last` values had been handled. */
-  #ready(before: number, last: number): boolean {
-    if (last < 0) return true
-    if (!this.#whole || this.#handled === last || this.#handled - before >= this.quantum) return false
-    const { input, output } = this
-    // ...
-    return (
-      !this.held &&
-      !this.full &&
-      input !== undefined &&
-      input.buffer.length > 0 &&
-      (output === undefined || room(output) > 0)
-    )
-  }
-
-  #turn(kernel: Kernel<unknown, unknown>): void {
-    const { input, output } = this
-    if (output !== undefined && !output.accepting) return this.cancel()
-    let space = output === undefined ? this.quantum : Math.max(0, Math.min(room(output), this.quantum))
-    this.#inPlace = false
-    if (input !== undefined) {
-      const { head } = input.buffer
-      const { start, end } = head
-      this.items = head.items
-      this.at = this.#from = start
-      const many = Math.min(end - start, this.quantum)
-      this.end = start + many
-      if (this.#replaces && many <= space && !kernel.pending) {
-        space = many
-        this.#inPlace = this.end === end
-      }
-    }
-    this.count = this.#to = this.#inPlace ? this.at : 0
-    this.out = this.#inPlace ? this.items : stretch(this.#blankChunk(), space)
-    this.room = this.#to + space
-    this.held = this.full = this.blocked = false
-    try {
-      kernel.run(this)
-      if (this.left) return
-      this.#handOver()
-      if (!this.held && !this.full && !this.#finishing && this.#over) this.#atEnd()
-    } catch (error) {
-      this.fail(error, this.at < this.end ? { value: this.items[this.at] } : undefined)
-    }
-    if (this.left) return
-    if (this.#finishing && !this.full) return this.#finish()
-    this.#whatNext()
-  }
-
-  /** A chunk to write to. */
-  #blankChunk(): Chunk<unknown> {
-    return (this.#blank ??= this.output === undefined ? newChunk() : this.output.buffer.blank())
-  }
-
-  /** Hands on what the kernel wrote, then gives back the room of what it read. */
-  #handOver(): void {
-    const { input, output } = this
-    const count = this.count - this.#to
-    const read = this.at - this.#from
-    this.#whole = this.at === this.end
-    this.#handled += read + count
-    this.received += read
-    this.#from = this.end = this.at
-    let traded = false
-    if (count > 0 && output !== undefined) {
-      this.sent += count
-      traded = this.#inPlace && this.at === input!.buffer.head.end
-      append(output, traded ? this.#trade(input!, output) : this.#filled(count))
-    }
-    this.count = this.#to
-    if (input === undefined || read === 0) return
-    const rest = input.buffer.length - (traded ? 0 : read)
-    if (traded) input.roomMade()
-    else skip(input, read)
-    // What came into the room just made has arrived too.
-    if (this.#eager && input.buffer.length > rest) schedule(this)
-  }
-
-  /** The chunk that was written. */
-  #filled(count: number): Chunk<unknown> {
-    const chunk = this.#blankChunk()
-    this.#blank = undefined
-    chunk.end = count
-    // It was written in place, but others have to read on there.
-    if (this.#inPlace) for (let i = 0; i < count; i++) chunk.items[i] = this.out[this.#to + i]
-    return chunk
-  }
-
-  /** The chunk that was read, with what was written over it. */
-  #trade(input: Core<unknown>, output: Core<unknown>): Chunk<unknown> {
-    const chunk = input.buffer.trade(this.#blank ?? output.buffer.blank())
-    this.#blank = undefined
-    clear(chunk.items, this.count, chunk.end)
-    chunk.end = this.count
-    return chunk
-  }
-
-  /** Whether all input has come and been dealt with. */
-  get #over(): boolean {
-    return this.input !== undefined && this.input.ended && !this.kernel!.pending
-  }
-
-  #atEnd(): void {
+  protected override atEnd(): void {
     const { kernel, output, input } = this
     if (kernel!.end !== undefined) {
       if (output !== undefined && room(output) <= 0) {
         this.full = true
         return
       }
-      this.#inPlace = false
-      this.count = this.#to = 0
-      this.out = stretch(this.#blankChunk(), 1)
+      if (output) this.openOutput(1)
       kernel!.end(this, input!.failure)
-      this.#handOver()
+      this.handOver()
     }
     const { failure } = input!
-    this.#finishing = true
+    this.finishing = true
     if (failure === undefined) return
     if (output) endWriting(output, this, failure)
     this.#leave(true)
   }
-
-  #whatNext(): void {
-    const { input, output } = this
-    const blocked = output !== undefined && room(output) <= 0
-    if (this.full && output !== undefined) {
-      if (!blocked) return schedule(this)
-      parkWriter(output, this)
-    }
-    if (this.held || (input?.ended && this.kernel!.pending)) {
-      this.meter.doing = this.full || this.blocked ? 'output' : input === undefined ? 'input' : 'busy'
-      if (this.#eager) listen(input!)
-    } else if (input !== undefined && input.buffer.length === 0 && !input.ended) {
-      this.meter.doing = this.calls > 0 ? 'busy' : 'input'
-      parkReader(input)
-    } else if (blocked && !(this.#eager && this.stock > 0)) {
-      this.meter.doing = 'output'
-      parkWriter(output, this)
-    } else schedule(this)
-  }
-
-  stepped(began?: number, ended?: number): void {
-    this.meter.stepped(began, ended)
-  }
-  /** Where it began to read and to write in this turn, and whether what it writes stands where it has read. */
-  #from = 0
-  #to = 0
-  #inPlace = false
-  /** Whether it has read all it was given. */
-  #whole = false
-  #handled = 0
 
   /** Whether it has something in hand or to read, so that a drain waits for it. */
   get busy(): boolean {
@@ -332,10 +159,10 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
   }
 
   finish(): void {
-    this.#finishing = true
+    this.finishing = true
   }
 
-  #finish(): void {
+  protected override close(): void {
     // It ends with calls in flight: nobody wants what they give.
     if (this.kernel!.pending) this.#unwanted()
     if (this.output) endWriting(this.output, this)
@@ -366,7 +193,7 @@ export class Task implements Steppable, Wakeable, Port<unknown, unknown> {
       else this.failing(error, culprit)
     }
     if (this.left) return
-    this.#handOver()
+    this.handOver()
     const { output } = this
     const failure = { cause: this.#failure }
     if (output?.failure) output.failure = failure

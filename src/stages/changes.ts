@@ -5,17 +5,17 @@
  * values, however many calls are in flight.
  */
 import { Calls, type Family } from '../pipeline/calls.ts'
-import { special } from '../pipeline/loops.ts'
+import { special } from '../pipeline/results.ts'
 import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
-import { type Kernel, part, type Stage } from '../pipeline/stage.ts'
+import { type Kernel, part, type Port, type Stage } from '../pipeline/stage.ts'
 
 /** Whether a key is new; remembers it. */
 type Judge = (key: unknown) => boolean
 
 /** Where the value is its own key, it is taken as it is, be it a promise. */
-function judging<T>(isNew: Judge): Kernel<T, T> {
+function judging<T>(port: Port<T, T>, isNew: Judge): Kernel<T, T> {
+  port.replaces = true
   return {
-    replaces: true,
     run(port) {
       const { items, out, end, room } = port
       let { at, count } = port
@@ -33,10 +33,10 @@ function judgingKeys<T>(isNew: Judge): Family<T, unknown, T> {
   return {
     replaces: true,
     loop(port, fn, offset) {
-      const { items, out, context } = port
+      const { items, out, context, room } = port
       let { at, count } = port
       try {
-        for (; at < port.end; at++) {
+        for (; at < port.end && count < room; at++) {
           const value = items[at]
           const key = fn(value, offset + at, context)
           if (special(key)) return key
@@ -67,7 +67,7 @@ function fresh<T>(
   return part('stage', make, options, {
     kernel: (port) =>
       key === undefined
-        ? judging(judge())
+        ? judging(port, judge())
         : new Calls(port, judgingKeys<T>(judge()), key, { ...options, ordered: true }),
   })
 }

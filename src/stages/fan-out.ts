@@ -1,7 +1,7 @@
 /** One stream to several branches: `fanOut` and `alsoTo` give each value to all, `balance` each to one. */
 import { demandCount } from '../errors.ts'
 import { type AnyBranch, Branching, branching, merging, type NamedBranches } from '../pipeline/branches.ts'
-import { append, room } from '../pipeline/edge.ts'
+import { arrived, room } from '../pipeline/edge.ts'
 import {
   type Attach,
   demandPart,
@@ -36,19 +36,17 @@ class Copying<In> extends Branching<In> {
     const { branches, passes } = this
     if (!passes && this.allEnded(port)) return
     const { items, at, out } = port
-    const wanted = Math.min(port.end - at, passes ? port.room : Infinity)
+    const wanted = Math.min(port.end - at, passes ? port.room - port.count : Infinity)
     let count = wanted
     for (const { input } of branches) if (input.accepting) count = Math.max(0, Math.min(count, room(input)))
     port.at += count
     if (count > 0) {
       for (const { input } of branches) {
         if (!input.accepting) continue
-        const chunk = input.buffer.blank()
-        for (let i = 0; i < count; i++) chunk.items[i] = items[at + i]
-        chunk.end = count
-        append(input, chunk)
+        for (let i = 0; i < count; i++) input.buffer.push(items[at + i])
+        arrived(input, count)
       }
-      if (passes) while (port.count < count) out[port.count] = items[at + port.count++]
+      if (passes) for (let i = 0; i < count; i++) out[port.count++] = items[at + i]
     }
     if (count < wanted) for (const branch of branches) this.waitsFor(branch)
   }

@@ -35,8 +35,12 @@ class Batching<T> implements Kernel<T, T[]> {
   run(port: Port<T, T[]>): void {
     const { items } = port
     const { bytes } = this.options
-    if (this.#due && port.room > 0) this.#flush(port)
+    if (this.#due && port.count < port.room) this.#flush(port)
     while (port.at < port.end && port.count < port.room) {
+      if (this.#count === 0 && bytes === Infinity && port.end - port.at >= this.size) {
+        port.out[port.count++] = items.slice(port.at, (port.at += this.size))
+        continue
+      }
       if (this.#count === 0) this.#start(port)
       const values = this.#values
       const end = Math.min(port.end, port.at + this.size - this.#count)

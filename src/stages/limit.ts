@@ -6,7 +6,7 @@
  */
 import { demandCount } from '../errors.ts'
 import { Calls, type Family, type Slot } from '../pipeline/calls.ts'
-import { special } from '../pipeline/loops.ts'
+import { special } from '../pipeline/results.ts'
 import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
 import { part, pass, type Port, type Stage, type StageContext, type StageOptions } from '../pipeline/stage.ts'
 
@@ -24,10 +24,10 @@ import { part, pass, type Port, type Stage, type StageContext, type StageOptions
 export function take<T>(n: number, options: StageOptions = {}): Stage<T, T> {
   demandCount(n, 'create take', 'n', 0, true)
   return part('stage', 'take', options, {
-    kernel() {
+    kernel(port) {
       let left = n
+      port.replaces = true
       return {
-        replaces: true,
         run(port) {
           const { at } = port
           pass(port, left)
@@ -53,10 +53,10 @@ export function take<T>(n: number, options: StageOptions = {}): Stage<T, T> {
 export function drop<T>(n: number, options: StageOptions = {}): Stage<T, T> {
   demandCount(n, 'create drop', 'n', 0, true)
   return part('stage', 'drop', options, {
-    kernel() {
+    kernel(port) {
       let left = n
+      port.replaces = true
       return {
-        replaces: true,
         run(port) {
           const dropped = Math.min(left, port.end - port.at)
           left -= dropped
@@ -74,10 +74,10 @@ class TakingWhile<T> implements Family<T, unknown, T> {
   decided = false
 
   loop(port: Port<T, T>, fn: Fn<T, unknown>, offset: number): unknown {
-    const { items, out, context } = port
+    const { items, out, context, room } = port
     let { at, count } = port
     try {
-      for (; at < port.end; at++) {
+      for (; at < port.end && count < room; at++) {
         const value = items[at]
         const result = fn(value, offset + at, context)
         if (special(result)) return result

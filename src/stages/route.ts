@@ -2,7 +2,7 @@
 import { demand, demandCount, demandFunction } from '../errors.ts'
 import { type AnyBranch, type Branch, Branching, branching, merging } from '../pipeline/branches.ts'
 import { Calls, type Family, type Slot } from '../pipeline/calls.ts'
-import { special } from '../pipeline/loops.ts'
+import { special } from '../pipeline/results.ts'
 import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
 import { late } from '../pipeline/scheduler.ts'
 import { type Attach, demandPart, part, type Port, type Sink, type Stage } from '../pipeline/stage.ts'

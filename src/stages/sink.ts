@@ -3,7 +3,7 @@ import { demand } from '../errors.ts'
 import { Calls, type Family, keeping, type Slot } from '../pipeline/calls.ts'
 import { type CallOptions, checkCall, type Fn, type FoldOptions } from '../pipeline/retry.ts'
 import { type WritableLike, Writing } from '../pipeline/writing.ts'
-import { special } from '../pipeline/loops.ts'
+import { special } from '../pipeline/results.ts'
 import {
   collecting,
   type Kernel,

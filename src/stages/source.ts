@@ -1,7 +1,7 @@
 /** Where a pipeline begins: `source` for whatever can be read, `range`, `interval`, `unfold`. */
 import { demand } from '../errors.ts'
 import { Alarm, SLACK } from '../pipeline/alarm.ts'
-import { isThenable } from '../pipeline/loops.ts'
+import { isThenable } from '../pipeline/results.ts'
 import { type LateInput, reading } from '../pipeline/reading.ts'
 import { type CallOptions, checkCall, type Fn, guarded } from '../pipeline/retry.ts'
 import { late, nextTurn } from '../pipeline/scheduler.ts'
@@ -64,7 +64,7 @@ export function range(from: number, to?: number, step = 1, options: StageOptions
       return {
         run(port) {
           const many = stopped ? 0 : Math.min(port.room - port.count, size - done)
-          countUp(port.out, many, first, done, step)
+          countUp(port.out, port.count, many, first, done, step)
           port.count += many
           done += many
           if (stopped || done >= size) port.finish()
@@ -77,16 +77,16 @@ export function range(from: number, to?: number, step = 1, options: StageOptions
   })
 }
 
-/** Writes `first + n * step` for `many` numbers `n` (bench: cheap-stages; one by one, it takes half as long again). */
-function countUp(out: number[], many: number, first: number, n: number, step: number): void {
-  let i = 0
-  for (; i + 3 < many; i += 4, n += 4) {
+/** Writes `first + n * step` from `out[i]` on, for `many` numbers `n` (bench: cheap-stages; one by one, it takes half as long again). */
+function countUp(out: number[], i: number, many: number, first: number, n: number, step: number): void {
+  const end = i + many
+  for (; i + 3 < end; i += 4, n += 4) {
     out[i] = first + n * step
     out[i + 1] = first + (n + 1) * step
     out[i + 2] = first + (n + 2) * step
     out[i + 3] = first + (n + 3) * step
   }
-  for (; i < many; i++) out[i] = first + n++ * step
+  for (; i < end; i++) out[i] = first + n++ * step
 }
 
 /** Every tick is worked out from the beginning, so that late timers do not add up. */
@@ -104,7 +104,7 @@ class Ticking implements Kernel<never, number> {
     if (this.#stopped) return port.finish()
     if (now + SLACK >= this.#due) {
       // No timer while there is no room: the ticks until then are this one.
-      if ((port.full = port.room === 0)) return
+      if ((port.full = port.count >= port.room)) return
       port.out[port.count++] = this.#given++
       this.#seen = Math.max(this.#seen + 1, Math.floor((now + SLACK - this.#start) / this.ms))
     }
@@ -181,7 +181,7 @@ class Unfolding<T, S> implements Kernel<never, T> {
       }
       if (this.#over || (this.#stopped && !this.pending)) return port.finish()
       if ((port.held = this.pending) || port.count >= port.room) return
-      if ((this.#index & 15) === 15 && port.count > 0 && late()) return
+      if ((this.#index & 15) === 15 && late()) return
       const step = this.#fn(this.state, this.#index++, port.context)
       if (isThenable(step)) this.#await(step)
       else this.#arrive(step)

@@ -1,7 +1,8 @@
 /** One to one and one to many: `map`, `filter`, `tap`, `scan`, `flatMap`. How functions are called is in pipeline/calls.ts. */
 import { Calls, type Family, keeping, type Slot } from '../pipeline/calls.ts'
 import { type CallOptions, checkCall, type Fn, type FoldOptions } from '../pipeline/retry.ts'
-import { isThenable, type Keep, special } from '../pipeline/loops.ts'
+import type { Keep } from '../pipeline/loops.ts'
+import { isThenable, special } from '../pipeline/results.ts'
 import { hear } from '../pipeline/reading.ts'
 import { late } from '../pipeline/scheduler.ts'
 import { part, type Port, type Stage, type StageContext } from '../pipeline/stage.ts'
@@ -89,10 +90,10 @@ class Scanning<In, R> implements Family<In, R, R> {
   constructor(public last: R) {}
 
   loop(port: Port<In, R>, fn: Fn<In, R>, offset: number): unknown {
-    const { items, out, context } = port
+    const { items, out, context, room } = port
     let { at, count } = port
     try {
-      for (; at < port.end; at++) {
+      for (; at < port.end && count < room; at++) {
         const result = fn(items[at], offset + at, context)
         if (special(result)) return result
         out[count++] = this.last = result as R

@@ -12,7 +12,7 @@ type Operator<In, Out = unknown> = (input: AsyncIterable<In>) => AsyncIterable<O
 interface Rest<In> {
   /** Values that never end, each of which lets one out. Default: those of `input`, again and again. */
   flow?: Iterable<In>
-  /** How many values of `flow` are pulled at most where nobody reads. Default: `PULLED`. */
+  /** How many values of `flow` are pulled at most where nobody reads: `PULLED`, or more where some are dropped. */
   pulled?: number
   /** It gives nothing before it has read all: there is no first value to leave at. */
   whole?: Reason
@@ -143,7 +143,7 @@ const table = {
   takeLast: row(ix.takeLast<number>(2), [1, 2, 3], [2, 3], { whole: WHOLE }),
   takeUntil: row(both(ix.delayEach<number>(10), ix.takeUntil<number>(() => sleep(25))), [1, 2, 3], [1, 2]),
   takeWhile: row(ix.takeWhile((n: number) => n < 3), [1, 2, 3, 1], [1, 2],
-    { throwing: (fail) => ix.takeWhile<number>(fail) }),
+    { pulled: 6, throwing: (fail) => ix.takeWhile<number>(fail) }),
   tap: row(ix.tap<number>({ next() {} }), [1, 2], [1, 2], { throwing: (fail) => ix.tap<number>({ next: fail }) }),
   thenBy: row(both(ix.orderBy(({ n }: { n: number, m: number }) => n), ix.thenBy(({ m }) => m)),
     [{ n: 2, m: 1 }, { n: 1, m: 2 }, { n: 1, m: 1 }], [{ n: 1, m: 1 }, { n: 1, m: 2 }, { n: 2, m: 1 }],

@@ -36,8 +36,10 @@ export function readImports(root: string): ImportGraph {
   return graph
 }
 
+/** A name with a query is a copy of a module. */
 function resolveImport(from: string, name: string): string {
-  return name.startsWith('.') ? posix.join(posix.dirname(from), name).replace(/\.js$/, '.ts') : name
+  const path = name.replace(/\?.*$/, '')
+  return name.startsWith('.') ? posix.join(posix.dirname(from), path).replace(/\.js$/, '.ts') : name
 }
 
 /** One sentence for each import that breaks a rule; none where the layering holds. */

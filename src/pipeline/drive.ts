@@ -1,0 +1,208 @@
+/**
+ * Driving a kernel: the hot half of a task.
+ *
+ * A step is one or more turns. A turn shows the kernel the chunk at the head of the input and the free slots behind the
+ * output, lets it run, and hands on what it wrote. A kernel that puts out no more than it reads writes over its input
+ * where the output is empty: then the two channels exchange their arrays, and nothing is copied or cleared.
+ *
+ * Where values are cheap, the price of a turn is what a stage costs. So whoever reads is woken late: when the channel
+ * cannot take as much again, or when nothing else is left to do (scheduler.ts). A filter that lets every second value
+ * through thus fills its channel before the stage behind it has a turn (bench: cheap-stages, a third of the turns less).
+ */
+import type { Core } from '../channel/core.ts'
+import type { Context } from './context.ts'
+import { arrived, listen, parkReader, parkWriter, room, skip } from './edge.ts'
+import type { Meter } from './meter.ts'
+import { schedule, type Steppable } from './scheduler.ts'
+import type { Kernel, Port } from './stage.ts'
+
+const FIRST_QUANTUM = 16
+
+export abstract class Driven implements Steppable, Port<unknown, unknown> {
+  queued = false
+  quantum = FIRST_QUANTUM
+  instant = false
+
+  items: unknown[] = []
+  at = 0
+  end = 0
+  out: unknown[] = []
+  count = 0
+  room = 0
+  held = false
+  full = false
+  blocked = false
+  replaces = false
+  calls = 0
+  received = 0
+  sent = 0
+  failures = 0
+  left = false
+  /** The kernel has come to its end. */
+  protected finishing = false
+  // Where it began to read and to write in this turn, and whether what it writes stands where it has read.
+  #from = 0
+  #to = 0
+  #inPlace = false
+  /** How many values it has read and written. */
+  #handled = 0
+
+  abstract readonly context: Context
+  abstract readonly kernel: Kernel<unknown, unknown> | undefined
+  /** What it spends its time on. */
+  abstract readonly meter: Meter
+
+  constructor(
+    readonly input: Core<unknown> | undefined,
+    readonly output: Core<unknown> | undefined,
+  ) {}
+
+  abstract wake(): void
+  abstract finish(): void
+  abstract fail(error: unknown, culprit?: { value: unknown }): void
+  abstract failing(error: unknown, culprit?: { value: unknown }): void
+  abstract callEnded(): void
+  abstract cancel(): void
+  /** All input has come and been dealt with. */
+  protected abstract atEnd(): void
+  /** The kernel has come to its end, and all it had is put out. */
+  protected abstract close(): void
+
+  get stock(): number {
+    return this.input?.buffer.length ?? 0
+  }
+
+  step(): void {
+    const until = this.#handled + this.quantum
+    // Chunk by chunk, before whoever wrote them goes on: else what was cut small once would stay so.
+    while (this.#turn() && this.#handled < until && this.#goesOn());
+    const { output } = this
+    // Others may wait for the room that it has left.
+    if (output?.writerParked && room(output) > 0) output.wakeWriter()
+  }
+
+  stepped(began?: number, ended?: number): void {
+    this.meter.stepped(began, ended)
+  }
+
+  /** Whether there is something to read, and room for it. */
+  #goesOn(): boolean {
+    const { input, output } = this
+    if (this.left || this.held || this.full || input === undefined) return false
+    return input.buffer.length > 0 && (output === undefined || room(output) > 0)
+  }
+
+  /** Runs the kernel once. Says whether it has read all it was shown. */
+  #turn(): boolean {
+    const kernel = this.kernel!
+    const { input, output } = this
+    let until = 0
+    let replaces = false
+    if (output !== undefined && !output.accepting) {
+      this.cancel()
+      return false
+    }
+    const space = output === undefined ? this.quantum : Math.max(0, Math.min(room(output), this.quantum))
+    if (input !== undefined) {
+      const { items, start, end } = input.buffer.head
+      this.items = items
+      this.at = this.#from = start
+      this.end = until = Math.min(end, start + this.quantum)
+      replaces =
+        this.replaces &&
+        until === end &&
+        end - start <= space &&
+        output !== undefined &&
+        output.buffer.length === 0
+    }
+    this.#inPlace = replaces
+    if (replaces) {
+      this.out = this.items
+      this.count = this.#to = this.#from
+      this.room = until
+    } else if (output !== undefined) this.openOutput(space)
+    this.held = this.full = this.blocked = false
+    let whole = false
+    let ended = false
+    try {
+      kernel.run(this)
+      if (this.left) return false
+      whole = this.at === until
+      this.handOver()
+      ended = input !== undefined && input.ended
+      if (ended && !this.held && !this.full && !this.finishing && !kernel.pending) this.atEnd()
+    } catch (error) {
+      this.fail(error, this.at < this.end ? { value: this.items[this.at] } : undefined)
+    }
+    if (this.left) return false
+    if (!this.finishing || this.full) this.#whatNext(ended)
+    else this.close()
+    return whole
+  }
+
+  /** Lets the kernel write as many values behind the output. */
+  protected openOutput(space: number): void {
+    const { items, end } = this.output!.buffer.open(space)
+    this.#inPlace = false
+    this.out = items
+    this.count = this.#to = end
+    this.room = Math.min(end + space, items.length)
+  }
+
+  /** Hands on what the kernel wrote, then gives back the room of what it read. */
+  protected handOver(): void {
+    const { input, output } = this
+    const count = this.count - this.#to
+    const read = this.at - this.#from
+    this.#handled += read + count
+    this.received += read
+    const exchanges = this.#inPlace && this.#exchange(count)
+    if (count > 0 && output !== undefined) {
+      this.sent += count
+      if (!this.#inPlace) output.buffer.wrote(this.#to, this.count)
+      arrived(output, count, this.instant)
+    }
+    this.#from = this.end = this.at
+    this.#to = this.count
+    if (input === undefined || read === 0) return
+    const rest = input.buffer.length - (exchanges ? 0 : read)
+    if (exchanges) input.roomMade()
+    else skip(input, read)
+    // What came into the room just made has arrived too.
+    if (input.buffer.length > rest && this.kernel!.eager) schedule(this)
+  }
+
+  /** Moves what was written over the input to the output. Says whether that took what was read with it. */
+  #exchange(count: number): boolean {
+    const { buffer } = this.output!
+    const { head } = this.input!.buffer
+    if (this.at === head.end && buffer.length === 0) {
+      if (count === 0) return false
+      buffer.exchange(this.input!.buffer, count)
+      return true
+    }
+    // It has not come to the end.
+    for (let i = 0; i < count; i++) buffer.push(head.items[this.#to + i])
+    return false
+  }
+
+  /** `ended`: no more input will come. */
+  #whatNext(ended: boolean): void {
+    const { input, output } = this
+    const blocked = output !== undefined && room(output) <= 0
+    if (this.full && output !== undefined) {
+      if (!blocked) return schedule(this)
+      parkWriter(output, this)
+    }
+    if (this.held || (ended && this.kernel!.pending)) {
+      this.meter.doing = this.full || this.blocked ? 'output' : input === undefined ? 'input' : 'busy'
+      if (this.kernel!.eager) listen(input!)
+    } else if (input !== undefined && input.buffer.length === 0 && !ended) {
+      this.meter.doing = this.calls > 0 ? 'busy' : 'input'
+      parkReader(input)
+    } else if (blocked && !(this.kernel!.eager && this.stock > 0)) {
+      this.meter.doing = 'output'
+      parkWriter(output, this)
+    } else schedule(this)
+  }
+}
