@@ -85,8 +85,9 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   readonly #lastOfKey = new Map<unknown, Slot<In, R>>()
   readonly #replaces: boolean
   #index = 0
-  /** Slots in use. */
-  readonly #slots = new Set<Slot<In, R>>()
+  /** How many slots are in use, and all there are: never more than `concurrency`. */
+  #used = 0
+  readonly #slots: Slot<In, R>[] = []
   readonly #unused: Slot<In, R>[] = []
   // The list of slots to put out.
   #first: Slot<In, R> | undefined
@@ -111,15 +112,14 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
 
   run(port: Port<In, Out>): void {
     if (this.#first !== undefined) this.#drain()
-    const slots = this.#slots
     let unchecked = 0
     while (
       port.at < port.end &&
       this.#culprit === undefined &&
-      slots.size < this.#concurrency &&
+      this.#used < this.#concurrency &&
       !port.left
     ) {
-      if (slots.size > 0 || this.#by !== undefined) {
+      if (this.#used > 0 || this.#by !== undefined) {
         this.#call()
       } else {
         const { end } = port
@@ -143,12 +143,12 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
       if (this.#first?.state !== 'pending') this.#drain()
       if ((port.at & 15) === 15 && late()) break
     }
-    port.held = this.#culprit !== undefined || slots.size >= this.#concurrency
-    port.replaces = this.#replaces && slots.size === 0
+    port.held = this.#culprit !== undefined || this.#used >= this.#concurrency
+    port.replaces = this.#replaces && this.#used === 0
   }
 
   get pending(): boolean {
-    return this.#slots.size > 0
+    return this.#used > 0
   }
 
   /** Calls the function for the next value, whatever comes of it. */
@@ -184,11 +184,17 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   /** A slot for the next value, which is taken from the input. */
   #slot(): Slot<In, R> {
     const { port } = this
-    const slot = this.#unused.pop() ?? new Slot<In, R>(this)
+    const slot = this.#unused.pop() ?? this.#newSlot()
     slot.value = port.items[port.at++]!
     slot.index = this.#index++
-    this.#slots.add(slot)
+    this.#used++
     if (this.#inOrder) this.#append(slot)
+    return slot
+  }
+
+  #newSlot(): Slot<In, R> {
+    const slot = new Slot<In, R>(this)
+    this.#slots.push(slot)
     return slot
   }
 
@@ -252,7 +258,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
         continue
       }
       this.#shift()
-      this.#slots.delete(slot)
+      this.#used--
       slot.state = 'pending'
       slot.value = slot.result = slot.rest = undefined as never
       this.#unused.push(slot)
@@ -289,6 +295,6 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
 
   close(): PromiseLike<unknown> | void {
     const { family } = this
-    if (family.close) return Promise.all([...this.#slots].map(async (slot) => family.close!(slot)))
+    if (family.close) return Promise.all(this.#slots.map(async (slot) => family.close!(slot)))
   }
 }
