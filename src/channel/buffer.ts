@@ -42,16 +42,21 @@ export class Buffer<T> {
   #spare: Chunk<T> | undefined
 
   push(value: T): void {
-    const tail = this.open(1)
+    let tail = this.#tail
+    if (tail.end >= tail.items.length) tail = this.open(1)
     tail.items[tail.end++] = value
     this.length++
   }
 
   /** Takes the oldest value. The buffer must not be empty. */
   shift(): T {
-    const { items, start } = this.head
+    const { head } = this
+    const { items, start } = head
     const value = items[start]
-    this.skip(1)
+    items[start] = undefined as T
+    head.start = start + 1
+    this.length--
+    if (start + 1 === head.end) this.#advance()
     return value
   }
 
@@ -66,7 +71,12 @@ export class Buffer<T> {
     const { head } = this
     head.start += count
     this.length -= count
-    if (head.start < head.end) return
+    if (head.start === head.end) this.#advance()
+  }
+
+  /** All of the head chunk has been read. */
+  #advance(): void {
+    const { head } = this
     head.start = head.end = 0
     if (head.next === undefined) return
     this.head = head.next

@@ -73,7 +73,7 @@ export class Core<T> extends Link {
   writer: Writer | undefined
   readerParked = false
   writerParked = false
-  /** Whether the reader is to be woken when nothing else is left to do. */
+  /** Whether they are to be woken when nothing else is left to do. */
   wakesLate = false
   /** Called when somebody has begun or stopped to wait. */
   onWaits: (() => void) | undefined
@@ -150,7 +150,7 @@ export class Core<T> extends Link {
     return value
   }
 
-  /** The buffer may have room: lets waiting writers in, and wakes the tasks that have something to do now. */
+  /** The buffer may have room, or values: lets waiting writers in, and wakes the tasks that have something to do now. */
   roomMade(): void {
     const { buffer, writers } = this
     while (buffer.length < this.limit && writers.head !== undefined) buffer.push(this.handOver())

@@ -137,8 +137,9 @@ class SenderEnd<T> extends End<T> implements Sender<T> {
   }
 
   trySend(value: T): 'sent' | 'full' | 'closed' {
-    if (this.closed) return 'closed'
-    return this[HANDLE].core.offer(value) ? 'sent' : 'full'
+    const { open, core } = this[HANDLE]
+    if (!open || !core.accepting) return 'closed'
+    return core.offer(value) ? 'sent' : 'full'
   }
 
   fail(cause: unknown): boolean {

@@ -13,7 +13,7 @@ import type { Core } from '../channel/core.ts'
 import type { Context } from './context.ts'
 import { arrived, listen, parkReader, parkWriter, room, skip } from './edge.ts'
 import type { Meter } from './meter.ts'
-import { schedule, type Steppable } from './scheduler.ts'
+import { BRISK, schedule, type Steppable } from './scheduler.ts'
 import type { Kernel, Port } from './stage.ts'
 
 const FIRST_QUANTUM = 16
@@ -67,6 +67,10 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
   protected abstract atEnd(): void
   /** The kernel has come to its end, and all it had is put out. */
   protected abstract close(): void
+
+  get brisk(): boolean {
+    return this.quantum >= BRISK
+  }
 
   get stock(): number {
     return this.input?.buffer.length ?? 0
@@ -160,7 +164,7 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
     if (count > 0 && output !== undefined) {
       this.sent += count
       if (!this.#inPlace) output.buffer.wrote(this.#to, this.count)
-      arrived(output, count, this.instant)
+      arrived(output, count, this.brisk)
     }
     this.#from = this.end = this.at
     this.#to = this.count

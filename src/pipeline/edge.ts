@@ -26,10 +26,28 @@ export function arrived<T>(core: Core<T>, count: number, late = false): void {
   else core.wakeReader()
 }
 
+/** Puts in one value, for which there is room. */
+export function put<T>(core: Core<T>, value: T, late = false): void {
+  core.buffer.push(value)
+  arrived(core, 1, late)
+}
+
 /** The task has read `count` values of the head chunk in place. */
 export function skip<T>(core: Core<T>, count: number): void {
   core.buffer.skip(count)
   core.roomMade()
+}
+
+/**
+ * Takes one value; there must be one. The task that waits for room is told late where there is little: to bring one value
+ * costs it as much as to bring many.
+ */
+export function takeOne<T>(core: Core<T>, late: boolean): T {
+  const { buffer } = core
+  const value = buffer.shift()
+  if (late && core.writerParked && buffer.length * 2 > core.limit) wakeLate(core)
+  else core.roomMade()
+  return value
 }
 
 /** The reading task wants to be woken when a value is there or the channel has ended. It has found neither. */

@@ -4,7 +4,7 @@
  * An inlet is read like the input of a task, but by a kernel. It brings nothing until it is waited for.
  */
 import type { Core, Wakeable } from '../channel/core.ts'
-import { closeSide, parkReader, skip } from './edge.ts'
+import { closeSide, parkReader, skip, takeOne } from './edge.ts'
 import type { Attach, Definition, Port } from './stage.ts'
 
 /** The end of a chain that a kernel reads: the `reader` of what is attached. */
@@ -32,10 +32,9 @@ export class Inlet<T> implements Wakeable {
     return head.items[head.start]
   }
 
-  take(): T {
-    const value = this.head
-    skip(this.edge, 1)
-    return value
+  /** `late`: whoever waits for room need not be told at once. */
+  take(late = false): T {
+    return takeOne(this.edge, late)
   }
 
   /** Puts out all that is there, as far as there is room. */

@@ -47,6 +47,8 @@ export interface Port<In, Out> {
   callEnded(): void
   /** Whether the stage does nothing more; what comes back late is dropped. */
   readonly left: boolean
+  /** Whether it is so fast that those at its channels may be woken late. */
+  readonly brisk: boolean
   /** How many values have failed, those that were skipped included. */
   failures: number
   /** Runs the kernel again, soon. */

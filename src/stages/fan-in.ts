@@ -45,7 +45,7 @@ class Merging<T> implements Kernel<never, T> {
       const { edge } = inlet
       inlet.queued = false
       if (inlet.hasValue) {
-        port.out[port.count++] = inlet.take()
+        port.out[port.count++] = inlet.take(port.brisk)
         inlet.queued = true
         round.push(inlet)
       } else if (edge.ended) {

@@ -44,7 +44,7 @@ class Copying<In> extends Branching<In> {
       for (const { input } of branches) {
         if (!input.accepting) continue
         for (let i = 0; i < count; i++) input.buffer.push(items[at + i])
-        arrived(input, count)
+        arrived(input, count, port.brisk)
       }
       if (passes) for (let i = 0; i < count; i++) out[port.count++] = items[at + i]
     }
@@ -141,7 +141,9 @@ class Balancing<In> extends Branching<In> {
         return
       }
       const end = Math.min(port.end, port.at + Math.min(share, room(input)))
-      while (port.at < end) input.offer(port.items[port.at++])
+      const { at } = port
+      while (port.at < end) input.buffer.push(port.items[port.at++])
+      arrived(input, end - at, port.brisk)
     }
   }
 

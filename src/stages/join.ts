@@ -43,7 +43,7 @@ class Interleaving<T> extends Choosing<T, T> {
       this.#turn %= inlets.length
       const has = this.look(port, inlets[this.#turn])
       if (has === false) inlets.splice(this.#turn, 1)
-      else if (has && port.count < port.room) port.out[port.count++] = inlets[this.#turn++].take()
+      else if (has && port.count < port.room) port.out[port.count++] = inlets[this.#turn++].take(port.brisk)
       else return
     }
     port.finish()
@@ -82,7 +82,7 @@ class Zipping<T> extends Choosing<T, T[]> {
         return port.finish()
       }
       if (known.includes(undefined)) return
-      port.out[port.count++] = inlets.map((inlet) => inlet.take())
+      port.out[port.count++] = inlets.map((inlet) => inlet.take(port.brisk))
     }
   }
 }
@@ -135,7 +135,7 @@ class MergingSorted<T> extends Choosing<T, T> {
       if (order.length === 0) return port.finish()
       if (port.count >= port.room || ((port.count & 15) === 15 && late())) return
       const first = order.shift()!
-      port.out[port.count++] = first.take()
+      port.out[port.count++] = first.take(port.brisk)
       if (first.hasValue) this.#insert(port, first)
       else this.#unknown.push(first)
     }

@@ -2,6 +2,7 @@
 import { demand, demandCount, demandFunction } from '../errors.ts'
 import { type AnyBranch, type Branch, Branching, branching, merging } from '../pipeline/branches.ts'
 import { Calls, type Family, type Slot } from '../pipeline/calls.ts'
+import { put } from '../pipeline/edge.ts'
 import { special } from '../pipeline/results.ts'
 import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
 import { late } from '../pipeline/scheduler.ts'
@@ -60,7 +61,7 @@ class Keyed<In> extends Branching<In> {
       if (special(key)) return key
       const branch = this.#known(key)
       if (branch === undefined || port.left || this.waitsFor(branch)) return key
-      if (branch.input.accepting) branch.input.offer(value)
+      if (branch.input.accepting) put(branch.input, value, port.brisk)
     }
     return undefined
   }
@@ -77,7 +78,7 @@ class Keyed<In> extends Branching<In> {
       branch = this.open(result, made)
     }
     if (this.waitsFor(branch)) return false
-    if (branch.input.accepting) branch.input.offer(value)
+    if (branch.input.accepting) put(branch.input, value, port.brisk)
     return true
   }
 
