@@ -5,16 +5,16 @@
 // package.
 
 import { execFile } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { format, resolveConfig } from 'prettier'
 import { bundleForNode } from '../bundle.ts'
 import { root, versionOf } from '../machine.ts'
 import type { Check, Verdict } from './check.ts'
 import { checks } from './checks/index.ts'
 import type { Peer } from './peer.ts'
 import { peers } from './peers/index.ts'
-import { put, render } from './table.ts'
+import { writeReadme } from '../readme.ts'
+import { render } from './table.ts'
 
 const timeLimit = 20_000
 const atOnce = 2
@@ -80,9 +80,6 @@ if (isWhole) {
     columns: peers.map(({ name }) => name),
     rows: checks.map((check) => ({ check, cells: peers.map((peer) => cells.get(check)?.get(peer) ?? '') })),
   })
-  const file = `${root}README.md`
-  const style = { ...(await resolveConfig(file)), parser: 'markdown' }
-  const text = await format(report, { ...style, proseWrap: 'always', printWidth: 120 })
-  writeFileSync(file, put(readFileSync(file, 'utf8'), text.trimEnd()))
+  await writeReadme('compare', report)
   console.log('README.md has the table')
 }

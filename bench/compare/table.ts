@@ -1,8 +1,9 @@
 // The comparison as a part of the README: written between two markers, and read back by a test.
 
+import { boundsOf, markersOf, putBetween } from '../readme.ts'
 import type { Check } from './check.ts'
 
-export const markers = ['<!-- compare -->', '<!-- /compare -->'] as const
+export const markers = markersOf('compare')
 
 export interface Report {
   /** A day, as 2026-11-24. */
@@ -37,10 +38,7 @@ export function render({ date, versions, columns, rows }: Report): string {
 }
 
 /** `readme` with `text` between the markers, in place of what is there. */
-export function put(readme: string, text: string): string {
-  const [from, to] = boundsIn(readme)
-  return `${readme.slice(0, from)}\n\n${text}\n\n${readme.slice(to)}`
-}
+export const put = (readme: string, text: string): string => putBetween(markers, readme, text)
 
 export interface Taken {
   /** What was measured with what. */
@@ -54,7 +52,7 @@ export interface Taken {
 /** What stands between the markers, the table cell by cell. Lines that were wrapped are put together again. */
 export function take(readme: string): Taken {
   const blocks = readme
-    .slice(...boundsIn(readme))
+    .slice(...boundsOf(markers, readme))
     .trim()
     .split(/\n{2,}/)
   const find = (start: string) => blocks.find((block) => block.startsWith(start)) ?? ''
@@ -66,13 +64,6 @@ export function take(readme: string): Taken {
     rows,
     legend: find('- ').split(/^- /m).slice(1).map(unwrapped),
   }
-}
-
-function boundsIn(readme: string): [from: number, to: number] {
-  const from = readme.indexOf(markers[0])
-  const to = readme.indexOf(markers[1])
-  if (from < 0 || to < from) throw new Error(`README.md has no ${markers.join(' … ')}`)
-  return [from + markers[0].length, to]
 }
 
 const cellsOf = (row: string) =>
