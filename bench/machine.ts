@@ -13,22 +13,44 @@ export function versionOf(name: string): string {
   return `${name} ${(JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version}`
 }
 
+/** The commit that is measured; what the programs write themselves is no change of it. */
 function commit(): string {
   const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: 'pipe' })
   try {
-    return git('rev-parse', '--short', 'HEAD').trim() + (git('status', '--porcelain') ? ' with changes' : '')
+    return (
+      git('rev-parse', '--short', 'HEAD').trim() +
+      (git('status', '--porcelain', '--', '.', ':!README.md', ':!bench/results') ? ' with changes' : '')
+    )
   } catch {
     return 'unknown'
   }
 }
 
-/** Prints the machine, the commit and the versions of Node and of the named packages. */
-export function printMachine(packages: readonly string[] = []): void {
+/** The machine, the commit, and the versions of Node and of the named packages. */
+export interface Surroundings {
+  date: string
+  machine: string
+  commit: string
+  versions: readonly string[]
+}
+
+/** Where we are. `others` are versions of what is no package. */
+export function surroundings(packages: readonly string[] = [], others: readonly string[] = []): Surroundings {
   const processors = cpus()
   const memory = Math.round(totalmem() / 2 ** 30)
-  console.log(`${processors.length} × ${processors[0].model.trim()}, ${memory} GB, ${type()}`)
-  console.log(`commit ${commit()}, node ${process.versions.node}`)
-  if (packages.length > 0) console.log(packages.map(versionOf).join(', '))
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    machine: `${processors.length} × ${processors[0].model.trim()}, ${memory} GB, ${type()}`,
+    commit: commit(),
+    versions: [`node ${process.versions.node}`, ...packages.map(versionOf), ...others],
+  }
+}
+
+/** Prints the machine, the commit and the versions. */
+export function printMachine(packages?: readonly string[], others?: readonly string[]): Surroundings {
+  const here = surroundings(packages, others)
+  console.log(`${here.machine}\ncommit ${here.commit}\n${here.versions.join(', ')}`)
+  return here
 }
 
 /** The middle of a list of numbers. */

@@ -2,19 +2,39 @@
 // rival in a fresh process, so a scenario's small functions may be shared: each process specialises them to one
 // library only.
 
+import type { Goal } from './goals.ts'
+
 /** Does the job once over `values` values and returns what `expected` says it must. */
 export type Job = (values: number) => number | Promise<number>
 
+/** The same job in another language: a source in `bench/native/`, and what it is told before the numbers. */
+export interface Native {
+  source: string
+  args: readonly string[]
+  env?: Readonly<Record<string, string>>
+}
+
 /** Loads its library and returns its job; `'n/a'` where the library has no answer to the question. */
-export type Rival = (() => Promise<Job>) | 'n/a'
+export type Rival = (() => Promise<Job>) | Native | 'n/a'
+
+/** What a scenario is about: its picture shows this figure, and `delay` is measured where it is asked for only. */
+export type Figure = 'time' | 'peak' | 'delay'
 
 /** A named claim. The first rival is the baseline that the others are compared with. */
 export interface Scenario {
   name: string
   claim: string
+  /** `'time'` unless said otherwise. */
+  figure?: Figure
   /** The number of values unless the command line says otherwise. */
   values: number
+  /** Processes for each rival, at most, and measurements in each, where a measurement takes long. */
+  rounds?: number
+  times?: number
+  /** Milliseconds that one measurement may take; a rival that is slower gets a tenth of the values, or less. */
+  patience?: number
   /** The result that every job must return, so that none is fast by doing less. */
   expected(values: number): number
   rivals: Record<string, Rival>
+  goals?: readonly Goal[]
 }

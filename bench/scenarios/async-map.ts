@@ -14,6 +14,7 @@ export const asyncMap: Scenario = {
   claim: 'async x => x + 1 with 8 calls in flight, ordered',
   values: 200_000,
   expected: (values) => values,
+  goals: [{ rival: 'p-map', atLeast: 3 }],
   rivals: {
     'hand-written ring of promises': async () => async (values) => {
       const flying: Promise<number>[] = []
@@ -65,9 +66,23 @@ export const asyncMap: Scenario = {
           Effect.runPromise,
         )
     },
+    'ix flatMap, unordered': async () => {
+      const { range, reduce } = await import('ix/asynciterable')
+      const { flatMap } = await import('ix/asynciterable/operators')
+      return (values) =>
+        reduce(range(0, values).pipe(flatMap(async (value) => [await later(value)], concurrency)), {
+          callback: countOne,
+          seed: 0,
+        })
+    },
     'streaming-iterables': async () => {
       const { parallelMap, reduce } = await import('streaming-iterables')
       return (values) => reduce(inOrder, 0, parallelMap(concurrency, later, integers(values)))
     },
+    'node streams, map': async () => {
+      const { Readable } = await import('node:stream')
+      return (values) => Readable.from(integers(values)).map(later, { concurrency }).reduce(inOrder, 0)
+    },
+    'web streams': 'n/a',
   },
 }

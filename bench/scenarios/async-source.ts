@@ -9,6 +9,7 @@ export const asyncSource: Scenario = {
   claim: 'an async generator, one value at a time, through map, filter, map, filter',
   values: 200_000,
   expected: kept,
+  goals: [{ rival: 'async generators', atLeast: 2.5 }],
   rivals: {
     'hand-written loop': async () => async (values) => {
       let total = 0
@@ -80,6 +81,32 @@ export const asyncSource: Scenario = {
           filter(isNoThird),
           reduce(countOne, 0),
         )
+    },
+    'node streams, Transform': async () => {
+      const { filter, map, reduce } = await import('./node-streams.ts')
+      return (values) =>
+        reduce(range(values), [map(addOne), filter(isEven), map(double), filter(isNoThird)], {
+          fn: countOne,
+          seed: 0,
+        })
+    },
+    'node streams, operators': async () => {
+      const { Readable } = await import('node:stream')
+      return (values) =>
+        Readable.from(range(values))
+          .map(addOne)
+          .filter(isEven)
+          .map(double)
+          .filter(isNoThird)
+          .reduce(countOne, 0)
+    },
+    'web streams': async () => {
+      const { filter, from, map, reduce } = await import('./web-streams.ts')
+      return (values) =>
+        reduce(from(range(values)), [map(addOne), filter(isEven), map(double), filter(isNoThird)], {
+          fn: countOne,
+          seed: 0,
+        })
     },
   },
 }

@@ -8,6 +8,11 @@ export const cheapStages: Scenario = {
   claim: "map, filter, map, filter, batch 100 over each library's own range of integers",
   values: 1_000_000,
   expected: kept,
+  goals: [
+    { rival: 'rxjs', atLeast: 6 },
+    { rival: 'effect Stream', atLeast: 4 },
+    { rival: 'hand-written loop', atMost: 5 },
+  ],
   rivals: {
     'hand-written loop': async () => (values) => {
       let total = 0
@@ -33,6 +38,7 @@ export const generator: Scenario = {
   claim: 'the same five stages over the values of a generator function',
   values: 1_000_000,
   expected: kept,
+  goals: [{ rival: 'rxjs', atLeast: 2 }],
   rivals: {
     'hand-written loop': async () => (values) => {
       let total = 0
@@ -137,16 +143,40 @@ function libraries(over: 'range' | 'generator'): Record<string, Rival> {
     },
     'streaming-iterables': async () => {
       const { batch, filter, map, pipeline, reduce } = await import('streaming-iterables')
-      const { range } = await import('./async-generators.ts')
       return (values) =>
         pipeline(
-          () => (own ? range(values) : integers(values)),
+          () => integers(values),
           map(addOne),
           filter(isEven),
           map(double),
           filter(isNoThird),
           batch(100),
           reduce(countValues, 0),
+        )
+    },
+    'node streams, Transform': async () => {
+      const { batch, filter, map, reduce } = await import('./node-streams.ts')
+      return (values) =>
+        reduce(integers(values), [map(addOne), filter(isEven), map(double), filter(isNoThird), batch(100)], {
+          fn: countValues,
+          seed: 0,
+        })
+    },
+    'node streams, operators': async () => {
+      const { Readable } = await import('node:stream')
+      const { batch, reduce } = await import('./async-generators.ts')
+      return (values) => {
+        const kept = Readable.from(integers(values)).map(addOne).filter(isEven).map(double).filter(isNoThird)
+        return reduce(batch(kept as AsyncIterable<number>, 100), countValues, 0)
+      }
+    },
+    'web streams': async () => {
+      const { batch, filter, from, map, range, reduce } = await import('./web-streams.ts')
+      return (values) =>
+        reduce(
+          own ? range(values) : from(integers(values)),
+          [map(addOne), filter(isEven), map(double), filter(isNoThird), batch(100)],
+          { fn: countValues, seed: 0 },
         )
     },
   }

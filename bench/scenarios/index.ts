@@ -1,9 +1,13 @@
 import type { Scenario } from '../scenario.ts'
 import { asyncMap } from './async-map.ts'
 import { asyncSource } from './async-source.ts'
-import { byHand, tryPairs } from './by-hand.ts'
+import { balance, fanIn, groupBy } from './branches.ts'
+import { byHand } from './by-hand.ts'
 import { cheapStages, generator } from './cheap-stages.ts'
+import { eventLoop } from './event-loop.ts'
+import { memory } from './memory.ts'
 import { threeStages } from './three-stages.ts'
+import { tryPairs } from './try-pairs.ts'
 
 /** Every benchmark that `npm run bench` knows. */
 export const scenarios: Scenario[] = [
@@ -14,4 +18,9 @@ export const scenarios: Scenario[] = [
   asyncMap,
   byHand,
   tryPairs,
+  fanIn,
+  balance,
+  groupBy,
+  eventLoop,
+  memory,
 ]

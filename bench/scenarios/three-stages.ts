@@ -1,17 +1,23 @@
 // A source, one stage and an array of results: the shortest pipeline that is one.
 
 import type { Scenario } from '../scenario.ts'
-import { square } from './cheap-functions.ts'
+import { integers, square } from './cheap-functions.ts'
 
 /** The last result, or NaN where there are not as many as there should be. */
 const lastOf = (results: readonly number[], values: number) =>
   results.length === values ? results[values - 1] : Number.NaN
+
+const collected = (results: number[], value: number) => {
+  results.push(value)
+  return results
+}
 
 export const threeStages: Scenario = {
   name: 'three-stages',
   claim: 'range, square, all results in an array',
   values: 1_000_000,
   expected: (values) => square(values - 1),
+  goals: [{ rival: 'hand-written loop', atMost: 1.5 }],
   rivals: {
     'hand-written loop': async () => (values) => {
       const results: number[] = []
@@ -54,8 +60,28 @@ export const threeStages: Scenario = {
     },
     'streaming-iterables': async () => {
       const { collect, map } = await import('streaming-iterables')
-      const { range } = await import('./async-generators.ts')
-      return async (values) => lastOf(await collect(map(square, range(values))), values)
+      return async (values) => lastOf(await collect(map(square, integers(values))), values)
+    },
+    'node streams, Transform': async () => {
+      const { map, reduce } = await import('./node-streams.ts')
+      return async (values) => {
+        const stages = [map(square)]
+        return lastOf(await reduce(integers(values), stages, { fn: collected, seed: [] }), values)
+      }
+    },
+    'node streams, operators': async () => {
+      const { Readable } = await import('node:stream')
+      return async (values) => {
+        const squares = Readable.from(integers(values)).map(square).toArray()
+        return lastOf((await squares) as number[], values)
+      }
+    },
+    'web streams': async () => {
+      const { map, range, reduce } = await import('./web-streams.ts')
+      return async (values) => {
+        const stages = [map(square)]
+        return lastOf(await reduce(range(values), stages, { fn: collected, seed: [] }), values)
+      }
     },
   },
 }
