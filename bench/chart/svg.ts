@@ -71,13 +71,18 @@ function wrapped(text: string, width: number): string[] {
 }
 
 /** Whole powers of ten around the numbers, and where a number lies between them, from 0 to 1. */
-export function logScale(numbers: readonly number[]) {
+export function logScale(numbers: readonly number[]): LogScale {
   const low = Math.floor(Math.log10(Math.min(...numbers)))
   const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(...numbers))))
   return {
-    at: (number: number) => (Math.log10(number) - low) / (high - low),
+    at: (number) => (Math.log10(number) - low) / (high - low),
     ticks: Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i)),
   }
+}
+
+export interface LogScale {
+  at: (number: number) => number
+  ticks: readonly number[]
 }
 
 /** The whole picture: the panels two in a row. */
@@ -98,6 +103,7 @@ export function page(panels: readonly Panel[], { scheme, alt }: { scheme: Scheme
   const styles = [
     `text{font:11px ${font};fill:${text}}.title{font-size:13px;font-weight:600}.strong{font-weight:600}`,
     `.faint{fill:${faint}}.end{text-anchor:end}.middle{text-anchor:middle}`,
+    `.clear{paint-order:stroke;stroke:${page};stroke-width:3px;stroke-linejoin:round}`,
     `.grid{stroke:${grid}}.spread{stroke:${text};stroke-opacity:.55}`,
     `.line{fill:none;stroke:${fills.own};stroke-width:2}.guide{fill:none;stroke:${faint};stroke-dasharray:2 4}`,
     ...Object.entries(fills).map(([kind, fill]) => `.${kind}{fill:${fill}}`),
