@@ -31,7 +31,7 @@ export interface Scenario {
   /** Processes for each rival, at most, and measurements in each, where a measurement takes long. */
   rounds?: number
   times?: number
-  /** Milliseconds that one measurement may take; a rival that is slower gets a tenth of the values, or less. */
+  /** Milliseconds that one measurement should take; a rival that is slower gets a tenth of the values, or less. */
   patience?: number
   /** The result that every job must return, so that none is fast by doing less. */
   expected(values: number): number

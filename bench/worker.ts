@@ -30,21 +30,24 @@ async function measure(size: number): Promise<number> {
   return elapsed
 }
 
-/** Begins with few values, so that a rival which is very slow is not asked for more; returns the time per value. */
+/**
+ * Warms up with few values and then with more, as long as ten times as many may fit into the patience: what a run
+ * costs beside its values, thousands of branches for instance, must not pass for the price of a value. Returns how
+ * many values a measurement gets.
+ */
 async function warmUp(): Promise<number> {
   let size = Math.min(asked, 1000)
   for (let spent = 0; ;) {
-    const elapsed = await measure(size)
-    spent += elapsed
-    if (spent >= warmUpTime) return elapsed / size
-    if (size * 100 <= asked && elapsed < warmUpTime / 10) size *= 10
+    // The first run at a size may be the one that is compiled in.
+    const elapsed = Math.min(await measure(size), await measure(size))
+    spent += 2 * elapsed
+    const more = elapsed * 10 <= patience ? Math.min(asked, size * 10) : size
+    if (more > size && more < asked) size = more
+    else if (spent >= warmUpTime) return more
   }
 }
 
-const perValue = await warmUp()
-let values = asked
-while (values >= 10_000 && perValue * values > patience) values = Math.ceil(values / 10)
-
+const values = await warmUp()
 const nanoseconds: number[] = []
 const delays: Delay[] = []
 for (let spent = 0; nanoseconds.length < Number(timesText) && spent < enoughTime;) {

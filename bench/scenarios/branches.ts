@@ -23,6 +23,7 @@ function branching(scenario: Pick<Scenario, 'name' | 'claim'>, rivals: Record<st
   return {
     ...scenario,
     values: 1_000_000,
+    patience: 8000,
     expected: (values) => values,
     goals: [twice],
     rivals: { 'sluice, one map': oneMap, ...rivals },

@@ -11,7 +11,7 @@ export const eventLoop: Scenario = {
   values: 100_000_000,
   rounds: 2,
   times: 1,
-  patience: 8000,
+  patience: 4000,
   goals: [
     { figure: 'p99', atMost: 12 },
     { figure: 'max', atMost: 20 },

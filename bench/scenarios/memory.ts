@@ -16,7 +16,7 @@ export const memory: Scenario = {
   values: 100_000_000,
   rounds: 2,
   times: 1,
-  patience: 10_000,
+  patience: 8000,
   expected: (values) => values - 1 + stages,
   goals: [{ figure: 'peak', atMost: 80 }],
   rivals: {
