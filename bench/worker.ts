@@ -41,7 +41,8 @@ async function warmUp(): Promise<number> {
     // The first run at a size may be the one that is compiled in.
     const elapsed = Math.min(await measure(size), await measure(size))
     spent += 2 * elapsed
-    const more = elapsed * 10 <= patience ? Math.min(asked, size * 10) : size
+    const next = Math.min(asked, size * 10)
+    const more = (elapsed * next) / size <= patience ? next : size
     if (more > size && more < asked) size = more
     else if (spent >= warmUpTime) return more
   }
