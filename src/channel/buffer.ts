@@ -22,10 +22,25 @@ export interface Chunk<T> {
 
 /** How many values one chunk holds. */
 const CHUNK = 256
+/** How many it has slots for, as long as it has not held more. */
+const sizes = [4, 16, 64, CHUNK]
 
 function newChunk<T>(): Chunk<T> {
   // The element makes V8 keep the array generic from the start: every loop sees one kind of array.
   return { items: [undefined as T], start: 0, end: 0, next: undefined }
+}
+
+/** Spread, since an array made by its length counts as one with holes, which every loop over a copy would look for. */
+const EMPTY: readonly undefined[] = /* @__PURE__ */ [...new Array<undefined>(CHUNK)]
+
+/** A copy with at least as many slots. A loop over an array that grows meanwhile is slower for good. */
+function grown<T>(items: readonly T[], slots: number): T[] {
+  const longer = EMPTY.slice(
+    0,
+    sizes.find((size) => size >= slots),
+  ) as T[]
+  for (let i = 0; i < items.length; i++) longer[i] = items[i]
+  return longer
 }
 
 /** Forgets values that were read. A loop beats `fill`. */
@@ -92,10 +107,8 @@ export class Buffer<T> {
       this.#spare = undefined
       this.#tail = tail = tail.next
     }
-    // A loop over an array that grows meanwhile is slower for good.
     const slots = Math.min(tail.end + wanted, CHUNK)
-    const { items } = tail
-    while (items.length < slots) items.push(undefined as T)
+    if (tail.items.length < slots) tail.items = grown(tail.items, slots)
     return tail
   }
 

@@ -15,7 +15,6 @@ import type { Core, Wakeable, Writer } from '../channel/core.ts'
 import { demand, StageError } from '../errors.ts'
 import { closeSide, parkWriter, room } from './edge.ts'
 import {
-  type Attach,
   type Definition,
   demandPart,
   type Kernel,
@@ -109,10 +108,7 @@ export abstract class Branching<In> implements Kernel<In, unknown> {
   readonly branches: Branch[] = []
   #closed = false
 
-  constructor(
-    readonly port: Port<In, unknown>,
-    readonly attach: Attach,
-  ) {}
+  constructor(readonly port: Port<In, unknown>) {}
 
   /** Hands out what it can of the input. */
   abstract run(port: Port<In, unknown>): void
@@ -121,7 +117,7 @@ export abstract class Branching<In> implements Kernel<In, unknown> {
   protected branch(part: AnyBranch, open: Opening = alone): Branch {
     const { port } = this
     const { chain, output } = open(port, part)
-    const { input, result } = this.attach(chain, { writer: port, output })
+    const { input, result } = port.attach(chain, { writer: port, output })
     const branch = { input: input!, result }
     this.branches.push(branch)
     // A stage of the branch may have ended the run as soon as it began.
@@ -171,7 +167,7 @@ export function branching<In>(
   make: string,
   options: StageOptions,
   branches: NamedBranches,
-  kernel: (port: Port<In, unknown>, attach: Attach, branches: NamedBranches) => Branching<In>,
+  kernel: (port: Port<In, unknown>, branches: NamedBranches) => Branching<In>,
 ): AnyBranch {
   // As they are now: what the program does to its object later changes nothing.
   const own = { ...branches }
@@ -184,7 +180,7 @@ export function branching<In>(
     demandPart(own[name], kinds, action, `branches.${name}`)
   }
   return part(own[first].kind, make, options, {
-    kernel: (port: Port<In, unknown>, attach) => kernel(port, attach, own),
+    kernel: (port: Port<In, unknown>) => kernel(port, own),
     branches: names.map((name) => own[name].definitions),
   })
 }

@@ -8,7 +8,7 @@
  */
 import { type Keep, loopFor } from './loops.ts'
 import { isThenable, SKIPPED } from './results.ts'
-import { type CallOptions, type Fn, guarded, type Recover, recovering } from './retry.ts'
+import { type CallOptions, type Fn, guarded, recover } from './retry.ts'
 import { late } from './scheduler.ts'
 import type { Kernel, Port } from './stage.ts'
 
@@ -78,11 +78,10 @@ const BLOCK = 256
 
 export class Calls<In, R, Out> implements Kernel<In, Out> {
   readonly #fn: Fn<In, R>
-  readonly #recover: Recover<In, R>
   readonly #concurrency: number
   readonly #inOrder: boolean
   readonly #by: ((value: In) => unknown) | undefined
-  readonly #lastOfKey = new Map<unknown, Slot<In, R>>()
+  #lastOfKey: Map<unknown, Slot<In, R>> | undefined
   readonly #replaces: boolean
   #index = 0
   /** How many slots are in use, and all there are: never more than `concurrency`. */
@@ -99,11 +98,10 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     readonly port: Port<In, Out>,
     readonly family: Family<In, R, Out>,
     fn: Fn<In, R>,
-    options: CallOptions<In>,
+    readonly options: CallOptions<In>,
   ) {
     const { concurrency = 1, ordered = true } = options
-    this.#recover = recovering(port, options)
-    this.#fn = guarded(fn, options, this.#recover)
+    this.#fn = guarded(port, fn, options)
     this.#concurrency = concurrency
     this.#inOrder = ordered === true
     this.#by = typeof ordered === 'object' ? ordered.by : undefined
@@ -161,8 +159,9 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
       } catch (error) {
         return this.#hold(slot, Promise.reject<R>(error))
       }
-      const before = this.#lastOfKey.get(key)
-      this.#lastOfKey.set(key, slot)
+      const lastOfKey = (this.#lastOfKey ??= new Map<unknown, Slot<In, R>>())
+      const before = lastOfKey.get(key)
+      lastOfKey.set(key, slot)
       if (before !== undefined) {
         before.follower = slot
         return
@@ -236,7 +235,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     const { follower } = slot
     slot.follower = undefined
     if (follower !== undefined) this.#invoke(follower)
-    else this.#lastOfKey.delete(slot.key)
+    else this.#lastOfKey!.delete(slot.key)
   }
 
   /** A slot that has more to give is ready again, or has broken. */
@@ -284,7 +283,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   #break(slot: Slot<In, R>, error: unknown): void {
     slot.state = 'pending'
     this.port.calls++
-    this.#recover(error, slot.value, 1).then(slot.ok, slot.err)
+    recover<In, R>(this.port, this.options, error, slot.value, 1).then(slot.ok, slot.err)
   }
 
   #shift(): void {

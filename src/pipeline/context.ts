@@ -5,8 +5,8 @@ import type { StageContext } from './stage.ts'
 export class Context implements StageContext {
   #controller: AbortController | undefined
   #reason: { reason: unknown } | undefined
-  /** What stops the timers of the calls in flight, for a run that waits for none of them any more. */
-  readonly timers = new Set<() => void>()
+  /** What stops the timers of the calls in flight. */
+  #timers: Set<() => void> | undefined
 
   constructor(readonly name: string) {}
 
@@ -16,6 +16,18 @@ export class Context implements StageContext {
       if (this.#reason) this.#controller.abort(this.#reason.reason)
     }
     return this.#controller.signal
+  }
+
+  /** Keeps what stops a timer. Gives what forgets it. */
+  keepTimer(stop: () => void): () => void {
+    const timers = (this.#timers ??= new Set())
+    timers.add(stop)
+    return () => void timers.delete(stop)
+  }
+
+  /** The run waits for no call any more. */
+  stopTimers(): void {
+    for (const stop of this.#timers ?? []) stop()
   }
 
   abort(reason: unknown): void {

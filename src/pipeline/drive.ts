@@ -14,7 +14,7 @@ import type { Context } from './context.ts'
 import { arrived, listen, parkReader, parkWriter, room, skip } from './edge.ts'
 import type { Meter } from './meter.ts'
 import { BRISK, schedule, type Steppable } from './scheduler.ts'
-import type { Kernel, Port } from './stage.ts'
+import type { Chain, Definition, Ends, Kernel, Port } from './stage.ts'
 
 const FIRST_QUANTUM = 16
 
@@ -57,6 +57,7 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
     readonly output: Core<unknown> | undefined,
   ) {}
 
+  abstract attach(definitions: readonly Definition[], ends: Ends): Chain
   abstract wake(): void
   abstract finish(): void
   abstract fail(error: unknown, culprit?: { value: unknown }): void

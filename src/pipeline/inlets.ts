@@ -5,7 +5,7 @@
  */
 import type { Core, Wakeable } from '../channel/core.ts'
 import { closeSide, parkReader, skip, takeOne } from './edge.ts'
-import type { Attach, Definition, Port } from './stage.ts'
+import type { Definition, Port } from './stage.ts'
 
 /** The end of a chain that a kernel reads: the `reader` of what is attached. */
 export class Inlet<T> implements Wakeable {
@@ -66,10 +66,10 @@ export class Inlet<T> implements Wakeable {
 /** Attaches a chain and reads from it. */
 export function openInlet<T>(
   chain: readonly Definition[],
-  attach: Attach,
+  port: Port<never, unknown>,
   ready: (inlet: Inlet<T>) => void,
 ): Inlet<T> {
   const reader = new Inlet<T>(ready)
-  reader.edge = attach(chain, { reader }).output as Core<T>
+  reader.edge = port.attach(chain, { reader }).output as Core<T>
   return reader
 }

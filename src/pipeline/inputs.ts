@@ -1,15 +1,6 @@
 /** What the sources that read several inputs have in common: which inputs there are, and how they are checked. */
 import { type LateInput, reading } from './reading.ts'
-import {
-  type Attach,
-  type Definition,
-  demandPart,
-  type Kernel,
-  part,
-  type Part,
-  type Port,
-  type Source,
-} from './stage.ts'
+import { type Definition, demandPart, type Kernel, part, type Part, type Port, type Source } from './stage.ts'
 
 /** What a fan-in and its relatives read: whatever `source` takes, sources, and pipelines. */
 export type FanInInput<T> = Part<'source', never, T> | LateInput<T>
@@ -30,7 +21,7 @@ function chainOf(make: string, input: FanInInput<unknown>, place: number): reado
 }
 
 export type Chains = readonly (readonly Definition[])[]
-type Joining<Out> = (port: Port<never, Out>, chains: Chains, attach: Attach) => Kernel<never, Out>
+type Joining<Out> = (port: Port<never, Out>, chains: Chains) => Kernel<never, Out>
 
 /** Makes the source that reads `inputs` with the kernel that `join` makes. */
 export function joining<Out>(
@@ -39,6 +30,6 @@ export function joining<Out>(
   join: Joining<Out>,
 ): Source<Out> {
   const chains = inputs.map((input, place) => chainOf(make, input, place))
-  const kernel = (port: Port<never, Out>, attach: Attach): Kernel<never, Out> => join(port, chains, attach)
+  const kernel = (port: Port<never, Out>): Kernel<never, Out> => join(port, chains)
   return part('source', make, {}, { inputs: chains, kernel })
 }

@@ -76,29 +76,31 @@ function checkRetry(action: string, retry: RetryOptions): void {
   if (when !== undefined) demandFunction(when, action, 'retry.when')
 }
 
-/** What becomes of a value that failed for good: rejects, or gives `SKIPPED`. */
-export type Recover<In, R> = (error: unknown, value: In, attempts: number) => Promise<R>
+/** Whose values fail. */
+type Failing = Pick<Port<never, unknown>, 'context' | 'failures'>
 
-export function recovering<In, R, Out>(
-  port: Port<In, Out>,
+/** What becomes of a value that failed for good: rejects, or gives `SKIPPED`. */
+export async function recover<In, R>(
+  port: Failing,
   { onError = 'fail' }: CallOptions<In>,
-): Recover<In, R> {
-  return async (error, value, attempts) => {
-    const { name, signal } = port.context
-    if (onError === 'fail' || signal.aborted) throw error
-    port.failures++
-    if (onError !== 'skip')
-      try {
-        await onError({ value, error, stage: name, attempts })
-      } catch (thrown) {
-        throw new HandlerFailure(thrown, error)
-      }
-    return SKIPPED as R
-  }
+  error: unknown,
+  value: In,
+  attempts: number,
+): Promise<R> {
+  const { name, signal } = port.context
+  if (onError === 'fail' || signal.aborted) throw error
+  port.failures++
+  if (onError !== 'skip')
+    try {
+      await onError({ value, error, stage: name, attempts })
+    } catch (thrown) {
+      throw new HandlerFailure(thrown, error)
+    }
+  return SKIPPED as R
 }
 
 /** `fn` with its timeout, its further calls and its way with errors. `fn` itself where it has none of them. */
-export function guarded<In, R>(fn: Fn<In, R>, options: CallOptions<In>, recover: Recover<In, R>): Fn<In, R> {
+export function guarded<In, R>(port: Failing, fn: Fn<In, R>, options: CallOptions<In>): Fn<In, R> {
   const { timeout, retry = 0, onError = 'fail' } = options
   if (timeout === undefined && retry === 0 && onError === 'fail') return fn
   const timed = timeout === undefined ? fn : limited(fn, timeout)
@@ -117,7 +119,7 @@ export function guarded<In, R>(fn: Fn<In, R>, options: CallOptions<In>, recover:
         error = thrown
       }
     }
-    return recover(error, value, made)
+    return recover(port, options, error, value, made)
   }
 
   return (value, index, context) => {
@@ -137,13 +139,13 @@ export function guarded<In, R>(fn: Fn<In, R>, options: CallOptions<In>, recover:
 function limited<In, R>(fn: Fn<In, R>, timeout: number): Fn<In, R> {
   return (value, index, context) => {
     const { signal, name } = context
-    const { timers } = context as Context
     const controller = new AbortController()
     const stopListening = onAbort(signal, (reason) => controller.abort(reason))
     let stopTimer: (() => void) | undefined
+    let forgetTimer: (() => void) | undefined
     const release = (): void => {
       stopTimer!()
-      timers.delete(stopTimer!)
+      forgetTimer!()
       stopListening()
     }
     try {
@@ -158,7 +160,7 @@ function limited<In, R>(fn: Fn<In, R>, timeout: number): Fn<In, R> {
           controller.abort(late)
           reject(late)
         })
-        timers.add(stopTimer)
+        forgetTimer = (context as Context).keepTimer(stopTimer)
         result.then(resolve, reject)
       }).finally(release)
     } finally {

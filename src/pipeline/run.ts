@@ -62,7 +62,10 @@ export class Execution<R> implements Run<R>, Owner {
   #building = 1
   #resolve!: (result: R) => void
   #reject!: (reason: unknown) => void
-  #release: () => void = () => {}
+  // What is let go of at the end.
+  #stopWatching: (() => void) | undefined
+  #stopListening: (() => void) | undefined
+  #stopTimers: (() => void)[] | undefined
 
   /** The last stage is a sink. */
   constructor(definitions: readonly Definition[], options: RunOptions = {}) {
@@ -89,12 +92,8 @@ export class Execution<R> implements Run<R>, Owner {
     }
     this.#main = this.#chain(definitions)
     this.#sink = this.#main.at(-1)
-    const stopWatching = watchRun(this)
-    const stopListening = signal && onAbort(signal, (reason) => this.#abort(reason))
-    this.#release = () => {
-      stopWatching()
-      stopListening?.()
-    }
+    this.#stopWatching = watchRun(this)
+    if (signal) this.#stopListening = onAbort(signal, (reason) => this.#abort(reason))
     this.#building--
     // From the end: a stage that wants nothing says so before anything is pulled.
     for (const task of this.tasks.reverse()) task.start()
@@ -136,7 +135,7 @@ export class Execution<R> implements Run<R>, Owner {
     if (reader) output = this.#edge(definitions.at(-1)!)
     this.#building++
     const chain = this.#chain(definitions, output, input, input && task)
-    task.attached.push(chain)
+    task.attached = [...task.attached, chain]
     this.#building--
     if (input) {
       input.writer = writer
@@ -192,7 +191,9 @@ export class Execution<R> implements Run<R>, Owner {
   #settle(): void {
     if (this.ended !== undefined) return
     this.ended = performance.now()
-    this.#release()
+    this.#stopWatching?.()
+    this.#stopListening?.()
+    for (const stopTimer of this.#stopTimers ?? []) stopTimer()
     if (this.#aborted) this.#reject(this.#aborted.reason)
     else if (this.#failure) this.#reject(this.#failure)
     else this.#resolve(this.#sink?.kernel?.result?.() as R)
@@ -239,11 +240,7 @@ export class Execution<R> implements Run<R>, Owner {
         // Not even clean-up is waited for any more.
         this.#settle()
       })
-      const release = this.#release
-      this.#release = () => {
-        stopTimer()
-        release()
-      }
+      this.#stopTimers = [...(this.#stopTimers ?? []), stopTimer]
     }
     return this.result
   }
@@ -278,6 +275,7 @@ export class Execution<R> implements Run<R>, Owner {
 /** The tasks of a chain with what is attached to them: inputs before their fan-in, branches behind their fan-out. */
 function flow(chain: readonly Task[]): Task[] {
   return chain.flatMap((task) => {
+    if (task.attached.length === 0) return task
     const beside = task.attached.flatMap(flow)
     return task.definition.inputs ? [...beside, task] : [task, ...beside]
   })

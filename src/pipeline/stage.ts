@@ -51,6 +51,8 @@ export interface Port<In, Out> {
   readonly brisk: boolean
   /** How many values have failed, those that were skipped included. */
   failures: number
+  /** Runs stages beside this one. */
+  attach(definitions: readonly Definition[], ends: Ends): Chain
   /** Runs the kernel again, soon. */
   wake(): void
   /** The stage has had enough: closes the input, lets the output drain. */
@@ -117,9 +119,6 @@ export interface Ends {
   readonly output?: Core<unknown> | undefined
 }
 
-/** Runs stages beside the pipeline. */
-export type Attach = (definitions: readonly Definition[], ends: Ends) => Chain
-
 /**
  * One stage, before any run. It is a kernel or a custom stage.
  *
@@ -130,7 +129,7 @@ export interface Definition {
   readonly name: string
   /** How much its output holds, where the stage has a wish. */
   readonly capacity?: number | undefined
-  readonly kernel?: (port: Port<unknown, unknown>, attach: Attach) => Kernel<unknown, unknown>
+  readonly kernel?: (port: Port<unknown, unknown>) => Kernel<unknown, unknown>
   readonly custom?: Custom
   /** Made by `run` itself, and not shown. */
   readonly internal?: boolean
@@ -179,7 +178,7 @@ export function part<K extends Kind, In, Out>(
   make: string,
   options: StageOptions,
   rest: {
-    kernel?: (port: Port<In, Out>, attach: Attach) => Kernel<In, Out>
+    kernel?: (port: Port<In, Out>) => Kernel<In, Out>
     custom?: Custom
     inputs?: readonly (readonly Definition[])[]
     branches?: readonly (readonly Definition[])[]

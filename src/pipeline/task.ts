@@ -27,6 +27,8 @@ export interface Owner {
   done(task: Task): void
 }
 
+const NONE: readonly never[] = []
+
 export class Task extends Driven implements Wakeable {
   readonly name: string
   readonly context: Context
@@ -35,7 +37,7 @@ export class Task extends Driven implements Wakeable {
   /** The stage whose branch it is in. */
   branchOf: Task | undefined
   /** The chains that run beside it. */
-  readonly attached: (readonly Task[])[] = []
+  attached: readonly (readonly Task[])[] = NONE
   readonly kernel: Kernel<unknown, unknown> | undefined
 
   /** Its output is that of the stage whose branch it ends. */
@@ -74,7 +76,11 @@ export class Task extends Driven implements Wakeable {
     }
     if (input) input.receivers = 1
     if (output) output.senders++
-    this.kernel = definition.kernel(this, (definitions, ends) => owner.attach(this, definitions, ends))
+    this.kernel = definition.kernel(this)
+  }
+
+  override attach(definitions: readonly Definition[], ends: Ends): Chain {
+    return this.owner.attach(this, definitions, ends)
   }
 
   /** Starts a user's function: its handles are the two ends of its edges. */
@@ -224,7 +230,7 @@ export class Task extends Driven implements Wakeable {
   /** The run was aborted: ends now, waits for nothing but clean-up. */
   abort(reason: unknown): void {
     this.context.abort(reason)
-    for (const stop of this.context.timers) stop()
+    this.context.stopTimers()
     if (this.output) endWriting(this.output, this)
     this.#leave(true, true)
   }

@@ -1,7 +1,7 @@
 /** Several inputs into one: `fanIn` as they come, `concat` one after the other. */
 import { type Inlet, openInlet } from '../pipeline/inlets.ts'
 import { type Chains, type FanInInput, type Inputs, joining } from '../pipeline/inputs.ts'
-import { type Attach, hearAll, type Kernel, type Port, type Source } from '../pipeline/stage.ts'
+import { hearAll, type Kernel, type Port, type Source } from '../pipeline/stage.ts'
 
 /**
  * Takes one value from each inlet that has any, in turn. An inlet that runs dry leaves the round and comes back when it
@@ -19,7 +19,7 @@ class Merging<T> implements Kernel<never, T> {
   /** Those at a rendezvous that have nothing. */
   readonly #idle = new Set<Inlet<T>>()
 
-  constructor(port: Port<never, T>, chains: Chains, attach: Attach) {
+  constructor(port: Port<never, T>, chains: Chains) {
     const ready = (inlet: Inlet<T>): void => {
       if (inlet.queued) return
       inlet.queued = true
@@ -28,7 +28,7 @@ class Merging<T> implements Kernel<never, T> {
       port.wake()
     }
     this.#open = chains.length
-    this.#inlets = chains.map((chain) => openInlet(chain, attach, ready))
+    this.#inlets = chains.map((chain) => openInlet(chain, port, ready))
     for (const inlet of this.#inlets) this.#await(inlet)
   }
 
@@ -97,11 +97,7 @@ class Merging<T> implements Kernel<never, T> {
 export function fanIn<T extends readonly unknown[]>(...inputs: Inputs<T>): Source<Awaited<T[number]>>
 export function fanIn<T>(...inputs: FanInInput<T>[]): Source<Awaited<T>>
 export function fanIn<T>(...inputs: FanInInput<T>[]): Source<Awaited<T>> {
-  return joining(
-    'fanIn',
-    inputs,
-    (port: Port<never, Awaited<T>>, chains, attach) => new Merging(port, chains, attach),
-  )
+  return joining('fanIn', inputs, (port: Port<never, Awaited<T>>, chains) => new Merging(port, chains))
 }
 
 /** One input after the other; the next is not opened before its turn. */
@@ -113,7 +109,6 @@ class Concatenating<T> implements Kernel<never, T> {
   constructor(
     readonly port: Port<never, T>,
     readonly chains: Chains,
-    readonly attach: Attach,
   ) {
     hearAll(chains)
   }
@@ -125,7 +120,7 @@ class Concatenating<T> implements Kernel<never, T> {
           this.close()
           return port.finish()
         }
-        this.#inlet = openInlet(this.chains[this.#place++], this.attach, () => port.wake())
+        this.#inlet = openInlet(this.chains[this.#place++], this.port, () => port.wake())
       }
       const inlet = this.#inlet
       inlet.move(port)
@@ -150,7 +145,7 @@ class Concatenating<T> implements Kernel<never, T> {
     // Those whose turn will not come are let go of as well: somebody may wait for them to be read.
     const unopened = this.chains.slice(this.#place)
     this.#place = this.chains.length
-    for (const chain of unopened) openInlet(chain, this.attach, () => {}).close()
+    for (const chain of unopened) openInlet(chain, this.port, () => {}).close()
   }
 }
 
@@ -171,9 +166,5 @@ class Concatenating<T> implements Kernel<never, T> {
 export function concat<T extends readonly unknown[]>(...inputs: Inputs<T>): Source<Awaited<T[number]>>
 export function concat<T>(...inputs: FanInInput<T>[]): Source<Awaited<T>>
 export function concat<T>(...inputs: FanInInput<T>[]): Source<Awaited<T>> {
-  return joining(
-    'concat',
-    inputs,
-    (port: Port<never, Awaited<T>>, chains, attach) => new Concatenating(port, chains, attach),
-  )
+  return joining('concat', inputs, (port: Port<never, Awaited<T>>, chains) => new Concatenating(port, chains))
 }

@@ -2,15 +2,7 @@
 import { demandCount } from '../errors.ts'
 import { type AnyBranch, Branching, branching, merging, type NamedBranches } from '../pipeline/branches.ts'
 import { arrived, room } from '../pipeline/edge.ts'
-import {
-  type Attach,
-  demandPart,
-  part,
-  type Port,
-  type Sink,
-  type Stage,
-  type StageOptions,
-} from '../pipeline/stage.ts'
+import { demandPart, part, type Port, type Sink, type Stage, type StageOptions } from '../pipeline/stage.ts'
 
 /** Beside the mapped type, from which what comes out is inferred: from this, what goes in. */
 interface Named<T> {
@@ -23,11 +15,10 @@ class Copying<In> extends Branching<In> {
 
   constructor(
     port: Port<In, unknown>,
-    attach: Attach,
     readonly named: NamedBranches,
     open?: typeof merging,
   ) {
-    super(port, attach)
+    super(port)
     this.passes = open === undefined
     for (const branch of Object.values(named)) this.branch(branch, open)
   }
@@ -83,12 +74,7 @@ export function fanOut<In, Results extends Record<string, unknown>>(
   options?: StageOptions,
 ): Sink<In, Results>
 export function fanOut(branches: Record<string, AnyBranch>, options: StageOptions = {}): AnyBranch {
-  return branching(
-    'fanOut',
-    options,
-    branches,
-    (port, attach, own) => new Copying(port, attach, own, merging),
-  )
+  return branching('fanOut', options, branches, (port, own) => new Copying(port, own, merging))
 }
 
 /**
@@ -115,7 +101,7 @@ export function alsoTo<In>(sink: Sink<In, unknown>, options?: StageOptions): Sta
 export function alsoTo<In>(sink: Sink<In, unknown>, options: StageOptions = {}): Stage<In, In> {
   demandPart(sink, ['sink'], 'create alsoTo', 'sink')
   return part('stage', 'alsoTo', options, {
-    kernel: (port, attach) => new Copying<In>(port, attach, { sink }) as never,
+    kernel: (port) => new Copying<In>(port, { sink }) as never,
     branches: [sink.definitions],
     passes: true,
   })
@@ -124,8 +110,8 @@ export function alsoTo<In>(sink: Sink<In, unknown>, options: StageOptions = {}):
 class Balancing<In> extends Branching<In> {
   #turn = 0
 
-  constructor(port: Port<In, unknown>, attach: Attach, n: number, stage: AnyBranch) {
-    super(port, attach)
+  constructor(port: Port<In, unknown>, n: number, stage: AnyBranch) {
+    super(port)
     for (let i = 0; i < n; i++) this.branch(stage, merging)
   }
 
@@ -190,7 +176,7 @@ export function balance(n: number, stage: AnyBranch, options: StageOptions = {})
   demandCount(n, 'create balance', 'n', 1)
   demandPart(stage, ['stage', 'sink'], 'create balance', 'stage')
   return part(stage.kind, 'balance', options, {
-    kernel: (port, attach) => new Balancing<never>(port, attach, n, stage),
+    kernel: (port) => new Balancing<never>(port, n, stage),
     branches: Array.from({ length: n }, () => stage.definitions),
   })
 }

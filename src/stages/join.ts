@@ -3,14 +3,14 @@ import { demandFunction } from '../errors.ts'
 import { late } from '../pipeline/scheduler.ts'
 import { type Inlet, openInlet } from '../pipeline/inlets.ts'
 import { type Chains, type FanInInput, type Inputs, joining } from '../pipeline/inputs.ts'
-import type { Attach, Kernel, Port, Source } from '../pipeline/stage.ts'
+import type { Kernel, Port, Source } from '../pipeline/stage.ts'
 
 /** Kernels that wait for the values of particular inputs. */
 abstract class Choosing<T, Out> implements Kernel<never, Out> {
   readonly inlets: Inlet<T>[]
 
-  constructor(port: Port<never, Out>, chains: Chains, attach: Attach) {
-    this.inlets = chains.map((chain) => openInlet<T>(chain, attach, () => port.wake()))
+  constructor(port: Port<never, Out>, chains: Chains) {
+    this.inlets = chains.map((chain) => openInlet<T>(chain, port, () => port.wake()))
     this.inlets.forEach((inlet, place) => (inlet.place = place))
   }
 
@@ -67,7 +67,7 @@ export function interleave<T>(...inputs: FanInInput<T>[]): Source<Awaited<T>> {
   return joining(
     'interleave',
     inputs,
-    (port: Port<never, Awaited<T>>, chains, attach) => new Interleaving(port, chains, attach),
+    (port: Port<never, Awaited<T>>, chains) => new Interleaving(port, chains),
   )
 }
 
@@ -103,7 +103,7 @@ export function zip<T extends unknown[]>(...inputs: Inputs<T>): Source<{ [K in k
   return joining(
     'zip',
     inputs,
-    (port: Port<never, unknown[]>, chains, attach) => new Zipping(port, chains, attach),
+    (port: Port<never, unknown[]>, chains) => new Zipping(port, chains),
   ) as Source<never>
 }
 
@@ -115,10 +115,9 @@ class MergingSorted<T> extends Choosing<T, T> {
   constructor(
     port: Port<never, T>,
     chains: Chains,
-    attach: Attach,
     readonly compare: (a: T, b: T) => number,
   ) {
-    super(port, chains, attach)
+    super(port, chains)
     this.#unknown = [...this.inlets]
   }
 
@@ -181,6 +180,6 @@ export function mergeSorted<T>(
   return joining(
     'mergeSorted',
     inputs,
-    (port: Port<never, Awaited<T>>, chains, attach) => new MergingSorted(port, chains, attach, compare),
+    (port: Port<never, Awaited<T>>, chains) => new MergingSorted(port, chains, compare),
   )
 }

@@ -6,7 +6,7 @@ import { put } from '../pipeline/edge.ts'
 import { special } from '../pipeline/results.ts'
 import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
 import { late } from '../pipeline/scheduler.ts'
-import { type Attach, demandPart, part, type Port, type Sink, type Stage } from '../pipeline/stage.ts'
+import { demandPart, part, type Port, type Sink, type Stage } from '../pipeline/stage.ts'
 
 /** What may stand for the name of a branch: a property `0` may be called by its number. */
 type Name<Key> = Key | (Key extends `${infer Place extends number}` ? Place : never)
@@ -18,13 +18,12 @@ class Keyed<In> extends Branching<In> {
 
   constructor(
     port: Port<In, unknown>,
-    attach: Attach,
     fn: Fn<In, unknown>,
     options: CallOptions<In>,
     /** Makes the branch of a key that has none, given how many have one; or throws. Without it all are there from the start. */
     readonly make?: (key: unknown, known: number) => AnyBranch,
   ) {
-    super(port, attach)
+    super(port)
     const family: Family<In, unknown, unknown> = {
       loop: (...args) => this.#loop(...args),
       emit: (_, slot) => this.#emit(slot),
@@ -127,8 +126,8 @@ export function route(
   options: CallOptions<never> = {},
 ): AnyBranch {
   checkCall('route', fn, options)
-  return branching('route', options, branches, (port: Port<never, unknown>, attach, own) => {
-    const keyed = new Keyed(port, attach, fn, options)
+  return branching('route', options, branches, (port: Port<never, unknown>, own) => {
+    const keyed = new Keyed(port, fn, options)
     for (const name of Object.keys(own)) keyed.open(name, own[name])
     return keyed
   })
@@ -180,6 +179,6 @@ export function groupBy<In, Key, Out>(
     return made
   }
   return part('stage', 'groupBy', options, {
-    kernel: (port, attach) => new Keyed<In>(port, attach, key, options, make),
+    kernel: (port) => new Keyed<In>(port, key, options, make),
   })
 }

@@ -169,7 +169,7 @@ class Unfolding<T, S> implements Kernel<never, T> {
     options: UnfoldOptions<S>,
   ) {
     const { timeout, retry } = options
-    this.#fn = guarded(fn, { timeout, retry } as CallOptions<S>, (error) => Promise.reject(error as Error))
+    this.#fn = guarded(port, fn, { timeout, retry } as CallOptions<S>)
   }
 
   run(port: Port<never, T>): void {
