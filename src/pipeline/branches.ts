@@ -37,6 +37,8 @@ export interface Branch {
 class Gate implements Writer {
   readonly #tasks: Set<Wakeable>
   readonly #line = new Set<Wakeable>()
+  /** Goes on through the line: one that began anew each time would step over all that have left it. */
+  #turns = this.#line.values()
   #failure: { cause: unknown } | undefined
 
   constructor(readonly core: Core<unknown>) {
@@ -53,14 +55,23 @@ class Gate implements Writer {
   }
 
   wake(): void {
-    // The first in line, or all where nobody reads any more.
-    const { accepting } = this.core
-    for (const task of accepting ? this.#line : this.#tasks) {
-      this.#line.delete(task)
-      task.wake()
-      if (accepting) break
+    if (this.core.accepting) {
+      const task = this.#first()
+      if (task) this.#line.delete(task)
+      task?.wake()
+    } else {
+      // Nobody reads any more.
+      this.#line.clear()
+      for (const task of this.#tasks) task.wake()
     }
     this.core.writerParked = this.#line.size > 0
+  }
+
+  #first(): Wakeable | undefined {
+    const next = this.#turns.next()
+    if (!next.done) return next.value
+    this.#turns = this.#line.values()
+    return this.#turns.next().value
   }
 
   leave(task: Wakeable, failure: { cause: unknown } | undefined): void {

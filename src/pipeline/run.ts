@@ -135,7 +135,8 @@ export class Execution<R> implements Run<R>, Owner {
     if (reader) output = this.#edge(definitions.at(-1)!)
     this.#building++
     const chain = this.#chain(definitions, output, input, input && task)
-    task.attached = [...task.attached, chain]
+    if (task.attached.length === 0) task.attached = []
+    task.attached.push(chain)
     this.#building--
     if (input) {
       input.writer = writer

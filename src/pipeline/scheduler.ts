@@ -84,21 +84,28 @@ interface Late {
   roomMade(): void
 }
 let lates: Late[] = []
+/** Those that were there at the last turn of the event loop. */
+let older: Late[] = []
 
-/** Wakes who waits at the channel when nothing else is left to do, and at the latest in the next turn of the event loop. */
+/** Wakes who waits at the channel when nothing else is left to do, and at the latest in the turn after the next. */
 export function wakeLate(edge: Late): void {
   if (edge.wakesLate) return
   edge.wakesLate = true
   lates.push(edge)
 }
 
-function wakeLates(): void {
-  const edges = lates
-  lates = []
+function wakeAll(edges: readonly Late[]): void {
   for (const edge of edges) {
     edge.wakesLate = false
     edge.roomMade()
   }
+}
+
+function age(): void {
+  const edges = older
+  older = lates
+  lates = []
+  wakeAll(edges)
 }
 
 export function schedule(task: Steppable): void {
@@ -121,7 +128,7 @@ export function flush(): void {
   let old = false
   if (restAt === 0) beginTurn()
   for (;;) {
-    if (head === tail && lates.length > 0) wakeLates()
+    if (head === tail && (lates.length > 0 || older.length > 0)) age(), age()
     if (head === tail) break
     if (time > restAt) {
       resting = true
@@ -168,7 +175,7 @@ function turned(): void {
   restAt = 0
   if (!resting) return
   resting = false
-  wakeLates()
+  age()
   flush()
 }
 

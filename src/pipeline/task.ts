@@ -27,7 +27,8 @@ export interface Owner {
   done(task: Task): void
 }
 
-const NONE: readonly never[] = []
+/** Nearly all stages have nothing beside them. */
+const NONE: never[] = []
 
 export class Task extends Driven implements Wakeable {
   readonly name: string
@@ -37,7 +38,7 @@ export class Task extends Driven implements Wakeable {
   /** The stage whose branch it is in. */
   branchOf: Task | undefined
   /** The chains that run beside it. */
-  attached: readonly (readonly Task[])[] = NONE
+  attached: (readonly Task[])[] = NONE
   readonly kernel: Kernel<unknown, unknown> | undefined
 
   /** Its output is that of the stage whose branch it ends. */
