@@ -48,18 +48,15 @@ abstract class Iterating<T> implements Kernel<never, T> {
   /** The `next` that may hang, of what was asked last. */
   protected abstract hanging(asked?: unknown): PromiseLike<unknown> | undefined
 
-  protected next(): ReturnType<AnyIterator<T>['next']> {
+  /** Called before the iterator is asked. */
+  protected enter(): void {
     this.#inside = true
-    try {
-      const step = this.iterator.next()
-      this.#inside = false
-      if (this.#outside) this.#outside(this.#leave(step))
-      return step
-    } catch (error) {
-      this.#inside = false
-      this.#outside?.()
-      throw error
-    }
+  }
+
+  /** Called when it has been asked, with what it gave last; with nothing where it threw. */
+  protected exit(step?: unknown): void {
+    this.#inside = false
+    if (this.#outside) this.#outside(step === undefined ? undefined : this.#leave(step))
   }
 
   stop(): PromiseLike<unknown> | void {
@@ -120,10 +117,15 @@ export class ReadingIterator<T> extends Iterating<T> {
   }
 
   #pull(port: Port<never, T>): void {
-    let count = port.count
+    const { iterator } = this
+    const { out } = port
+    let { count } = port
+    let step: ReturnType<AnyIterator<T>['next']> | undefined
+    this.enter()
     try {
       do {
-        const step = this.next()
+        step = undefined
+        step = iterator.next()
         if (port.left) {
           if (isThenable(step)) heard(step)
           return
@@ -131,14 +133,15 @@ export class ReadingIterator<T> extends Iterating<T> {
         if (!isStep(step)) throw notAStep()
         const { done, value } = step as IteratorResult<T, undefined>
         if (done) this.over = true
-        else if (isThenable(value)) return this.#await(value)
-        else port.out[count++] = value
-      } while (!this.over && count < port.room && ((count & 15) !== 15 || !late()))
+        else if (typeof value === 'object' && isThenable(value)) return this.#await(value)
+        else out[count++] = value
+      } while (!this.over && count < port.room && ((count & 31) !== 31 || !late()))
     } catch (error) {
       this.over = true
       throw error
     } finally {
       port.count = count
+      this.exit(step)
     }
   }
 
@@ -189,8 +192,10 @@ export class AwaitingIterator<T> extends Iterating<T> {
   }
 
   #pull(): void {
+    let step: ReturnType<AnyIterator<T>['next']> | undefined
+    this.enter()
     try {
-      const step = this.next()
+      step = this.iterator.next()
       if (this.port.left) {
         if (isThenable(step)) heard(step)
         return
@@ -200,6 +205,8 @@ export class AwaitingIterator<T> extends Iterating<T> {
     } catch (error) {
       this.over = true
       throw error
+    } finally {
+      this.exit(step)
     }
   }
 

@@ -128,7 +128,7 @@ export function flush(): void {
   let old = false
   if (restAt === 0) beginTurn()
   for (;;) {
-    if (head === tail && (lates.length > 0 || older.length > 0)) age(), age()
+    if (head === tail && (lates.length > 0 || older.length > 0)) (age(), age())
     if (head === tail) break
     if (time > restAt) {
       resting = true
