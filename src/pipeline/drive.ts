@@ -46,6 +46,8 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
   #inPlace = false
   /** How many values it has read and written. */
   #handled = 0
+  /** No more input will come. */
+  #ended = false
 
   abstract readonly context: Context
   abstract readonly kernel: Kernel<unknown, unknown> | undefined
@@ -81,8 +83,10 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
     const until = this.#handled + this.quantum
     // Chunk by chunk, before whoever wrote them goes on: else what was cut small once would stay so.
     while (this.#turn() && this.#handled < until && this.#goesOn());
+    if (!this.left && this.finishing && !this.full) this.close()
+    else if (!this.left) this.#whatNext()
     const { output } = this
-    // Others may wait for the room that it has left.
+    // Others may wait for the room that it has left, be it for good.
     if (output?.writerParked && room(output) > 0) output.wakeWriter()
   }
 
@@ -93,7 +97,7 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
   /** Whether there is something to read, and room for it. */
   #goesOn(): boolean {
     const { input, output } = this
-    if (this.left || this.held || this.full || input === undefined) return false
+    if (this.left || this.finishing || this.held || this.full || input === undefined) return false
     return input.buffer.length > 0 && (output === undefined || room(output) > 0)
   }
 
@@ -128,20 +132,17 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
     } else if (output !== undefined) this.openOutput(space)
     this.held = this.full = this.blocked = false
     let whole = false
-    let ended = false
+    this.#ended = false
     try {
       kernel.run(this)
       if (this.left) return false
       whole = this.at === until
       this.handOver()
-      ended = input !== undefined && input.ended
-      if (ended && !this.held && !this.full && !this.finishing && !kernel.pending) this.atEnd()
+      this.#ended = input !== undefined && input.ended
+      if (this.#ended && !this.held && !this.full && !this.finishing && !kernel.pending) this.atEnd()
     } catch (error) {
       this.fail(error, this.at < this.end ? { value: this.items[this.at] } : undefined)
     }
-    if (this.left) return false
-    if (!this.finishing || this.full) this.#whatNext(ended)
-    else this.close()
     return whole
   }
 
@@ -180,20 +181,19 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
   /** Moves what was written over the input to the output. Says whether that took what was read with it. */
   #exchange(count: number): boolean {
     const { buffer } = this.output!
-    const { head } = this.input!.buffer
-    if (this.at === head.end && buffer.length === 0) {
+    if (this.at === this.input!.buffer.head.end && buffer.length === 0) {
       if (count === 0) return false
       buffer.exchange(this.input!.buffer, count)
       return true
     }
-    // It has not come to the end.
-    for (let i = 0; i < count; i++) buffer.push(head.items[this.#to + i])
+    // It has not come to the end, or the user's function has sent to its own input.
+    for (let i = 0; i < count; i++) buffer.push(this.out[this.#to + i])
     return false
   }
 
-  /** `ended`: no more input will come. */
-  #whatNext(ended: boolean): void {
+  #whatNext(): void {
     const { input, output } = this
+    const ended = this.#ended
     const blocked = output !== undefined && room(output) <= 0
     if (this.full && output !== undefined) {
       if (!blocked) return schedule(this)

@@ -9,7 +9,7 @@
  * slow functions stays short and one of cheap functions is long enough to make the rest of this file free.
  */
 /** Milliseconds of work between two turns of the event loop. */
-const BUDGET = 5
+const BUDGET = 4
 /** A step should take between these, in milliseconds. */
 const SHORT_STEP = 0.25
 const LONG_STEP = 1
@@ -89,23 +89,21 @@ let older: Late[] = []
 
 /** Wakes who waits at the channel when nothing else is left to do, and at the latest in the turn after the next. */
 export function wakeLate(edge: Late): void {
+  if (!running) return edge.roomMade()
   if (edge.wakesLate) return
   edge.wakesLate = true
   lates.push(edge)
 }
 
-function wakeAll(edges: readonly Late[]): void {
+/** Wakes those that were there at the last call, or before it. */
+function wakeOlder(): void {
+  const edges = older
+  older = lates
+  lates = edges.length > 0 ? [] : edges
   for (const edge of edges) {
     edge.wakesLate = false
     edge.roomMade()
   }
-}
-
-function age(): void {
-  const edges = older
-  older = lates
-  lates = []
-  wakeAll(edges)
 }
 
 export function schedule(task: Steppable): void {
@@ -128,7 +126,7 @@ export function flush(): void {
   let old = false
   if (restAt === 0) beginTurn()
   for (;;) {
-    if (head === tail && (lates.length > 0 || older.length > 0)) (age(), age())
+    while (head === tail && (older.length > 0 || lates.length > 0)) wakeOlder()
     if (head === tail) break
     if (time > restAt) {
       resting = true
@@ -175,7 +173,7 @@ function turned(): void {
   restAt = 0
   if (!resting) return
   resting = false
-  age()
+  wakeOlder()
   flush()
 }
 
