@@ -6,6 +6,7 @@ import { byHand } from './by-hand.ts'
 import { cheapStages, generator } from './cheap-stages.ts'
 import { eventLoop } from './event-loop.ts'
 import { memory } from './memory.ts'
+import { hops, loops } from './rejected.ts'
 import { threeStages } from './three-stages.ts'
 import { tryPairs } from './try-pairs.ts'
 
@@ -23,4 +24,6 @@ export const scenarios: Scenario[] = [
   groupBy,
   eventLoop,
   memory,
+  loops,
+  hops,
 ]
