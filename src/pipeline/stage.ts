@@ -3,8 +3,8 @@
  *
  * A kernel is the inner loop of a stage and nothing else. It never closes an output, forwards an error, looks at an
  * abort signal or waits for room: its task does that (task.ts), the same for all. A kernel is asked to `run` whenever
- * there may be something to do; it reads `port.items` from `port.at` to `port.end` as far as it likes, and writes at
- * most `port.room` values behind `port.count` of `port.out`.
+ * there may be something to do; it reads `port.items` from `port.at` to `port.end` as far as it likes, and writes to
+ * `port.out` from `port.count` as far as `port.room`.
  *
  * Tried and rejected: an async function per stage over chunks (a promise per hop where values come one by one:
  * three times the price), and a call per value into the stage (the call is megamorphic: twice the price).
