@@ -63,6 +63,17 @@ export class Buffer<T> {
     this.length++
   }
 
+  /** Copies the values of `items` from `from` up to `to`. */
+  append(items: readonly T[], from: number, to: number): void {
+    this.length += to - from
+    while (from < to) {
+      const tail = this.open(to - from)
+      const end = Math.min(tail.items.length, tail.end + to - from)
+      for (let i = tail.end; i < end; i++) tail.items[i] = items[from++]
+      tail.end = end
+    }
+  }
+
   /** Takes the oldest value. The buffer must not be empty. */
   shift(): T {
     const { head } = this

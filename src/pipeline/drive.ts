@@ -187,7 +187,7 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
       return true
     }
     // It has not come to the end, or the user's function has sent to its own input.
-    for (let i = 0; i < count; i++) buffer.push(this.out[this.#to + i])
+    buffer.append(this.out, this.#to, this.count)
     return false
   }
 

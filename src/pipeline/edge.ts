@@ -32,22 +32,15 @@ export function put<T>(core: Core<T>, value: T, late = false): void {
   arrived(core, 1, late)
 }
 
-/** The task has read `count` values of the head chunk in place. */
-export function skip<T>(core: Core<T>, count: number): void {
-  core.buffer.skip(count)
-  core.roomMade()
-}
-
 /**
- * Takes one value; there must be one. The task that waits for room is told late where there is little: to bring one value
- * costs it as much as to bring many.
+ * `count` values of the head chunk have been read in place. Who waits for room is told `late` where there is little yet: to
+ * bring one value costs a task as much as to bring many.
  */
-export function takeOne<T>(core: Core<T>, late: boolean): T {
+export function skip<T>(core: Core<T>, count: number, late = false): void {
   const { buffer } = core
-  const value = buffer.shift()
+  buffer.skip(count)
   if (late && core.writerParked && buffer.length * 2 > core.limit) wakeLate(core)
   else core.roomMade()
-  return value
 }
 
 /** The reading task wants to be woken when a value is there or the channel has ended. It has found neither. */

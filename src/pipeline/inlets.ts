@@ -4,7 +4,7 @@
  * An inlet is read like the input of a task, but by a kernel. It brings nothing until it is waited for.
  */
 import type { Core, Wakeable } from '../channel/core.ts'
-import { closeSide, parkReader, skip, takeOne } from './edge.ts'
+import { closeSide, parkReader, skip } from './edge.ts'
 import type { Definition, Port } from './stage.ts'
 
 /** The end of a chain that a kernel reads: the `reader` of what is attached. */
@@ -32,18 +32,22 @@ export class Inlet<T> implements Wakeable {
     return head.items[head.start]
   }
 
-  /** `late`: whoever waits for room need not be told at once. */
+  /** `late`: who waits for room need not be told at once. */
   take(late = false): T {
-    return takeOne(this.edge, late)
+    const value = this.head
+    skip(this.edge, 1, late)
+    return value
   }
 
-  /** Puts out all that is there, as far as there is room. */
-  move(port: Port<never, T>): void {
-    while (this.hasValue && port.count < port.room) {
-      const { items, start, end } = this.edge.buffer.head
-      const many = Math.min(end - start, port.room - port.count)
-      for (let i = 0; i < many; i++) port.out[port.count++] = items[start + i]!
-      skip(this.edge, many)
+  /** Puts out what is there, as far as there is room, and `most` values of it. */
+  move(port: Port<never, T>, most = Infinity): void {
+    const { buffer } = this.edge
+    while (buffer.length > 0 && most > 0 && port.count < port.room) {
+      const { items, start, end } = buffer.head
+      const many = Math.min(end - start, most, port.room - port.count)
+      for (let i = start; i < start + many; i++) port.out[port.count++] = items[i]
+      most -= many
+      skip(this.edge, many, port.brisk)
     }
   }
 

@@ -1,8 +1,8 @@
 /**
  * One stage in one run: the task that drives its kernel, or its user's function.
  *
- * All a stage need not do itself is done here, once: waiting for values and room, handing over whole chunks, closing,
- * cancelling, wrapping what was thrown, counting. A task is running, then left (it does nothing more but waits for
+ * All a stage need not do itself is done here, once: closing, cancelling, wrapping what was thrown; and in drive.ts, what
+ * is done for every chunk. A task is running, then left (it does nothing more but waits for
  * calls in flight and for clean-up), then done.
  */
 import type { Core, Wakeable } from '../channel/core.ts'

@@ -34,7 +34,7 @@ class Copying<In> extends Branching<In> {
     if (count > 0) {
       for (const { input } of branches) {
         if (!input.accepting) continue
-        for (let i = 0; i < count; i++) input.buffer.push(items[at + i])
+        input.buffer.append(items, at, at + count)
         arrived(input, count, port.brisk)
       }
       if (passes) for (let i = 0; i < count; i++) out[port.count++] = items[at + i]
@@ -127,8 +127,9 @@ class Balancing<In> extends Branching<In> {
         return
       }
       const end = Math.min(port.end, port.at + Math.min(share, room(input)))
-      const { at } = port
-      while (port.at < end) input.buffer.push(port.items[port.at++])
+      const { items, at } = port
+      input.buffer.append(items, at, end)
+      port.at = end
       arrived(input, end - at, port.brisk)
     }
   }
