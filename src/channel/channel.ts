@@ -1,9 +1,10 @@
 /**
- * `channel()`: a core that the program sees, and its first two handles.
+ * `channel()`: an exchange that the program sees, and its first two handles.
  */
-import { DeadlockError, demand, demandCount } from '../errors.ts'
-import { Core } from './core.ts'
-import { deadlockReport, placeOf, watch } from './deadlock.ts'
+import { demand, demandCount } from '../errors.ts'
+import { placeOf, watchChannel } from './deadlock.ts'
+import { Exchange } from './exchange.ts'
+import { Fifo } from './fifo.ts'
 import { newReceiver, newSender, type Receiver, type Sender } from './handles.ts'
 
 export type Overflow = 'block' | 'drop-oldest' | 'drop-newest' | 'fail'
@@ -17,51 +18,6 @@ export interface ChannelOptions<T> {
   onUndelivered?: (value: T) => void
   /** Whoever still waits here when the program ends is no deadlock. Default: `false`. */
   daemon?: boolean
-}
-
-/** A core that the program sees: it says what is lost, stuck or forgotten. */
-export class ChannelCore<T> extends Core<T> {
-  constructor(
-    capacity: number,
-    name: string,
-    readonly overflow: Overflow = 'block',
-    readonly onUndelivered?: (value: T) => void,
-    readonly daemon = false,
-  ) {
-    super(capacity, name)
-  }
-
-  override spill(value: T): boolean {
-    if (this.overflow === 'drop-oldest') {
-      this.put(value)
-      value = this.buffer.shift()
-    } else if (this.overflow !== 'drop-newest') return false
-    this.lose(value)
-    return true
-  }
-
-  override lose(value: T): void {
-    try {
-      this.onUndelivered?.(value)
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error
-      })
-    }
-  }
-
-  override waits(_begin: boolean): void {
-    if (this.readers.head ?? this.writers.head) watch(this)
-    else this.leave()
-  }
-
-  /** The event loop has run dry: rejects whoever can never settle. Says whether there was anyone. */
-  deadlock(): boolean {
-    const stuck = [...this.readers, ...this.writers].filter((waiter) => !this.daemon && waiter.hopeless)
-    const message = deadlockReport(this, stuck)
-    for (const waiter of stuck) waiter.giveUp(new DeadlockError(message))
-    return stuck.length > 0
-  }
 }
 
 let unnamed = 0
@@ -86,18 +42,13 @@ let unnamed = 0
  */
 export function channel<T>(capacity: number, options: ChannelOptions<T> = {}): [Sender<T>, Receiver<T>] {
   const action = 'create channel'
-  const { name = `channel ${++unnamed}`, overflow = 'block', onUndelivered, daemon = false } = options
-  demand(
-    OVERFLOWS.includes(overflow),
-    action,
-    'overflow',
-    `one of ${OVERFLOWS.join(', ')}`,
-    overflow,
-    TypeError,
-  )
+  const { name = `channel ${++unnamed}`, overflow = 'block' } = options
+  const wanted = `one of ${OVERFLOWS.join(', ')}`
+  demand(OVERFLOWS.includes(overflow), action, 'overflow', wanted, overflow, TypeError)
   demandCount(capacity, action, 'capacity', overflow.startsWith('drop') ? 1 : 0, true)
-  const core = new ChannelCore<T>(capacity, name, overflow, onUndelivered, daemon)
+  const core = new Exchange<T>(capacity, name, new Fifo(), { ...options, overflow })
   const place = placeOf(channel)
+  watchChannel(core)
   return [newSender(core, place), newReceiver(core, place)]
 }
 

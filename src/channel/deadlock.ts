@@ -3,11 +3,11 @@
  * with exit code 0, and a handle that was forgotten is collected without a word. Here both are said aloud, with the
  * place where each handle was made.
  *
- * Channels that somebody waits on stand in a ring, which also keeps what waits from being collected. `beforeExit`
- * is when the loop is dry; runtimes without it (browsers) never are.
+ * The channels of the program are kept from their making until their last handle is closed or collected, so whoever
+ * waits there is not collected. `beforeExit` is when the loop is dry; runtimes without it (browsers) never are.
  */
-import type { Core, Handle } from './core.ts'
-import { type Link, Queue } from './link.ts'
+import { DeadlockError } from '../errors.ts'
+import type { Exchange, Handle } from './exchange.ts'
 
 interface Process {
   on?(event: 'beforeExit', listener: () => void): void
@@ -15,48 +15,49 @@ interface Process {
 }
 const host = globalThis as { process?: Process; setImmediate?: (f: () => void) => void }
 
-/** Who has somebody waiting. Runs of a pipeline are asked only when no channel of the program itself is stuck. */
-const channels = /* @__PURE__ */ new Queue<Link & Stuck>()
-const runs = /* @__PURE__ */ new Set<Stuck>()
+/** Rejects whoever can never settle. Says whether there was anyone. */
+type Judge = () => boolean
+
+/** Runs of a pipeline are asked only when no channel of the program itself is stuck. */
+const channels = /* @__PURE__ */ new Map<object, Judge>()
+const runs = /* @__PURE__ */ new Map<object, Judge>()
 let listening = false
 
-interface Stuck {
-  /** Rejects whoever can never settle. Says whether there was anyone. */
-  deadlock(): boolean
-}
-
-export function watch(core: Link & Stuck): void {
-  // A link that stands alone is not in the ring yet.
-  if (core.next !== core) return
-  core.join(channels)
-  listen()
-}
-
-export function watchRun(run: Stuck): () => void {
-  runs.add(run)
-  listen()
-  return () => void runs.delete(run)
-}
-
-function listen(): void {
+function watch(judges: Map<object, Judge>, key: object, judge: Judge): void {
+  judges.set(key, judge)
   if (!listening) host.process?.on?.('beforeExit', runDry)
   listening = true
 }
 
+export function watchChannel<T>(core: Exchange<T>): void {
+  watch(channels, core, () => rejectStuck(core))
+}
+
+export function unwatch(core: object): void {
+  channels.delete(core)
+}
+
+export function watchRun(run: { deadlock(): boolean }): () => void {
+  watch(runs, run, () => run.deadlock())
+  return () => void runs.delete(run)
+}
+
 function runDry(): void {
-  const found = (asked: Iterable<Stuck>): boolean => [...asked].filter((one) => one.deadlock()).length > 0
+  const found = (judges: Map<object, Judge>): boolean =>
+    [...judges.values()].filter((isStuck) => isStuck()).length > 0
   // One more turn, so that a program which catches the error and waits in vain again hears of that too.
   if (found(channels) || found(runs)) host.setImmediate?.(() => {})
 }
 
-/** Says what waits on the channel and who could end that. */
-export function deadlockReport<T>({ name, handles }: Core<T>, waits: readonly { kind: string }[]): string {
+function rejectStuck<T>({ name, handles, options, readers, writers }: Exchange<T>): boolean {
+  const stuck = options.daemon ? [] : [...readers, ...writers].filter(({ mode }) => !mode.spared?.())
   const open = [...handles]
-  return (
-    `Deadlock on channel "${name}", nothing else runs: ${counts(waits.map(({ kind }) => kind))} waiting, ` +
+  const message =
+    `Deadlock on channel "${name}", nothing else runs: ${counts(stuck.map(({ mode }) => mode.kind))} waiting, ` +
     `${counts(open.map(({ side }) => side))} open` +
     open.map(({ side, place }) => `\n  ${side} made at ${place}`).join('')
-  )
+  for (const wait of stuck) wait.giveUp(new DeadlockError(message))
+  return stuck.length > 0
 }
 
 /** `2 receives and 1 select` for such a list. */
@@ -75,7 +76,7 @@ export function placeOf(above: (...args: never[]) => unknown): string {
   Error.stackTraceLimit = 1
   Error.captureStackTrace?.(trace, above)
   Error.stackTraceLimit = stackTraceLimit
-  return /[^\s(]+:\d+:\d+/.exec(trace.stack ?? '')?.[0] ?? 'an unknown place'
+  return /[^\s(]+:\d+:\d+/.exec(trace.stack!)?.[0] ?? 'an unknown place'
 }
 
 export function warn(message: string): void {
@@ -83,19 +84,15 @@ export function warn(message: string): void {
   tell(message, 'SluiceWarning')
 }
 
-const collected = /* @__PURE__ */ new Set<Handle<unknown>>()
-/** Closes a handle when its sender or receiver is collected, and says so: somebody may be waiting for that. */
+/** Closes a handle when its sender or receiver is collected, and says so where the other side is still there. */
 export const registry = /* @__PURE__ */ new FinalizationRegistry<Handle<unknown>>((handle) => {
-  if (collected.size === 0) queueMicrotask(closeCollected)
-  collected.add(handle)
-})
-
-function closeCollected(): void {
-  for (const { core, side, place } of collected) {
-    const missed = [...core.handles].some((other) => other.side !== side && !collected.has(other))
-    if (missed && !core.ended)
+  const { core, side, place } = handle
+  handle.lost = true
+  // Both sides may be collected together.
+  queueMicrotask(() => {
+    const missed = [...core.handles].some((other) => other.side !== side && !other.lost)
+    if (missed && handle.open && !core.ended)
       warn(`A ${side} of channel "${core.name}" was garbage-collected unclosed; it was made at ${place}`)
-  }
-  for (const handle of collected) handle.core.close(handle)
-  collected.clear()
-}
+    core.close(handle)
+  })
+})

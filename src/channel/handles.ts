@@ -6,9 +6,9 @@
  */
 import { demand, demandCount } from '../errors.ts'
 import { onAbort } from './clock.ts'
-import { type Core, HANDLE, type Handle, isOver } from './core.ts'
 import { placeOf, registry, warn } from './deadlock.ts'
-import { checkWait, type Mode, operate, type WaitOptions } from './waiting.ts'
+import { type Exchange, HANDLE, type Handle, isOver } from './exchange.ts'
+import { attempt, checkWait, type Mode, operate, type WaitOptions } from './waiting.ts'
 
 /** The sending end. Clone it for each producer, and close every clone. */
 export interface Sender<in T> extends Disposable {
@@ -54,7 +54,6 @@ export interface Receiver<out T> extends AsyncIterableIterator<T>, Disposable {
 
 /** So many sends waiting on one handle mean that somebody forgot `await`. */
 const FORGOTTEN_AWAIT = 1000
-const DONE = /* @__PURE__ */ Promise.resolve()
 
 /** What the two ends have in common. */
 class End<T> {
@@ -62,7 +61,7 @@ class End<T> {
 
   constructor(handle: Handle<T>) {
     this[HANDLE] = handle
-    if (handle.place) registry.register(this, handle, handle)
+    if (handle.place) registry.register(this, handle)
   }
 
   get capacity(): number {
@@ -88,7 +87,6 @@ class End<T> {
 
   close(): boolean {
     const handle = this[HANDLE]
-    registry.unregister(handle)
     return handle.core.close(handle)
   }
 
@@ -97,20 +95,18 @@ class End<T> {
   }
 }
 
-const SEND: Mode<unknown, void> = { shape() {} }
+const SEND: Mode<unknown, void> = { kind: 'send', shape() {} }
 
 class SenderEnd<T> extends End<T> implements Sender<T> {
   #warned = false
 
   send(value: T, options?: WaitOptions): Promise<void> {
     const handle = this[HANDLE]
-    const { core } = handle
-    if (options === undefined && handle.open && core.accepting && core.offer(value)) return DONE
     const sent = operate(this, SEND, value, options)
     if (handle.waiting > FORGOTTEN_AWAIT && !this.#warned) {
       this.#warned = true
       warn(
-        `More than ${FORGOTTEN_AWAIT} sends wait on one sender of channel "${core.name}", is an "await" missing? ` +
+        `More than ${FORGOTTEN_AWAIT} sends wait on one sender of channel "${this.name}", is an "await" missing? ` +
           `It was made at ${handle.place}`,
       )
     }
@@ -121,8 +117,8 @@ class SenderEnd<T> extends End<T> implements Sender<T> {
     checkWait('send', options)
     const { signal } = options
     const input = Object(values) as Partial<AsyncIterable<T>> & Iterable<T>
-    const many = Boolean(input[Symbol.asyncIterator])
-    demand(many || input[Symbol.iterator], 'send', 'values', 'an iterable', values, TypeError)
+    const many = input[Symbol.asyncIterator]
+    demand(many ?? input[Symbol.iterator], 'send', 'values', 'an iterable', values, TypeError)
     // Not one `for await` for both: that would await the promises in an array.
     if (many)
       for await (const value of abortable(input as AsyncIterable<T>, signal)) {
@@ -139,7 +135,9 @@ class SenderEnd<T> extends End<T> implements Sender<T> {
   trySend(value: T): 'sent' | 'full' | 'closed' {
     const { open, core } = this[HANDLE]
     if (!open || !core.accepting) return 'closed'
-    return core.offer(value) ? 'sent' : 'full'
+    if (!core.writable()) return 'full'
+    core.put(value)
+    return 'sent'
   }
 
   fail(cause: unknown): boolean {
@@ -149,7 +147,7 @@ class SenderEnd<T> extends End<T> implements Sender<T> {
 
   whenClosed(): Promise<void> {
     const { core } = this[HANDLE]
-    if (!core.accepting) return DONE
+    if (!core.accepting) return Promise.resolve()
     return (core.refused ??= new Promise((resolve) => (core.onRefused = resolve)))
   }
 }
@@ -171,43 +169,35 @@ function abortable<T>(input: AsyncIterable<T>, signal: AbortSignal | undefined):
   return { [Symbol.asyncIterator]: () => ({ next, return: leave }) }
 }
 
-const RECV: Mode<unknown, unknown> = { shape: (value) => value }
+const done = (value?: unknown): IteratorResult<never> => ({ done: true, value })
+
+const RECV: Mode<unknown, unknown> = { kind: 'receive', shape: (value) => value }
 const NEXT: Mode<unknown, IteratorResult<unknown>> = {
+  kind: 'receive',
   shape: (value) => ({ done: false, value }),
-  ended: () => ({ done: true, value: undefined }),
+  ended: () => done(),
 }
 
 class ReceiverEnd<T> extends End<T> implements Receiver<T> {
   recv(options?: WaitOptions): Promise<T> {
-    return this.#receive(RECV as Mode<T, T>, options)
+    return operate(this, RECV as Mode<T, T>, undefined as T, options)
   }
 
   next(): Promise<IteratorResult<T>> {
-    return this.#receive(NEXT as Mode<T, IteratorResult<T>>)
+    return operate(this, NEXT as Mode<T, IteratorResult<T>>, undefined as T)
   }
 
   recvMany(max: number, options?: WaitOptions): Promise<T[]> {
-    try {
-      demandCount(max, 'receive', 'max', 1, true)
-    } catch (error) {
-      return Promise.reject(error)
-    }
     const { core } = this[HANDLE]
     const shape = (value: T): T[] => {
       const values = [value]
       while (values.length < max && core.readable()) values.push(core.take())
       return values
     }
-    return this.#receive({ shape, ended: () => [] }, options)
-  }
-
-  #receive<R>(mode: Mode<T, R>, options?: WaitOptions): Promise<R> {
-    const { open, core } = this[HANDLE]
-    if (options === undefined && open && core.readable()) {
-      const received = mode.shape(core.take())
-      return core.pace ? core.pace(received) : Promise.resolve(received)
-    }
-    return operate(this, mode, undefined as T, options)
+    return attempt(() => {
+      demandCount(max, 'receive', 'max', 1, true)
+      return operate(this, { kind: 'receive', shape, ended: () => [] }, undefined as T, options)
+    })
   }
 
   tryRecv(): ReturnType<Receiver<T>['tryRecv']> {
@@ -220,11 +210,11 @@ class ReceiverEnd<T> extends End<T> implements Receiver<T> {
   values({ preventClose = false }: { preventClose?: boolean } = {}): AsyncIterableIterator<T> {
     let left = false
     return {
-      next: () => (left ? Promise.resolve({ done: true, value: undefined }) : this.next()),
+      next: () => (left ? Promise.resolve(done()) : this.next()),
       return: async (value?: unknown) => {
         left = true
         if (!preventClose) this.close()
-        return { done: true, value }
+        return done(value)
       },
       [Symbol.asyncIterator]() {
         return this
@@ -235,7 +225,7 @@ class ReceiverEnd<T> extends End<T> implements Receiver<T> {
   /** Leaving a loop early closes this receiver. */
   async return(value?: unknown): Promise<IteratorResult<T>> {
     this.close()
-    return { done: true, value }
+    return done(value)
   }
 
   [Symbol.asyncIterator](): this {
@@ -243,7 +233,7 @@ class ReceiverEnd<T> extends End<T> implements Receiver<T> {
   }
 }
 
-export const newSender = <T>(core: Core<T>, place = ''): Sender<T> =>
+export const newSender = <T>(core: Exchange<T>, place = ''): Sender<T> =>
   new SenderEnd(core.open('sender', place))
-export const newReceiver = <T>(core: Core<T>, place = ''): Receiver<T> =>
+export const newReceiver = <T>(core: Exchange<T>, place = ''): Receiver<T> =>
   new ReceiverEnd(core.open('receiver', place))

@@ -6,11 +6,10 @@
  * before anything else can run, so no value is ever taken twice or lost.
  */
 import { demand } from '../errors.ts'
-import type { ChannelCore } from './channel.ts'
-import type { Receiver, Sender } from './handles.ts'
 import { onAbort } from './clock.ts'
-import { HANDLE, type Handle, isOver } from './core.ts'
-import { Waiter } from './waiting.ts'
+import { HANDLE, type Handle } from './exchange.ts'
+import type { Receiver, Sender } from './handles.ts'
+import { attempt, isReady, type Mode, type Owner, perform, Wait } from './waiting.ts'
 
 const CASE = /* @__PURE__ */ Symbol('sendCase')
 
@@ -41,118 +40,71 @@ export interface SelectOptions {
 
 type Outcome = { key: string; done: boolean; value: unknown }
 
-/** One case, looked at in the same way whether it sends or receives. */
-class Case extends Waiter<unknown> {
-  constructor(
-    readonly key: string,
-    handle: Handle<unknown>,
-    readonly selection: Selection,
-    /** The sender or receiver: whoever is waited on must not be collected. */
-    readonly owner: object,
-    value: unknown,
-  ) {
-    super(handle, value)
-  }
-
+/** One case: an operation like any other, which gives an outcome. */
+class Case implements Mode<unknown, Outcome> {
   readonly kind = 'select'
 
-  get ready(): boolean {
-    const { core, side } = this.handle
-    if (isOver(this.handle)) return true
-    if (side === 'receiver') return core.readable()
-    const { overflow } = core as Partial<ChannelCore<unknown>>
-    return !core.full || overflow?.startsWith('drop') === true || core.readers.head !== undefined
-  }
+  constructor(
+    readonly key: string,
+    /** The sender or receiver. */
+    readonly owner: Owner<unknown>,
+    readonly sent: unknown,
+    readonly all: Case[],
+  ) {}
 
-  /** Does what `ready` promised. Throws the cause of a channel that failed. */
+  get handle(): Handle<unknown> {
+    return this.owner[HANDLE]
+  }
+  shape(value: unknown): Outcome {
+    return { key: this.key, done: false, value: this.handle.side === 'sender' ? undefined : value }
+  }
+  ended(): Outcome {
+    return { key: this.key, done: true, value: this.sent }
+  }
   perform(): Outcome {
-    const { core, side } = this.handle
-    if (isOver(this.handle)) return this.#ended()
-    if (side === 'receiver') return this.#outcome(false, core.take())
-    core.offer(this.value)
-    return this.#outcome(false, undefined)
+    return perform(this.handle, this, this.sent)
   }
 
-  #outcome(done: boolean, value: unknown): Outcome {
-    return { key: this.key, done, value }
-  }
-  #ended(): Outcome {
-    const { core, open, side } = this.handle
-    if (side === 'receiver' && open && core.failure) throw core.failure.cause
-    return this.#outcome(true, this.value)
-  }
-
-  get hopeless(): boolean {
-    const cores = this.selection.cases.map(({ handle }) => handle.core as Partial<ChannelCore<unknown>>)
-    const first = cores.indexOf(this.handle.core)
-    return this.selection.cases[first] === this && !cores.some(({ daemon }) => daemon)
-  }
-  give(value: unknown): void {
-    this.selection.settle(() => this.#outcome(false, this.handle.side === 'sender' ? undefined : value))
-  }
-  end(): void {
-    this.selection.settle(() => this.#ended())
-  }
-  giveUp(reason: unknown): void {
-    this.selection.settle(() => {
-      throw reason
-    })
+  /** The first case on a channel speaks for its select, where none is a daemon's. */
+  spared(): boolean {
+    const cores = this.all.map(({ handle }) => handle.core)
+    return this.all[cores.indexOf(this.handle.core)] !== this || cores.some(({ options }) => options.daemon)
   }
 }
 
-class Selection {
-  readonly cases: Case[]
-  #resolve!: (outcome: Outcome) => void
-  #reject!: (reason: unknown) => void
-  #stopListening: (() => void) | undefined
-
-  constructor(cases: Cases) {
-    this.cases = Object.entries(cases).map(([key, entry]) => {
-      const { [CASE]: sender, value } = Object(entry) as Partial<SendCase<unknown>>
-      const owner = (sender ?? Object(entry)) as { [HANDLE]?: Handle<unknown> }
-      const handle = owner[HANDLE]
-      demand(
-        sender || handle?.side === 'receiver',
-        'select',
-        key,
-        'a receiver or sendCase(…)',
-        entry,
-        TypeError,
-      )
-      return new Case(key, handle!, this, owner, value)
-    })
+function casesOf(cases: Cases): Case[] {
+  const all: Case[] = []
+  for (const [key, entry] of Object.entries(cases)) {
+    const { [CASE]: sender, value } = Object(entry) as Partial<SendCase<unknown>>
+    const owner = (sender ?? Object(entry)) as Partial<Owner<unknown>>
+    const ok = sender ?? owner[HANDLE]?.side === 'receiver'
+    demand(ok, 'select', key, 'a receiver or sendCase(…)', entry, TypeError)
+    all.push(new Case(key, owner as Owner<unknown>, value, all))
   }
+  return all
+}
 
-  /** One of the ready cases, each as likely as the others. */
-  draw(biased: boolean | undefined): Case | undefined {
-    let drawn: Case | undefined
-    let ready = 0
-    for (const each of this.cases) {
-      if (!each.ready) continue
-      if (biased) return each
-      if (Math.random() * ++ready < 1) drawn = each
+/** One of the ready cases, each as likely as the others. */
+function draw(cases: Case[], biased: boolean | undefined): Case | undefined {
+  const ready = cases.filter(({ handle }) => isReady(handle))
+  return ready[biased ? 0 : Math.floor(Math.random() * ready.length)]
+}
+
+/** Stands in line at each case. Whichever is served or given up first takes all out of their lines. */
+function enter(cases: Case[], signal: AbortSignal | undefined): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const waits = cases.map(
+      (each) => new Wait(each.owner, each, each.sent, resolve as (outcome: unknown) => void, reject),
+    )
+    const stopListening = signal && onAbort(signal, (reason) => waits[0].giveUp(reason))
+    for (const wait of waits) {
+      wait.enter()
+      wait.release = () => {
+        for (const other of waits) other.leave()
+        stopListening?.()
+      }
     }
-    return drawn
-  }
-
-  wait(signal: AbortSignal | undefined): Promise<Outcome> {
-    return new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-      for (const each of this.cases) each.enter()
-      if (signal) this.#stopListening = onAbort(signal, (reason) => this.cases[0].giveUp(reason))
-    })
-  }
-
-  settle(outcome: () => Outcome): void {
-    for (const each of this.cases) each.leave()
-    this.#stopListening?.()
-    try {
-      this.#resolve(outcome())
-    } catch (reason) {
-      this.#reject(reason)
-    }
-  }
+  })
 }
 
 /**
@@ -173,20 +125,16 @@ class Selection {
  * await select({ words, numbers }) // => { key: 'words', done: false, value: 'hi' }
  */
 export function select<const C extends Cases>(cases: C, options: SelectOptions = {}): Promise<Selected<C>> {
-  // The keys and types of an outcome are those of the case it came from.
-  return start(cases, options) as Promise<Selected<C>>
-}
-
-function start(cases: Cases, { signal, biased }: SelectOptions): Promise<Outcome> {
-  try {
-    const selection = new Selection(cases)
-    demand(selection.cases.length, 'select', 'cases', 'at least one case', cases, TypeError)
+  const { signal, biased } = options
+  const selected = attempt(() => {
+    const all = casesOf(cases)
+    demand(all.length, 'select', 'cases', 'at least one case', cases, TypeError)
     signal?.throwIfAborted()
-    const drawn = selection.draw(biased)
-    return drawn ? Promise.resolve(drawn.perform()) : selection.wait(signal)
-  } catch (error) {
-    return Promise.reject(error)
-  }
+    const drawn = draw(all, biased)
+    return drawn ? Promise.resolve(drawn.perform()) : enter(all, signal)
+  })
+  // The keys and types of an outcome are those of the case it came from.
+  return selected as Promise<Selected<C>>
 }
 
 /**
@@ -204,7 +152,7 @@ export function trySelect<const C extends Cases>(
   cases: C,
   options: Pick<SelectOptions, 'biased'> = {},
 ): Selected<C> | undefined {
-  return new Selection(cases).draw(options.biased)?.perform() as Selected<C> | undefined
+  return draw(casesOf(cases), options.biased)?.perform() as Selected<C> | undefined
 }
 
 /**
@@ -218,7 +166,7 @@ export function trySelect<const C extends Cases>(
  * await rx.recv() // => 7
  */
 export function sendCase<T>(sender: Sender<T>, value: T): SendCase<T> {
-  const handle = (Object(sender) as { [HANDLE]?: Handle<T> })[HANDLE]
+  const handle = (Object(sender) as Partial<Owner<T>>)[HANDLE]
   demand(
     handle?.side === 'sender',
     'create sendCase',

@@ -5,13 +5,15 @@
  * armed only while somebody waits. So a forgotten channel holds no process alive and costs nothing.
  */
 import { demandTime } from '../errors.ts'
-import { ChannelCore } from './channel.ts'
-import { Core } from './core.ts'
+import { Exchange } from './exchange.ts'
+import { Fifo } from './fifo.ts'
 import { newReceiver, type Receiver } from './handles.ts'
 import { startTimer } from './clock.ts'
 
+const SPARED = { daemon: true }
+
 /** A channel that makes its own values: asked before every look, armed while somebody waits. Nothing is stuck there. */
-class Clock extends ChannelCore<number> {
+class Clock extends Exchange<number> {
   readonly #start = performance.now()
   #stop: (() => void) | undefined
   /** How many periods have been seen. */
@@ -22,7 +24,7 @@ class Clock extends ChannelCore<number> {
     readonly ms: number,
     readonly most: number,
   ) {
-    super(1, name)
+    super(1, name, new Fifo(), SPARED)
     this.senders = 1
   }
 
@@ -52,7 +54,7 @@ class Clock extends ChannelCore<number> {
     const due = this.#due
     if (now < due) return
     this.#seen = Math.max(this.#seen + 1, Math.floor((now - this.#start) / this.ms) || 0)
-    if (this.buffer.length === 0) this.offer(due)
+    if (this.buffer.length === 0) this.put(due)
   }
 
   #arm(): void {
@@ -113,7 +115,7 @@ export function tick(ms: number): Receiver<number> {
  * key // => 'on'
  */
 export function never(): Receiver<never> {
-  const core = new Core<never>(0, 'never')
+  const core = new Exchange<never>(0, 'never', new Fifo(), SPARED)
   core.senders = 1
   return newReceiver(core)
 }

@@ -1,12 +1,13 @@
 /**
  * Waiting: who stands in a channel's queue, and how a wait ends.
  *
- * A waiter ends in exactly one of four ways: it is given a value or hands one over, the channel ends, or it gives
- * up (timeout, abort, deadlock). It leaves its queue before anybody hears of it.
+ * A wait ends in exactly one of four ways: it is given a value or hands one over, the channel ends, or it gives
+ * up (timeout, abort, deadlock). It leaves its queue before anybody hears of it. What can be done at once is done at
+ * once, in the order of the calls; only what must wait makes a `Wait`.
  */
 import { demandTime, RecvError, SendError } from '../errors.ts'
 import { onAbort, startTimer } from './clock.ts'
-import { HANDLE, type Handle, isOver } from './core.ts'
+import { HANDLE, type Handle, isOver } from './exchange.ts'
 import { Link } from './link.ts'
 
 export interface WaitOptions {
@@ -16,122 +17,110 @@ export interface WaitOptions {
   timeout?: number
 }
 
-export abstract class Waiter<T> extends Link {
-  /** Its neighbours among the waits of its handle, so that closing one need not look through the whole line. */
-  older: Waiter<T> | undefined
-  newer: Waiter<T> | undefined
+/** What sets one kind of operation apart from another. */
+export interface Mode<T, R> {
+  /** What a report calls it. */
+  readonly kind: string
+  /** What it gives for a value that was received, or sent. */
+  shape(value: T): R
+  /** What it gives when the channel has ended, or takes no more. Default: it rejects. */
+  ended?(value: T): R
+  /** Whether it counts as no deadlock, or another wait speaks for it. */
+  spared?(): boolean
+}
+
+/** A sender or receiver. */
+export interface Owner<T> {
+  readonly [HANDLE]: Handle<T>
+}
+
+/** One place in line; a select has one for each case. */
+export class Wait<T> extends Link {
+  /** Called when it has left the line. */
+  release: (() => void) | undefined
 
   constructor(
-    readonly handle: Handle<T>,
+    /** Whoever is waited on must not be collected. */
+    readonly owner: Owner<T>,
+    readonly mode: Mode<T, unknown>,
     /** What a writer hands over. */
     readonly value: T,
+    readonly resolve: (result: unknown) => void,
+    readonly reject: (reason: unknown) => void,
   ) {
     super()
+  }
+
+  get handle(): Handle<T> {
+    return this.owner[HANDLE]
   }
 
   /** Stands in line. */
   enter(): void {
     const { handle } = this
-    this.join(handle.queue)
-    this.older = handle.newest
-    if (this.older) this.older.newer = this
-    handle.newest = this
+    const { core } = handle
+    this.join(handle.side === 'sender' ? core.writers : core.readers)
     handle.waiting++
-    handle.core.waits(true)
+    core.waits(true)
   }
 
   override leave(): void {
-    if (this.next === this) return
-    const { handle, older, newer } = this
+    const { handle, next } = this
+    if (next === this) return
     super.leave()
-    if (newer) newer.older = older
-    else handle.newest = older
-    if (older) older.newer = newer
     handle.waiting--
     handle.core.waits(false)
+    this.release?.()
   }
 
-  /** What a report calls it. */
-  abstract readonly kind: string
-  /** Whether it can never settle once nothing else runs. One case speaks for its select. */
-  abstract readonly hopeless: boolean
   /** A reader gets its value, a writer has handed over its own. */
-  abstract give(value: T): void
-  /** The channel has ended, or will take no more. */
-  abstract end(): void
-  abstract giveUp(reason: unknown): void
-}
-
-/** What sets one kind of operation apart from another: its result, and how it ends without a value. */
-export interface Mode<T, R> {
-  shape(value: T): R
-  /** What it gives when the channel has ended. Default: it rejects. */
-  ended?(): R
-}
-
-/** Why an operation brings nothing. A receive on a channel that failed gets the cause itself. */
-export function refusal<T>(handle: Handle<T>, code: 'CLOSED' | 'TIMEOUT' | 'FULL', value: T): unknown {
-  const { core, side } = handle
-  const failure = code === 'CLOSED' ? core.failure : undefined
-  if (side === 'sender') return new SendError(code, value, core.name, failure)
-  return failure && handle.open ? failure.cause : new RecvError(code as 'CLOSED' | 'TIMEOUT', core.name)
-}
-
-/** One promise waiting on one channel. */
-class Wait<T, R> extends Waiter<T> {
-  #release: (() => void) | undefined
-
-  constructor(
-    /** The sender or receiver: whoever is waited on must not be collected. */
-    readonly owner: object,
-    handle: Handle<T>,
-    readonly mode: Mode<T, R>,
-    value: T,
-    readonly resolve: (result: R) => void,
-    readonly reject: (reason: unknown) => void,
-  ) {
-    super(handle, value)
-  }
-
-  /** Gives up when the time is up or the signal aborts. */
-  limit(signal: AbortSignal | undefined, timeout: number): void {
-    const stopTimer = startTimer(timeout, () => this.giveUp(refusal(this.handle, 'TIMEOUT', this.value)))
-    const stopListening = signal && onAbort(signal, (reason) => this.giveUp(reason))
-    this.#release = () => {
-      stopTimer()
-      stopListening?.()
-    }
-  }
-
-  override leave(): void {
-    super.leave()
-    this.#release?.()
-  }
-
-  get kind(): string {
-    return verb(this.handle)
-  }
-  get hopeless(): boolean {
-    return true
-  }
   give(value: T): void {
     this.leave()
     this.resolve(this.mode.shape(value))
   }
+
+  /** The channel has ended, or will take no more. */
   end(): void {
-    const { core, open } = this.handle
-    if (!this.mode.ended || (open && core.failure))
-      return this.giveUp(refusal(this.handle, 'CLOSED', this.value))
     this.leave()
-    this.resolve(this.mode.ended())
+    try {
+      this.resolve(perform(this.handle, this.mode, this.value))
+    } catch (reason) {
+      this.reject(reason)
+    }
   }
+
   giveUp(reason: unknown): void {
     this.leave()
     this.reject(reason)
   }
 }
 
-const verb = ({ side }: { side: string }): string => (side === 'sender' ? 'send' : 'receive')
+/** Whether the operation need not wait. */
+export function isReady<T>(handle: Handle<T>): boolean {
+  const { core, side } = handle
+  return isOver(handle) || (side === 'sender' ? core.writable() : core.readable())
+}
+
+/** Does what is ready. Throws where that is a rejection. */
+export function perform<T, R>(handle: Handle<T>, mode: Mode<T, R>, value: T): R {
+  const { core, open, side } = handle
+  const sends = side === 'sender'
+  if (isOver(handle)) {
+    if (mode.ended && (sends || !open || !core.failure)) return mode.ended(value)
+    throw refusal(handle, 'CLOSED', value)
+  }
+  if (!sends) return mode.shape(core.take())
+  core.put(value)
+  return mode.shape(value)
+}
+
+/** Why an operation brings nothing. A receive on a channel that failed gets the cause itself. */
+function refusal<T>(handle: Handle<T>, code: 'CLOSED' | 'TIMEOUT' | 'FULL', value: T): unknown {
+  const { core, open, side } = handle
+  const failure = code === 'CLOSED' ? core.failure : undefined
+  if (side === 'sender') return new SendError(code, value, core.name, failure)
+  return failure && open ? failure.cause : new RecvError(code as 'CLOSED' | 'TIMEOUT', core.name)
+}
 
 /** Throws where the options are wrong or the signal has aborted; both come before all else. */
 export function checkWait(action: string, { signal, timeout = Infinity }: WaitOptions): void {
@@ -139,28 +128,45 @@ export function checkWait(action: string, { signal, timeout = Infinity }: WaitOp
   signal?.throwIfAborted()
 }
 
+/** A promise of what `work` gives, or a rejected one of what it throws. */
+export function attempt<R>(work: () => Promise<R>): Promise<R> {
+  try {
+    return work()
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
 /** Sends `value`, or receives, through the handle of `owner`: at once where that is possible. */
 export function operate<T, R>(
-  owner: { readonly [HANDLE]: Handle<T> },
+  owner: Owner<T>,
   mode: Mode<T, R>,
   value: T,
-  options: WaitOptions | undefined,
+  options?: WaitOptions,
 ): Promise<R> {
-  // What the executor throws rejects the promise.
+  const handle = owner[HANDLE]
+  const { core } = handle
+  try {
+    if (options) checkWait(mode.kind, options)
+    if (isReady(handle)) return core.pace(perform(handle, mode, value))
+    if (handle.side === 'sender' && core.options.overflow === 'fail') throw refusal(handle, 'FULL', value)
+    if (options?.timeout === 0) throw refusal(handle, 'TIMEOUT', value)
+  } catch (error) {
+    return Promise.reject(error)
+  }
   return new Promise((resolve, reject) => {
-    const handle = owner[HANDLE]
-    const { core, side } = handle
-    if (options) checkWait(verb(handle), options)
-    const wait = new Wait(owner, handle, mode, value, resolve, reject)
-    if (isOver(handle)) wait.end()
-    else if (side === 'sender' ? core.offer(value) : core.readable())
-      wait.give(side === 'sender' ? value : core.take())
-    else if (side === 'sender' && (core as { overflow?: string }).overflow === 'fail')
-      wait.giveUp(refusal(handle, 'FULL', value))
-    else if (options?.timeout === 0) wait.giveUp(refusal(handle, 'TIMEOUT', value))
-    else {
-      wait.enter()
-      if (options) wait.limit(options.signal, options.timeout ?? Infinity)
-    }
+    const wait = new Wait(owner, mode, value, resolve as (result: unknown) => void, reject)
+    wait.enter()
+    if (options) limit(wait, options)
   })
+}
+
+/** Gives up when the time is up or the signal aborts. */
+function limit<T>(wait: Wait<T>, { signal, timeout = Infinity }: WaitOptions): void {
+  const stopTimer = startTimer(timeout, () => wait.giveUp(refusal(wait.handle, 'TIMEOUT', wait.value)))
+  const stopListening = signal && onAbort(signal, (reason) => wait.giveUp(reason))
+  wait.release = () => {
+    stopTimer()
+    stopListening?.()
+  }
 }

@@ -5,7 +5,7 @@
  * pending, `return` is called once and never after an end, and a `next` that hangs is not waited for.
  */
 import type { Receiver } from '../channel/handles.ts'
-import { HANDLE, type Handle } from '../channel/core.ts'
+import { HANDLE, type Handle } from '../channel/exchange.ts'
 import { demand } from '../errors.ts'
 import { isThenable } from './results.ts'
 import { isNodeReadable, nodeIterator, webIterator } from './foreign.ts'
@@ -79,7 +79,7 @@ class ReadingReceiver<T> implements Reading<T> {
   ) {}
 
   get daemon(): boolean {
-    return (this.handle.core as { daemon?: boolean }).daemon === true
+    return this.handle.core.options.daemon === true
   }
 
   run(port: Out<T>): void {

@@ -1,0 +1,195 @@
+/**
+ * The one state machine behind every channel, whatever its capacity, and behind every edge of a pipeline.
+ *
+ * Always true between two operations:
+ * - a reader waits only while the buffer is empty, a writer only while the buffer is full (so at capacity 0 one of
+ *   the two queues is empty, but for the cases of one select, which wait for others and never for each other);
+ * - `buffer.length <= limit`, and values leave in the order in which they or their waiting writers came;
+ * - no reader waits on a channel that has ended, no writer on one that takes nothing more.
+ *
+ * `writable` goes before `put`, `readable` before `take`: who asks first can be told at once, and a select can ask
+ * without doing. What the tasks of a pipeline need besides is in core.ts, so that a program without pipelines does
+ * not carry it.
+ *
+ * The scheme (match waiting parties first, then the buffer, never both) is that of Go's `runtime/chan.go`.
+ */
+import type { Buffer } from './buffer.ts'
+import type { Overflow } from './channel.ts'
+import { unwatch } from './deadlock.ts'
+import { Queue } from './link.ts'
+import type { Wait } from './waiting.ts'
+
+/** What the channel knows of one handle. It must not reach the handle itself, or that is never collected. */
+export interface Handle<T> {
+  readonly core: Exchange<T>
+  readonly side: 'sender' | 'receiver'
+  /** Where it was made. */
+  readonly place: string
+  open: boolean
+  /** Whether its sender or receiver was collected. */
+  lost?: boolean
+  /** How many waits on this handle stand in line. */
+  waiting: number
+}
+
+/** Whether nothing can be sent, or will come, through this handle any more. */
+export function isOver<T>({ core, open, side }: Handle<T>): boolean {
+  return !open || (side === 'sender' ? !core.accepting : core.ended)
+}
+
+/** Where a sender or receiver of this package keeps its `Handle`. */
+export const HANDLE: unique symbol = /* @__PURE__ */ Symbol('handle')
+
+/** Those of `ChannelOptions` that count after the channel has been made. */
+interface Options<T> {
+  overflow?: Overflow
+  onUndelivered?(value: T): void
+  daemon?: boolean
+}
+
+const DONE = /* @__PURE__ */ Promise.resolve()
+
+export class Exchange<T> {
+  readonly readers = new Queue<Wait<T>>()
+  readonly writers = new Queue<Wait<T>>()
+  /** The open handles. */
+  readonly handles = new Set<Handle<T>>()
+  senders = 0
+  receivers = 0
+  /** Whether a send can still be accepted, now or later. */
+  accepting = true
+  failure: { cause: unknown } | undefined
+  /** How much the buffer may hold: the capacity, but 1 at a rendezvous that a parked task waits for. */
+  limit: number
+  /** How many values it has accepted so far. */
+  accepted = 0
+  /** Settles when nobody will read again, and how it is told; made when first asked for. */
+  refused: Promise<void> | undefined
+  onRefused: (() => void) | undefined
+
+  constructor(
+    readonly capacity: number,
+    readonly name: string,
+    readonly buffer: Pick<Buffer<T>, 'length' | 'push' | 'shift'>,
+    readonly options: Options<T> = {},
+  ) {
+    this.limit = capacity
+  }
+
+  get length(): number {
+    return this.buffer.length
+  }
+
+  /** Whether no value will come out any more. */
+  get ended(): boolean {
+    if (this.buffer.length > 0) return false
+    return this.failure !== undefined || (this.senders === 0 && this.writers.head === undefined)
+  }
+
+  // ---- values
+
+  get full(): boolean {
+    return this.buffer.length >= this.limit || this.writers.head !== undefined
+  }
+
+  /** Whether `put` can take a value. The channel must be `accepting`. */
+  writable(): boolean {
+    return !this.full || this.readers.head !== undefined || /^drop/.test(this.options.overflow!)
+  }
+
+  /** Takes a value in. The channel must be `writable`. */
+  put(value: T): void {
+    const { buffer, full, readers } = this
+    this.accepted++
+    if (readers.head) return readers.head.give(value)
+    if (full && this.options.overflow === 'drop-newest') return this.lose(value)
+    buffer.push(value)
+    // Only what drops the oldest takes a value when it is full.
+    if (full) this.lose(buffer.shift())
+  }
+
+  /** What becomes of an accepted value that no one will get. */
+  lose(value: T): void {
+    try {
+      this.options.onUndelivered?.(value)
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error
+      })
+    }
+  }
+
+  /** Whether `take` has something to take. */
+  readable(): boolean {
+    return this.buffer.length > 0 || this.writers.head !== undefined
+  }
+
+  /** Gives the next value out. The channel must be `readable`. */
+  take(): T {
+    const { buffer } = this
+    const value = buffer.length > 0 ? buffer.shift() : this.handOver()
+    this.roomMade()
+    return value
+  }
+
+  /** The buffer may have room: lets waiting writers in. */
+  roomMade(): void {
+    const { buffer, writers } = this
+    while (buffer.length < this.limit && writers.head) buffer.push(this.handOver())
+  }
+
+  /** Accepts the value of the first writer in line. */
+  handOver(): T {
+    const writer = this.writers.head!
+    this.accepted++
+    writer.give(writer.value)
+    return writer.value
+  }
+
+  /** What an operation gives that need not wait; in a pipeline, timers and I/O may have their turn first. */
+  pace<R>(result: R): Promise<R> {
+    return result === undefined ? (DONE as Promise<R>) : Promise.resolve(result)
+  }
+
+  /** Somebody has begun or stopped to wait. */
+  waits(_begin: boolean): void {}
+
+  // ---- closing
+
+  open(side: Handle<T>['side'], place: string): Handle<T> {
+    const handle: Handle<T> = { core: this, side, place, open: true, waiting: 0 }
+    this.handles.add(handle)
+    this[`${side}s`]++
+    return handle
+  }
+
+  close(handle: Handle<T>): boolean {
+    const { open, side, waiting } = handle
+    if (!open) return false
+    handle.open = false
+    this.handles.delete(handle)
+    if (this.handles.size === 0) unwatch(this)
+    // What waits on a receiver ends with it, what waits on a sender does not.
+    if (--this[`${side}s`] === 0 || waiting > 0) this.settle()
+    return true
+  }
+
+  fail(cause: unknown): boolean {
+    if (!this.accepting) return false
+    this.failure = { cause }
+    this.settle()
+    return true
+  }
+
+  /** Somebody has closed or failed the channel: whoever can expect nothing more hears of it. */
+  settle(): void {
+    const { buffer, readers, writers } = this
+    if (this.receivers === 0 || this.failure) {
+      this.accepting = false
+      while (writers.head) writers.head.end()
+      while (this.receivers === 0 && buffer.length > 0) this.lose(buffer.shift())
+      this.onRefused?.()
+    }
+    for (const reader of [...readers]) if (isOver(reader.handle)) reader.end()
+  }
+}
