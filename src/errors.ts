@@ -69,7 +69,7 @@ export class DrainTimeoutError extends Error {
 /** How a wrong argument is shown in a message. */
 function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value)
-  return Object(value) === value ? Object.prototype.toString.call(value).slice(8, -1) : String(value)
+  return Object(value) === value ? {}.toString.call(value).slice(8, -1) : String(value)
 }
 
 /** Throws `Cannot <action>: "<option>" must be <wanted>, got <value>` unless `ok`. */

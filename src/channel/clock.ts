@@ -12,8 +12,7 @@ const LONGEST = 2 ** 31 - 1
 export function startTimer(ms: number, fire: () => void): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined
   const start = (left: number): void => {
-    if (left > LONGEST) timer = setTimeout(start, LONGEST, left - LONGEST)
-    else timer = setTimeout(fire, left)
+    timer = setTimeout(left > LONGEST ? start : fire, Math.min(left, LONGEST), left - LONGEST)
   }
   if (ms < Infinity) start(ms)
   return () => clearTimeout(timer)
@@ -21,23 +20,20 @@ export function startTimer(ms: number, fire: () => void): () => void {
 
 type Listener = (reason: unknown) => void
 
-/** All who wait on one signal, and the one listener on it while there are any. */
-class Hub extends Set<Listener> {
-  handleEvent({ target }: { target: unknown }): void {
-    for (const listener of this) listener((target as AbortSignal).reason)
-  }
+/** All who wait on one signal. */
+const waiting = /* @__PURE__ */ new WeakMap<EventTarget, Set<Listener>>()
+
+function tellAll({ target }: Event): void {
+  for (const listener of waiting.get(target!)!) listener((target as AbortSignal).reason)
 }
-const hubs = /* @__PURE__ */ new WeakMap<AbortSignal, Hub>()
 
 /** Calls `listener` with the reason when `signal` aborts. Returns what takes the listener back. */
 export function onAbort(signal: AbortSignal, listener: Listener): () => void {
-  const hub = hubs.get(signal) ?? new Hub()
-  if (hub.size === 0) {
-    hubs.set(signal, hub)
-    signal.addEventListener('abort', hub, { once: true })
-  }
-  hub.add(listener)
+  const listeners = waiting.get(signal) ?? new Set()
+  waiting.set(signal, listeners.add(listener))
+  // It is added once, however often this is called.
+  signal.addEventListener('abort', tellAll, { once: true })
   return () => {
-    if (hub.delete(listener) && hub.size === 0) signal.removeEventListener('abort', hub)
+    if (listeners.delete(listener) && listeners.size === 0) signal.removeEventListener('abort', tellAll)
   }
 }

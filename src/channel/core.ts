@@ -43,24 +43,17 @@ export class Core<T> extends Exchange<T> {
     return Math.min(this.buffer.length, this.capacity)
   }
 
-  override put(value: T): void {
-    super.put(value)
-    if (this.readerParked && this.buffer.length > 0) this.wakeReader()
-  }
-
   override readable(): boolean {
-    if (super.readable()) return true
+    if (super.readable()) {
+      if (!this.readerParked) this.limit = this.capacity
+      return true
+    }
     // Whoever only looks does not wait, so at a rendezvous the task is told here that it may bring one value.
     if (this.writerParked && this.limit === 0) {
       this.limit = 1
       this.wakeWriter()
     }
     return false
-  }
-
-  override take(): T {
-    if (!this.readerParked) this.limit = this.capacity
-    return super.take()
   }
 
   /** The buffer may have room, or values: lets waiting writers in, and wakes the tasks that have something to do now. */

@@ -15,38 +15,36 @@ interface Process {
 }
 const host = globalThis as { process?: Process; setImmediate?: (f: () => void) => void }
 
-/** Rejects whoever can never settle. Says whether there was anyone. */
-type Judge = () => boolean
+interface Stuck {
+  /** Rejects whoever can never settle. Says whether there was anyone. */
+  deadlock?: (() => boolean) | undefined
+}
 
 /** Runs of a pipeline are asked only when no channel of the program itself is stuck. */
-const channels = /* @__PURE__ */ new Map<object, Judge>()
-const runs = /* @__PURE__ */ new Map<object, Judge>()
+const channels = /* @__PURE__ */ new Set<Stuck>()
+const runs = /* @__PURE__ */ new Set<Stuck>()
 let listening = false
 
-function watch(judges: Map<object, Judge>, key: object, judge: Judge): void {
-  judges.set(key, judge)
+function watch(all: Set<Stuck>, one: Stuck): () => void {
+  all.add(one)
   if (!listening) host.process?.on?.('beforeExit', runDry)
   listening = true
+  return () => void all.delete(one)
 }
 
 export function watchChannel<T>(core: Exchange<T>): void {
-  watch(channels, core, () => rejectStuck(core))
+  core.deadlock = () => rejectStuck(core)
+  core.unwatch = watch(channels, core)
 }
 
-export function unwatch(core: object): void {
-  channels.delete(core)
-}
-
-export function watchRun(run: { deadlock(): boolean }): () => void {
-  watch(runs, run, () => run.deadlock())
-  return () => void runs.delete(run)
+export function watchRun(run: Stuck): () => void {
+  return watch(runs, run)
 }
 
 function runDry(): void {
-  const found = (judges: Map<object, Judge>): boolean =>
-    [...judges.values()].filter((isStuck) => isStuck()).length > 0
+  const found = [channels, runs].some((all) => [...all].filter((one) => one.deadlock!()).length > 0)
   // One more turn, so that a program which catches the error and waits in vain again hears of that too.
-  if (found(channels) || found(runs)) host.setImmediate?.(() => {})
+  if (found) host.setImmediate?.(() => {})
 }
 
 function rejectStuck<T>({ name, handles, options, readers, writers }: Exchange<T>): boolean {
@@ -64,7 +62,7 @@ function rejectStuck<T>({ name, handles, options, readers, writers }: Exchange<T
 function counts(kinds: string[]): string {
   const count = (kind: string): string => {
     const n = kinds.filter((each) => each === kind).length
-    return `${n} ${kind}${n === 1 ? '' : 's'}`
+    return `${n} ${kind}${n > 1 ? 's' : ''}`
   }
   return [...new Set(kinds)].map(count).join(' and ')
 }
@@ -79,20 +77,19 @@ export function placeOf(above: (...args: never[]) => unknown): string {
   return /[^\s(]+:\d+:\d+/.exec(trace.stack!)?.[0] ?? 'an unknown place'
 }
 
-export function warn(message: string): void {
+export function warn(problem: string, { core, side, place }: Handle<unknown>): void {
   const tell = host.process?.emitWarning ?? console.warn
-  tell(message, 'SluiceWarning')
+  tell(`${problem}: ${side} of channel "${core.name}", made at ${place}`, 'SluiceWarning')
 }
 
 /** Closes a handle when its sender or receiver is collected, and says so where the other side is still there. */
 export const registry = /* @__PURE__ */ new FinalizationRegistry<Handle<unknown>>((handle) => {
-  const { core, side, place } = handle
+  const { core, side } = handle
   handle.lost = true
   // Both sides may be collected together.
   queueMicrotask(() => {
     const missed = [...core.handles].some((other) => other.side !== side && !other.lost)
-    if (missed && handle.open && !core.ended)
-      warn(`A ${side} of channel "${core.name}" was garbage-collected unclosed; it was made at ${place}`)
+    if (missed && handle.open && !core.ended) warn('Garbage-collected unclosed', handle)
     core.close(handle)
   })
 })

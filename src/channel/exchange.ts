@@ -15,7 +15,6 @@
  */
 import type { Buffer } from './buffer.ts'
 import type { Overflow } from './channel.ts'
-import { unwatch } from './deadlock.ts'
 import { Queue } from './link.ts'
 import type { Wait } from './waiting.ts'
 
@@ -47,8 +46,6 @@ interface Options<T> {
   daemon?: boolean
 }
 
-const DONE = /* @__PURE__ */ Promise.resolve()
-
 export class Exchange<T> {
   readonly readers = new Queue<Wait<T>>()
   readonly writers = new Queue<Wait<T>>()
@@ -66,6 +63,10 @@ export class Exchange<T> {
   /** Settles when nobody will read again, and how it is told; made when first asked for. */
   refused: Promise<void> | undefined
   onRefused: (() => void) | undefined
+  /** Rejects whoever can never settle, and says whether there was anyone. */
+  deadlock: (() => boolean) | undefined
+  /** Called when the last handle is closed. */
+  unwatch: (() => void) | undefined
 
   constructor(
     readonly capacity: number,
@@ -80,32 +81,19 @@ export class Exchange<T> {
     return this.buffer.length
   }
 
+  get empty(): boolean {
+    return this.buffer.length === 0 && !this.writers.head
+  }
+
   /** Whether no value will come out any more. */
   get ended(): boolean {
-    if (this.buffer.length > 0) return false
-    return this.failure !== undefined || (this.senders === 0 && this.writers.head === undefined)
+    return this.empty && (this.senders === 0 || this.failure !== undefined)
   }
 
   // ---- values
 
   get full(): boolean {
-    return this.buffer.length >= this.limit || this.writers.head !== undefined
-  }
-
-  /** Whether `put` can take a value. The channel must be `accepting`. */
-  writable(): boolean {
-    return !this.full || this.readers.head !== undefined || /^drop/.test(this.options.overflow!)
-  }
-
-  /** Takes a value in. The channel must be `writable`. */
-  put(value: T): void {
-    const { buffer, full, readers } = this
-    this.accepted++
-    if (readers.head) return readers.head.give(value)
-    if (full && this.options.overflow === 'drop-newest') return this.lose(value)
-    buffer.push(value)
-    // Only what drops the oldest takes a value when it is full.
-    if (full) this.lose(buffer.shift())
+    return !this.readers.head && (this.buffer.length >= this.limit || this.writers.head !== undefined)
   }
 
   /** What becomes of an accepted value that no one will get. */
@@ -121,34 +109,18 @@ export class Exchange<T> {
 
   /** Whether `take` has something to take. */
   readable(): boolean {
-    return this.buffer.length > 0 || this.writers.head !== undefined
+    return !this.empty
   }
 
-  /** Gives the next value out. The channel must be `readable`. */
-  take(): T {
-    const { buffer } = this
-    const value = buffer.length > 0 ? buffer.shift() : this.handOver()
-    this.roomMade()
-    return value
-  }
-
-  /** The buffer may have room: lets waiting writers in. */
+  /** The buffer may have room, or values. */
   roomMade(): void {
     const { buffer, writers } = this
-    while (buffer.length < this.limit && writers.head) buffer.push(this.handOver())
-  }
-
-  /** Accepts the value of the first writer in line. */
-  handOver(): T {
-    const writer = this.writers.head!
-    this.accepted++
-    writer.give(writer.value)
-    return writer.value
+    while (buffer.length < this.limit && writers.head) writers.head.serve()
   }
 
   /** What an operation gives that need not wait; in a pipeline, timers and I/O may have their turn first. */
   pace<R>(result: R): Promise<R> {
-    return result === undefined ? (DONE as Promise<R>) : Promise.resolve(result)
+    return Promise.resolve(result)
   }
 
   /** Somebody has begun or stopped to wait. */
@@ -156,19 +128,12 @@ export class Exchange<T> {
 
   // ---- closing
 
-  open(side: Handle<T>['side'], place: string): Handle<T> {
-    const handle: Handle<T> = { core: this, side, place, open: true, waiting: 0 }
-    this.handles.add(handle)
-    this[`${side}s`]++
-    return handle
-  }
-
   close(handle: Handle<T>): boolean {
     const { open, side, waiting } = handle
     if (!open) return false
     handle.open = false
     this.handles.delete(handle)
-    if (this.handles.size === 0) unwatch(this)
+    if (this.handles.size === 0) this.unwatch?.()
     // What waits on a receiver ends with it, what waits on a sender does not.
     if (--this[`${side}s`] === 0 || waiting > 0) this.settle()
     return true
@@ -186,10 +151,35 @@ export class Exchange<T> {
     const { buffer, readers, writers } = this
     if (this.receivers === 0 || this.failure) {
       this.accepting = false
-      while (writers.head) writers.head.end()
+      while (writers.head) writers.head.serve(true)
       while (this.receivers === 0 && buffer.length > 0) this.lose(buffer.shift())
       this.onRefused?.()
     }
-    for (const reader of [...readers]) if (isOver(reader.handle)) reader.end()
+    for (const reader of [...readers]) if (isOver(reader.handle)) reader.serve(true)
   }
+}
+
+/** Whether `put` can take a value. The channel must be `accepting`. */
+export function writable<T>({ full, options }: Exchange<T>): boolean {
+  return !full || /^drop/.test(options.overflow!)
+}
+
+/** Takes a value in. The channel must be `writable`, or let a waiting writer in. */
+export function put<T>(core: Exchange<T>, value: T): void {
+  const { buffer, full, options, readers } = core
+  core.accepted++
+  if (full && options.overflow === 'drop-newest') return core.lose(value)
+  buffer.push(value)
+  if (readers.head) readers.head.serve()
+  else if (full && options.overflow === 'drop-oldest') core.lose(buffer.shift())
+  else core.roomMade()
+}
+
+/** Gives the next value out. The channel must be `readable`. */
+export function take<T>(core: Exchange<T>): T {
+  const { buffer, writers } = core
+  if (buffer.length === 0) writers.head!.serve()
+  const value = buffer.shift()
+  core.roomMade()
+  return value
 }

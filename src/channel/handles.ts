@@ -4,11 +4,11 @@
  * A handle holds no state of the channel, only its own: whether it is closed and how much waits on it. What can
  * be done at once is done at once, in the order of the calls; only what must wait makes a waiter.
  */
-import { demand, demandCount } from '../errors.ts'
+import { demand } from '../errors.ts'
 import { onAbort } from './clock.ts'
 import { placeOf, registry, warn } from './deadlock.ts'
-import { type Exchange, HANDLE, type Handle, isOver } from './exchange.ts'
-import { attempt, checkWait, type Mode, operate, type WaitOptions } from './waiting.ts'
+import { type Exchange, HANDLE, type Handle, isOver, put, take, writable } from './exchange.ts'
+import { checkWait, type Mode, operate, type WaitOptions } from './waiting.ts'
 
 /** The sending end. Clone it for each producer, and close every clone. */
 export interface Sender<in T> extends Disposable {
@@ -59,9 +59,12 @@ const FORGOTTEN_AWAIT = 1000
 class End<T> {
   readonly [HANDLE]: Handle<T>
 
-  constructor(handle: Handle<T>) {
+  constructor(core: Exchange<T>, side: Handle<T>['side'], place: string) {
+    const handle: Handle<T> = { core, side, place, open: true, waiting: 0 }
     this[HANDLE] = handle
-    if (handle.place) registry.register(this, handle)
+    core.handles.add(handle)
+    core[`${side}s`]++
+    if (place) registry.register(this, handle)
   }
 
   get capacity(): number {
@@ -80,9 +83,9 @@ class End<T> {
   clone(): this {
     const { core, side, open } = this[HANDLE]
     if (!open) throw new TypeError(`Cannot clone ${side} of channel "${core.name}": it is closed`)
-    const Same = this.constructor as new (handle: Handle<T>) => this
+    const Same = this.constructor as typeof End<T>
     // eslint-disable-next-line @typescript-eslint/unbound-method -- it is named, not called
-    return new Same(core.open(side, placeOf(this.clone)))
+    return new Same(core, side, placeOf(this.clone)) as this
   }
 
   close(): boolean {
@@ -105,10 +108,7 @@ class SenderEnd<T> extends End<T> implements Sender<T> {
     const sent = operate(this, SEND, value, options)
     if (handle.waiting > FORGOTTEN_AWAIT && !this.#warned) {
       this.#warned = true
-      warn(
-        `More than ${FORGOTTEN_AWAIT} sends wait on one sender of channel "${this.name}", is an "await" missing? ` +
-          `It was made at ${handle.place}`,
-      )
+      warn(`More than ${FORGOTTEN_AWAIT} sends wait, is an "await" missing`, handle)
     }
     return sent
   }
@@ -135,8 +135,8 @@ class SenderEnd<T> extends End<T> implements Sender<T> {
   trySend(value: T): 'sent' | 'full' | 'closed' {
     const { open, core } = this[HANDLE]
     if (!open || !core.accepting) return 'closed'
-    if (!core.writable()) return 'full'
-    core.put(value)
+    if (!writable(core)) return 'full'
+    put(core, value)
     return 'sent'
   }
 
@@ -175,7 +175,7 @@ const RECV: Mode<unknown, unknown> = { kind: 'receive', shape: (value) => value 
 const NEXT: Mode<unknown, IteratorResult<unknown>> = {
   kind: 'receive',
   shape: (value) => ({ done: false, value }),
-  ended: () => done(),
+  ended: done,
 }
 
 class ReceiverEnd<T> extends End<T> implements Receiver<T> {
@@ -191,18 +191,15 @@ class ReceiverEnd<T> extends End<T> implements Receiver<T> {
     const { core } = this[HANDLE]
     const shape = (value: T): T[] => {
       const values = [value]
-      while (values.length < max && core.readable()) values.push(core.take())
+      while (values.length < max && core.readable()) values.push(take(core))
       return values
     }
-    return attempt(() => {
-      demandCount(max, 'receive', 'max', 1, true)
-      return operate(this, { kind: 'receive', shape, ended: () => [] }, undefined as T, options)
-    })
+    return operate(this, { kind: 'receive', shape, ended: () => [] }, undefined as T, { ...options, max })
   }
 
   tryRecv(): ReturnType<Receiver<T>['tryRecv']> {
     const { open, core } = this[HANDLE]
-    if (open && core.readable()) return { ok: true, value: core.take() }
+    if (open && core.readable()) return { ok: true, value: take(core) }
     if (!this.closed) return { ok: false, reason: 'empty' }
     return { ok: false, reason: 'closed', ...(open && core.failure) }
   }
@@ -233,7 +230,6 @@ class ReceiverEnd<T> extends End<T> implements Receiver<T> {
   }
 }
 
-export const newSender = <T>(core: Exchange<T>, place = ''): Sender<T> =>
-  new SenderEnd(core.open('sender', place))
+export const newSender = <T>(core: Exchange<T>, place = ''): Sender<T> => new SenderEnd(core, 'sender', place)
 export const newReceiver = <T>(core: Exchange<T>, place = ''): Receiver<T> =>
-  new ReceiverEnd(core.open('receiver', place))
+  new ReceiverEnd(core, 'receiver', place)

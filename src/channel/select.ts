@@ -9,7 +9,7 @@ import { demand } from '../errors.ts'
 import { onAbort } from './clock.ts'
 import { HANDLE, type Handle } from './exchange.ts'
 import type { Receiver, Sender } from './handles.ts'
-import { attempt, isReady, type Mode, type Owner, perform, Wait } from './waiting.ts'
+import { isReady, type Mode, type Owner, perform, Wait } from './waiting.ts'
 
 const CASE = /* @__PURE__ */ Symbol('sendCase')
 
@@ -56,7 +56,7 @@ class Case implements Mode<unknown, Outcome> {
     return this.owner[HANDLE]
   }
   shape(value: unknown): Outcome {
-    return { key: this.key, done: false, value: this.handle.side === 'sender' ? undefined : value }
+    return { key: this.key, done: false, value }
   }
   ended(): Outcome {
     return { key: this.key, done: true, value: this.sent }
@@ -105,6 +105,15 @@ function enter(cases: Case[], signal: AbortSignal | undefined): Promise<Outcome>
       }
     }
   })
+}
+
+/** A promise of what `work` gives, or a rejected one of what it throws. */
+function attempt<R>(work: () => Promise<R>): Promise<R> {
+  try {
+    return work()
+  } catch (error) {
+    return Promise.reject(error)
+  }
 }
 
 /**

@@ -5,7 +5,7 @@
  * armed only while somebody waits. So a forgotten channel holds no process alive and costs nothing.
  */
 import { demandTime } from '../errors.ts'
-import { Exchange } from './exchange.ts'
+import { Exchange, put } from './exchange.ts'
 import { Fifo } from './fifo.ts'
 import { newReceiver, type Receiver } from './handles.ts'
 import { startTimer } from './clock.ts'
@@ -54,7 +54,7 @@ class Clock extends Exchange<number> {
     const due = this.#due
     if (now < due) return
     this.#seen = Math.max(this.#seen + 1, Math.floor((now - this.#start) / this.ms) || 0)
-    if (this.buffer.length === 0) this.put(due)
+    if (this.buffer.length === 0) put(this, due)
   }
 
   #arm(): void {

@@ -5,9 +5,9 @@
  * up (timeout, abort, deadlock). It leaves its queue before anybody hears of it. What can be done at once is done at
  * once, in the order of the calls; only what must wait makes a `Wait`.
  */
-import { demandTime, RecvError, SendError } from '../errors.ts'
+import { demandCount, demandTime, RecvError, SendError } from '../errors.ts'
 import { onAbort, startTimer } from './clock.ts'
-import { HANDLE, type Handle, isOver } from './exchange.ts'
+import { HANDLE, type Handle, isOver, put, take, writable } from './exchange.ts'
 import { Link } from './link.ts'
 
 export interface WaitOptions {
@@ -17,14 +17,19 @@ export interface WaitOptions {
   timeout?: number
 }
 
+/** With what only `recvMany` has. */
+interface Limits extends WaitOptions {
+  max?: number
+}
+
 /** What sets one kind of operation apart from another. */
 export interface Mode<T, R> {
   /** What a report calls it. */
   readonly kind: string
-  /** What it gives for a value that was received, or sent. */
+  /** What it gives for a value that was received. A send gives it nothing. */
   shape(value: T): R
   /** What it gives when the channel has ended, or takes no more. Default: it rejects. */
-  ended?(value: T): R
+  ended?(): R
   /** Whether it counts as no deadlock, or another wait speaks for it. */
   spared?(): boolean
 }
@@ -73,17 +78,11 @@ export class Wait<T> extends Link {
     this.release?.()
   }
 
-  /** A reader gets its value, a writer has handed over its own. */
-  give(value: T): void {
-    this.leave()
-    this.resolve(this.mode.shape(value))
-  }
-
-  /** The channel has ended, or will take no more. */
-  end(): void {
+  /** Does what it waits for; or it is over, and nothing will come of it. */
+  serve(over = false): void {
     this.leave()
     try {
-      this.resolve(perform(this.handle, this.mode, this.value))
+      this.resolve(perform(this.handle, this.mode, this.value, over))
     } catch (reason) {
       this.reject(reason)
     }
@@ -98,20 +97,16 @@ export class Wait<T> extends Link {
 /** Whether the operation need not wait. */
 export function isReady<T>(handle: Handle<T>): boolean {
   const { core, side } = handle
-  return isOver(handle) || (side === 'sender' ? core.writable() : core.readable())
+  return isOver(handle) || (side === 'sender' ? writable(core) : core.readable())
 }
 
-/** Does what is ready. Throws where that is a rejection. */
-export function perform<T, R>(handle: Handle<T>, mode: Mode<T, R>, value: T): R {
+/** Does what is ready, or says that it is over. Throws where that is a rejection. */
+export function perform<T, R>(handle: Handle<T>, mode: Mode<T, R>, value: T, over = isOver(handle)): R {
   const { core, open, side } = handle
   const sends = side === 'sender'
-  if (isOver(handle)) {
-    if (mode.ended && (sends || !open || !core.failure)) return mode.ended(value)
-    throw refusal(handle, 'CLOSED', value)
-  }
-  if (!sends) return mode.shape(core.take())
-  core.put(value)
-  return mode.shape(value)
+  if (!over) return mode.shape(sends ? (put(core, value) as T) : take(core))
+  if (mode.ended && (sends || !open || !core.failure)) return mode.ended()
+  throw refusal(handle, 'CLOSED', value)
 }
 
 /** Why an operation brings nothing. A receive on a channel that failed gets the cause itself. */
@@ -123,27 +118,14 @@ function refusal<T>(handle: Handle<T>, code: 'CLOSED' | 'TIMEOUT' | 'FULL', valu
 }
 
 /** Throws where the options are wrong or the signal has aborted; both come before all else. */
-export function checkWait(action: string, { signal, timeout = Infinity }: WaitOptions): void {
+export function checkWait(action: string, { signal, timeout = Infinity, max = 1 }: Limits): void {
+  demandCount(max, action, 'max', 1, true)
   demandTime(timeout, action, 'timeout')
   signal?.throwIfAborted()
 }
 
-/** A promise of what `work` gives, or a rejected one of what it throws. */
-export function attempt<R>(work: () => Promise<R>): Promise<R> {
-  try {
-    return work()
-  } catch (error) {
-    return Promise.reject(error)
-  }
-}
-
 /** Sends `value`, or receives, through the handle of `owner`: at once where that is possible. */
-export function operate<T, R>(
-  owner: Owner<T>,
-  mode: Mode<T, R>,
-  value: T,
-  options?: WaitOptions,
-): Promise<R> {
+export function operate<T, R>(owner: Owner<T>, mode: Mode<T, R>, value: T, options?: Limits): Promise<R> {
   const handle = owner[HANDLE]
   const { core } = handle
   try {

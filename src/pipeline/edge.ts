@@ -20,7 +20,7 @@ export function room<T>({ limit, buffer, readers }: Core<T>): number {
 export function arrived<T>(core: Core<T>, count: number, late = false): void {
   core.accepted += count
   const { buffer, readers } = core
-  while (readers.head !== undefined && buffer.length > 0) readers.head.give(buffer.shift())
+  while (readers.head !== undefined && buffer.length > 0) readers.head.serve()
   if (!core.readerParked || buffer.length === 0) return
   if (late && room(core) >= count) wakeLate(core)
   else core.wakeReader()

@@ -5,7 +5,7 @@
  * pending, `return` is called once and never after an end, and a `next` that hangs is not waited for.
  */
 import type { Receiver } from '../channel/handles.ts'
-import { HANDLE, type Handle } from '../channel/exchange.ts'
+import { HANDLE, type Handle, take } from '../channel/exchange.ts'
 import { demand } from '../errors.ts'
 import { isThenable } from './results.ts'
 import { isNodeReadable, nodeIterator, webIterator } from './foreign.ts'
@@ -87,7 +87,7 @@ class ReadingReceiver<T> implements Reading<T> {
     for (const value of this.#arrived) port.out[port.count++] = value
     this.#arrived = []
     while (open && !this.#waiting && port.count < port.room && core.readable())
-      port.out[port.count++] = core.take()
+      port.out[port.count++] = take(core)
     port.held = this.#waiting
     if (port.held || port.count >= port.room) return
     if (this.#over || this.receiver.closed) {
