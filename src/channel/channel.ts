@@ -45,8 +45,9 @@ export function channel<T>(capacity: number, options: ChannelOptions<T> = {}): [
   const { name = `channel ${++unnamed}`, overflow = 'block' } = options
   const wanted = `one of ${OVERFLOWS.join(', ')}`
   demand(OVERFLOWS.includes(overflow), action, 'overflow', wanted, overflow, TypeError)
-  demandCount(capacity, action, 'capacity', overflow.startsWith('drop') ? 1 : 0, true)
-  const core = new Exchange<T>(capacity, name, new Fifo(), { ...options, overflow })
+  const drops = overflow.startsWith('drop')
+  demandCount(capacity, action, 'capacity', drops ? 1 : 0, true)
+  const core = new Exchange<T>(capacity, name, new Fifo(), { ...options, drops })
   const place = placeOf(channel)
   watchChannel(core)
   return [newSender(core, place), newReceiver(core, place)]

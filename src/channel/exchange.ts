@@ -15,7 +15,7 @@
  */
 import type { Buffer } from './buffer.ts'
 import type { Overflow } from './channel.ts'
-import { Queue } from './link.ts'
+import { Line } from './line.ts'
 import type { Wait } from './waiting.ts'
 
 /** What the channel knows of one handle. It must not reach the handle itself, or that is never collected. */
@@ -42,13 +42,17 @@ export const HANDLE: unique symbol = /* @__PURE__ */ Symbol('handle')
 /** Those of `ChannelOptions` that count after the channel has been made. */
 interface Options<T> {
   overflow?: Overflow
+  /** Whether a value is dropped when it is full. */
+  drops?: boolean
   onUndelivered?(value: T): void
   daemon?: boolean
 }
 
+const DONE = /* @__PURE__ */ Promise.resolve()
+
 export class Exchange<T> {
-  readonly readers = new Queue<Wait<T>>()
-  readonly writers = new Queue<Wait<T>>()
+  readonly readers = new Line<Wait<T>>()
+  readonly writers = new Line<Wait<T>>()
   /** The open handles. */
   readonly handles = new Set<Handle<T>>()
   senders = 0
@@ -93,7 +97,7 @@ export class Exchange<T> {
   // ---- values
 
   get full(): boolean {
-    return !this.readers.head && (this.buffer.length >= this.limit || this.writers.head !== undefined)
+    return this.buffer.length >= this.limit || this.writers.head !== undefined
   }
 
   /** What becomes of an accepted value that no one will get. */
@@ -120,7 +124,7 @@ export class Exchange<T> {
 
   /** What an operation gives that need not wait; in a pipeline, timers and I/O may have their turn first. */
   pace<R>(result: R): Promise<R> {
-    return Promise.resolve(result)
+    return result === undefined ? (DONE as Promise<R>) : Promise.resolve(result)
   }
 
   /** Somebody has begun or stopped to wait. */
@@ -155,23 +159,25 @@ export class Exchange<T> {
       while (this.receivers === 0 && buffer.length > 0) this.lose(buffer.shift())
       this.onRefused?.()
     }
-    for (const reader of [...readers]) if (isOver(reader.handle)) reader.serve(true)
+    for (const reader of readers) if (isOver(reader.handle)) reader.serve(true)
   }
 }
 
 /** Whether `put` can take a value. The channel must be `accepting`. */
-export function writable<T>({ full, options }: Exchange<T>): boolean {
-  return !full || /^drop/.test(options.overflow!)
+export function writable<T>({ full, options, readers }: Exchange<T>): boolean {
+  return !full || readers.head !== undefined || options.drops === true
 }
 
 /** Takes a value in. The channel must be `writable`, or let a waiting writer in. */
 export function put<T>(core: Exchange<T>, value: T): void {
-  const { buffer, full, options, readers } = core
+  const { buffer, options, readers } = core
+  const reader = readers.head
+  const drops = options.drops && !reader && core.full
   core.accepted++
-  if (full && options.overflow === 'drop-newest') return core.lose(value)
+  if (drops && options.overflow === 'drop-newest') return core.lose(value)
   buffer.push(value)
-  if (readers.head) readers.head.serve()
-  else if (full && options.overflow === 'drop-oldest') core.lose(buffer.shift())
+  if (reader) reader.serve()
+  else if (drops) core.lose(buffer.shift())
   else core.roomMade()
 }
 

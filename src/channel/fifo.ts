@@ -1,28 +1,35 @@
 /**
- * The values that the program's own channels hold: a queue of two stacks, one to push to and one to pop from. When the
- * second is empty, the first is turned round and they change places: constant time on the average, and the fastest
- * that arrays do. (The edges of a pipeline move values in bulk, see buffer.ts.)
+ * The values that the program's own channels hold: a ring in an array, which doubles when it is full. Its size is a
+ * power of two, so that a place is found by masking. (The edges of a pipeline move values in bulk, see buffer.ts.)
+ *
+ * Rejected: two stacks that change places, as arrays that are popped shrink and have to grow again.
  */
 export class Fifo<T> {
-  #newer: T[] = []
-  /** The next one to come out is the last. */
-  #older: T[] = []
-
-  get length(): number {
-    return this.#newer.length + this.#older.length
-  }
+  length = 0
+  #first = 0
+  #items: T[] = [undefined as T]
 
   push(value: T): void {
-    this.#newer.push(value)
+    if (this.length === this.#items.length) this.#grow()
+    const items = this.#items
+    items[(this.#first + this.length++) & (items.length - 1)] = value
+  }
+
+  #grow(): void {
+    const items = this.#items.splice(this.#first).concat(this.#items)
+    while (items.length < 2 * this.length) items.push(undefined as T)
+    this.#first = 0
+    this.#items = items
   }
 
   /** Takes the oldest value. There must be one. */
   shift(): T {
-    if (this.#older.length === 0) {
-      const turned = this.#newer.reverse()
-      this.#newer = this.#older
-      this.#older = turned
-    }
-    return this.#older.pop() as T
+    const items = this.#items
+    const first = this.#first
+    const value = items[first]
+    items[first] = undefined as T
+    this.#first = (first + 1) & (items.length - 1)
+    this.length--
+    return value
   }
 }

@@ -7,7 +7,7 @@
  */
 import { demand } from '../errors.ts'
 import { onAbort } from './clock.ts'
-import { HANDLE, type Handle } from './exchange.ts'
+import { HANDLE, type Handle, isOver } from './exchange.ts'
 import type { Receiver, Sender } from './handles.ts'
 import { isReady, type Mode, type Owner, perform, Wait } from './waiting.ts'
 
@@ -62,7 +62,7 @@ class Case implements Mode<unknown, Outcome> {
     return { key: this.key, done: true, value: this.sent }
   }
   perform(): Outcome {
-    return perform(this.handle, this, this.sent)
+    return perform(this.handle, this, this.sent, isOver(this.handle))
   }
 
   /** The first case on a channel speaks for its select, where none is a daemon's. */

@@ -8,7 +8,7 @@
 import { demandCount, demandTime, RecvError, SendError } from '../errors.ts'
 import { onAbort, startTimer } from './clock.ts'
 import { HANDLE, type Handle, isOver, put, take, writable } from './exchange.ts'
-import { Link } from './link.ts'
+import type { Line } from './line.ts'
 
 export interface WaitOptions {
   /** Gives the wait up with `signal.reason`. */
@@ -40,7 +40,11 @@ export interface Owner<T> {
 }
 
 /** One place in line; a select has one for each case. */
-export class Wait<T> extends Link {
+export class Wait<T> {
+  /** Where it stands. */
+  line: Line<Wait<T>> | undefined
+  prev: Wait<T> | undefined
+  next: Wait<T> | undefined
   /** Called when it has left the line. */
   release: (() => void) | undefined
 
@@ -52,27 +56,26 @@ export class Wait<T> extends Link {
     readonly value: T,
     readonly resolve: (result: unknown) => void,
     readonly reject: (reason: unknown) => void,
-  ) {
-    super()
-  }
+  ) {}
 
   get handle(): Handle<T> {
     return this.owner[HANDLE]
   }
 
-  /** Stands in line. */
   enter(): void {
     const { handle } = this
-    const { core } = handle
-    this.join(handle.side === 'sender' ? core.writers : core.readers)
+    const { core, side } = handle
+    this.line = side === 'sender' ? core.writers : core.readers
+    this.line.add(this)
     handle.waiting++
     core.waits(true)
   }
 
-  override leave(): void {
-    const { handle, next } = this
-    if (next === this) return
-    super.leave()
+  leave(): void {
+    const { handle, line } = this
+    if (!line) return
+    this.line = undefined
+    line.delete(this)
     handle.waiting--
     handle.core.waits(false)
     this.release?.()
@@ -94,14 +97,18 @@ export class Wait<T> extends Link {
   }
 }
 
+/** Whether the operation need not wait, where it is not over. */
+function isPossible<T>({ core, side }: Handle<T>): boolean {
+  return side === 'sender' ? writable(core) : core.readable()
+}
+
 /** Whether the operation need not wait. */
 export function isReady<T>(handle: Handle<T>): boolean {
-  const { core, side } = handle
-  return isOver(handle) || (side === 'sender' ? writable(core) : core.readable())
+  return isOver(handle) || isPossible(handle)
 }
 
 /** Does what is ready, or says that it is over. Throws where that is a rejection. */
-export function perform<T, R>(handle: Handle<T>, mode: Mode<T, R>, value: T, over = isOver(handle)): R {
+export function perform<T, R>(handle: Handle<T>, mode: Mode<T, R>, value: T, over: boolean): R {
   const { core, open, side } = handle
   const sends = side === 'sender'
   if (!over) return mode.shape(sends ? (put(core, value) as T) : take(core))
@@ -130,7 +137,8 @@ export function operate<T, R>(owner: Owner<T>, mode: Mode<T, R>, value: T, optio
   const { core } = handle
   try {
     if (options) checkWait(mode.kind, options)
-    if (isReady(handle)) return core.pace(perform(handle, mode, value))
+    const over = isOver(handle)
+    if (over || isPossible(handle)) return core.pace(perform(handle, mode, value, over))
     if (handle.side === 'sender' && core.options.overflow === 'fail') throw refusal(handle, 'FULL', value)
     if (options?.timeout === 0) throw refusal(handle, 'TIMEOUT', value)
   } catch (error) {
