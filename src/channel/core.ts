@@ -64,6 +64,10 @@ export class Core<T> extends Exchange<T> {
     if (this.writerParked && length < this.limit) this.wakeWriter()
   }
 
+  override arrived(): void {
+    if (this.readerParked) this.wakeReader()
+  }
+
   wakeReader(): void {
     this.readerParked = false
     this.limit = this.capacity

@@ -20,25 +20,26 @@ interface Stuck {
   deadlock?: (() => boolean) | undefined
 }
 
+/** Those of the program that have open handles. */
+export const channels = /* @__PURE__ */ new Set<Stuck>()
 /** Runs of a pipeline are asked only when no channel of the program itself is stuck. */
-const channels = /* @__PURE__ */ new Set<Stuck>()
 const runs = /* @__PURE__ */ new Set<Stuck>()
 let listening = false
 
-function watch(all: Set<Stuck>, one: Stuck): () => void {
+function watch(all: Set<Stuck>, one: Stuck): void {
   all.add(one)
   if (!listening) host.process?.on?.('beforeExit', runDry)
   listening = true
-  return () => void all.delete(one)
 }
 
 export function watchChannel<T>(core: Exchange<T>): void {
   core.deadlock = () => rejectStuck(core)
-  core.unwatch = watch(channels, core)
+  watch(channels, core)
 }
 
 export function watchRun(run: Stuck): () => void {
-  return watch(runs, run)
+  watch(runs, run)
+  return () => void runs.delete(run)
 }
 
 function runDry(): void {

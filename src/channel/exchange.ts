@@ -15,6 +15,7 @@
  */
 import type { Buffer } from './buffer.ts'
 import type { Overflow } from './channel.ts'
+import { channels } from './deadlock.ts'
 import { Line } from './line.ts'
 import type { Wait } from './waiting.ts'
 
@@ -69,8 +70,6 @@ export class Exchange<T> {
   onRefused: (() => void) | undefined
   /** Rejects whoever can never settle, and says whether there was anyone. */
   deadlock: (() => boolean) | undefined
-  /** Called when the last handle is closed. */
-  unwatch: (() => void) | undefined
 
   constructor(
     readonly capacity: number,
@@ -96,21 +95,6 @@ export class Exchange<T> {
 
   // ---- values
 
-  get full(): boolean {
-    return this.buffer.length >= this.limit || this.writers.head !== undefined
-  }
-
-  /** What becomes of an accepted value that no one will get. */
-  lose(value: T): void {
-    try {
-      this.options.onUndelivered?.(value)
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error
-      })
-    }
-  }
-
   /** Whether `take` has something to take. */
   readable(): boolean {
     return !this.empty
@@ -128,7 +112,10 @@ export class Exchange<T> {
   }
 
   /** Somebody has begun or stopped to wait. */
-  waits(_begin: boolean): void {}
+  waits?(begin: boolean): void
+
+  /** A value was put in for which nobody waited in line. */
+  arrived?(): void
 
   // ---- closing
 
@@ -137,7 +124,7 @@ export class Exchange<T> {
     if (!open) return false
     handle.open = false
     this.handles.delete(handle)
-    if (this.handles.size === 0) this.unwatch?.()
+    if (this.handles.size === 0) channels.delete(this)
     // What waits on a receiver ends with it, what waits on a sender does not.
     if (--this[`${side}s`] === 0 || waiting > 0) this.settle()
     return true
@@ -156,29 +143,33 @@ export class Exchange<T> {
     if (this.receivers === 0 || this.failure) {
       this.accepting = false
       while (writers.head) writers.head.serve(true)
-      while (this.receivers === 0 && buffer.length > 0) this.lose(buffer.shift())
+      while (this.receivers === 0 && buffer.length > 0) lose(this, buffer.shift())
       this.onRefused?.()
     }
     for (const reader of readers) if (isOver(reader.handle)) reader.serve(true)
   }
 }
 
+function isFull<T>({ buffer, limit, writers }: Exchange<T>): boolean {
+  return buffer.length >= limit || writers.head !== undefined
+}
+
 /** Whether `put` can take a value. The channel must be `accepting`. */
-export function writable<T>({ full, options, readers }: Exchange<T>): boolean {
-  return !full || readers.head !== undefined || options.drops === true
+export function writable<T>(core: Exchange<T>): boolean {
+  return !isFull(core) || core.readers.head !== undefined || core.options.drops === true
 }
 
 /** Takes a value in. The channel must be `writable`, or let a waiting writer in. */
 export function put<T>(core: Exchange<T>, value: T): void {
   const { buffer, options, readers } = core
   const reader = readers.head
-  const drops = options.drops && !reader && core.full
+  const drops = options.drops && !reader && isFull(core)
   core.accepted++
-  if (drops && options.overflow === 'drop-newest') return core.lose(value)
+  if (drops && options.overflow === 'drop-newest') return lose(core, value)
   buffer.push(value)
   if (reader) reader.serve()
-  else if (drops) core.lose(buffer.shift())
-  else core.roomMade()
+  else if (drops) lose(core, buffer.shift())
+  else core.arrived?.()
 }
 
 /** Gives the next value out. The channel must be `readable`. */
@@ -188,4 +179,15 @@ export function take<T>(core: Exchange<T>): T {
   const value = buffer.shift()
   core.roomMade()
   return value
+}
+
+/** What becomes of an accepted value that no one will get. */
+function lose<T>({ options }: Exchange<T>, value: T): void {
+  try {
+    options.onUndelivered?.(value)
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error
+    })
+  }
 }

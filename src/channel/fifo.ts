@@ -1,35 +1,33 @@
 /**
- * The values that the program's own channels hold: a ring in an array, which doubles when it is full. Its size is a
- * power of two, so that a place is found by masking. (The edges of a pipeline move values in bulk, see buffer.ts.)
+ * The values that the program's own channels hold: an array that is read from its front on. It begins anew when it is
+ * empty, and is cut off where more has been read than is left, so that a value costs constant time on the average.
+ * (The edges of a pipeline move values in bulk, see buffer.ts.)
  *
- * Rejected: two stacks that change places, as arrays that are popped shrink and have to grow again.
+ * Rejected: a ring that doubles (as fast, and twice the code); two stacks that change places (arrays that are popped
+ * shrink and have to grow again).
  */
 export class Fifo<T> {
   length = 0
+  #items: T[] = []
   #first = 0
-  #items: T[] = [undefined as T]
 
   push(value: T): void {
-    if (this.length === this.#items.length) this.#grow()
-    const items = this.#items
-    items[(this.#first + this.length++) & (items.length - 1)] = value
-  }
-
-  #grow(): void {
-    const items = this.#items.splice(this.#first).concat(this.#items)
-    while (items.length < 2 * this.length) items.push(undefined as T)
-    this.#first = 0
-    this.#items = items
+    this.#items[this.#first + this.length++] = value
   }
 
   /** Takes the oldest value. There must be one. */
   shift(): T {
     const items = this.#items
-    const first = this.#first
-    const value = items[first]
-    items[first] = undefined as T
-    this.#first = (first + 1) & (items.length - 1)
-    this.length--
+    const value = items[this.#first]
+    items[this.#first++] = undefined as T
+    if (--this.length === 0) this.#first = 0
+    else if (this.#first > CUT && this.#first > this.length) {
+      items.splice(0, this.#first)
+      this.#first = 0
+    }
     return value
   }
 }
+
+/** How many read slots are worth cutting off. */
+const CUT = 255

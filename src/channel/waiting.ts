@@ -68,7 +68,7 @@ export class Wait<T> {
     this.line = side === 'sender' ? core.writers : core.readers
     this.line.add(this)
     handle.waiting++
-    core.waits(true)
+    core.waits?.(true)
   }
 
   leave(): void {
@@ -77,7 +77,7 @@ export class Wait<T> {
     this.line = undefined
     line.delete(this)
     handle.waiting--
-    handle.core.waits(false)
+    handle.core.waits?.(false)
     this.release?.()
   }
 
