@@ -100,7 +100,7 @@ export class Exchange<T> {
     return !this.empty
   }
 
-  /** The buffer may have room, or values. */
+  /** The buffer may have room: lets waiting writers in. */
   roomMade(): void {
     const { buffer, writers } = this
     while (buffer.length < this.limit && writers.head) writers.head.serve()

@@ -4,7 +4,7 @@
  * A handle holds no state of the channel, only its own: whether it is closed and how much waits on it. What can
  * be done at once is done at once, in the order of the calls; only what must wait makes a waiter.
  */
-import { demand } from '../errors.ts'
+import { demand, demandCount } from '../errors.ts'
 import { onAbort } from './clock.ts'
 import { placeOf, registry, warn } from './deadlock.ts'
 import { type Exchange, HANDLE, type Handle, isOver, put, take, writable } from './exchange.ts'
@@ -189,12 +189,13 @@ class ReceiverEnd<T> extends End<T> implements Receiver<T> {
 
   recvMany(max: number, options?: WaitOptions): Promise<T[]> {
     const { core } = this[HANDLE]
+    const check = (): void => demandCount(max, 'receive', 'max', 1, true)
     const shape = (value: T): T[] => {
       const values = [value]
       while (values.length < max && core.readable()) values.push(take(core))
       return values
     }
-    return operate(this, { kind: 'receive', shape, ended: () => [] }, undefined as T, { ...options, max })
+    return operate(this, { kind: 'receive', check, shape, ended: () => [] }, undefined as T, options)
   }
 
   tryRecv(): ReturnType<Receiver<T>['tryRecv']> {

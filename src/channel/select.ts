@@ -86,8 +86,10 @@ function casesOf(cases: Cases): Case[] {
 
 /** One of the ready cases, each as likely as the others. */
 function draw(cases: Case[], biased: boolean | undefined): Case | undefined {
-  const ready = cases.filter(({ handle }) => isReady(handle))
-  return ready[biased ? 0 : Math.floor(Math.random() * ready.length)]
+  const isReadyCase = ({ handle }: Case): boolean => isReady(handle)
+  if (biased) return cases.find(isReadyCase)
+  const ready = cases.filter(isReadyCase)
+  return ready[Math.floor(Math.random() * ready.length)]
 }
 
 /** Stands in line at each case. Whichever is served or given up first takes all out of their lines. */
@@ -97,12 +99,16 @@ function enter(cases: Case[], signal: AbortSignal | undefined): Promise<Outcome>
       (each) => new Wait(each.owner, each, each.sent, resolve as (outcome: unknown) => void, reject),
     )
     const stopListening = signal && onAbort(signal, (reason) => waits[0].giveUp(reason))
-    for (const wait of waits) {
-      wait.enter()
-      wait.release = () => {
-        for (const other of waits) other.leave()
-        stopListening?.()
+    const release = (): void => {
+      for (const wait of waits) {
+        wait.release = undefined
+        wait.leave()
       }
+      stopListening?.()
+    }
+    for (const wait of waits) {
+      wait.release = release
+      wait.enter()
     }
   })
 }

@@ -10,8 +10,6 @@ import { Fifo } from './fifo.ts'
 import { newReceiver, type Receiver } from './handles.ts'
 import { startTimer } from './clock.ts'
 
-const SPARED = { daemon: true }
-
 /** A channel that makes its own values: asked before every look, armed while somebody waits. Nothing is stuck there. */
 class Clock extends Exchange<number> {
   readonly #start = performance.now()
@@ -24,7 +22,7 @@ class Clock extends Exchange<number> {
     readonly ms: number,
     readonly most: number,
   ) {
-    super(1, name, new Fifo(), SPARED)
+    super(1, name, new Fifo())
     this.senders = 1
   }
 
@@ -115,7 +113,7 @@ export function tick(ms: number): Receiver<number> {
  * key // => 'on'
  */
 export function never(): Receiver<never> {
-  const core = new Exchange<never>(0, 'never', new Fifo(), SPARED)
+  const core = new Exchange<never>(0, 'never', new Fifo())
   core.senders = 1
   return newReceiver(core)
 }

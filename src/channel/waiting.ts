@@ -5,7 +5,7 @@
  * up (timeout, abort, deadlock). It leaves its queue before anybody hears of it. What can be done at once is done at
  * once, in the order of the calls; only what must wait makes a `Wait`.
  */
-import { demandCount, demandTime, RecvError, SendError } from '../errors.ts'
+import { demandTime, RecvError, SendError } from '../errors.ts'
 import { onAbort, startTimer } from './clock.ts'
 import { HANDLE, type Handle, isOver, put, take, writable } from './exchange.ts'
 import type { Line } from './line.ts'
@@ -17,15 +17,12 @@ export interface WaitOptions {
   timeout?: number
 }
 
-/** With what only `recvMany` has. */
-interface Limits extends WaitOptions {
-  max?: number
-}
-
 /** What sets one kind of operation apart from another. */
 export interface Mode<T, R> {
   /** What a report calls it. */
   readonly kind: string
+  /** Throws where an argument is wrong. */
+  check?(): void
   /** What it gives for a value that was received. A send gives it nothing. */
   shape(value: T): R
   /** What it gives when the channel has ended, or takes no more. Default: it rejects. */
@@ -125,17 +122,22 @@ function refusal<T>(handle: Handle<T>, code: 'CLOSED' | 'TIMEOUT' | 'FULL', valu
 }
 
 /** Throws where the options are wrong or the signal has aborted; both come before all else. */
-export function checkWait(action: string, { signal, timeout = Infinity, max = 1 }: Limits): void {
-  demandCount(max, action, 'max', 1, true)
+export function checkWait(action: string, { signal, timeout = Infinity }: WaitOptions): void {
   demandTime(timeout, action, 'timeout')
   signal?.throwIfAborted()
 }
 
 /** Sends `value`, or receives, through the handle of `owner`: at once where that is possible. */
-export function operate<T, R>(owner: Owner<T>, mode: Mode<T, R>, value: T, options?: Limits): Promise<R> {
+export function operate<T, R>(
+  owner: Owner<T>,
+  mode: Mode<T, R>,
+  value: T,
+  options?: WaitOptions,
+): Promise<R> {
   const handle = owner[HANDLE]
   const { core } = handle
   try {
+    mode.check?.()
     if (options) checkWait(mode.kind, options)
     const over = isOver(handle)
     if (over || isPossible(handle)) return core.pace(perform(handle, mode, value, over))

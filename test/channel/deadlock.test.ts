@@ -251,4 +251,17 @@ describe.concurrent('a select in a program whose event loop runs dry', () => {
     expect(result.stderr).toContain(result.place('left'))
     expect(result.code).toBe(1)
   })
+  it('is reported where its other cases are never() and a timer that has given its value', async () => {
+    const result = await runProgram(`
+      import { after, channel, never, select } from 'sluice'
+      const [tx, rx] = channel<number>(0, { name: 'stuck' })
+      const spent = after(1)
+      await spent.recv()
+      await select({ off: never(), spent, rx })
+      export { tx }
+    `)
+    expect(result.stderr).toContain('DeadlockError')
+    expect(result.stderr).toContain('stuck')
+    expect(result.code).toBe(1)
+  })
 })
