@@ -189,13 +189,17 @@ class ReceiverEnd<T> extends End<T> implements Receiver<T> {
 
   recvMany(max: number, options?: WaitOptions): Promise<T[]> {
     const { core } = this[HANDLE]
-    const check = (): void => demandCount(max, 'receive', 'max', 1, true)
+    try {
+      demandCount(max, 'receive', 'max', 1, true)
+    } catch (error) {
+      return Promise.reject(error)
+    }
     const shape = (value: T): T[] => {
       const values = [value]
       while (values.length < max && core.readable()) values.push(take(core))
       return values
     }
-    return operate(this, { kind: 'receive', check, shape, ended: () => [] }, undefined as T, options)
+    return operate(this, { kind: 'receive', shape, ended: () => [] }, undefined as T, options)
   }
 
   tryRecv(): ReturnType<Receiver<T>['tryRecv']> {

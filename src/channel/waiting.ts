@@ -21,8 +21,6 @@ export interface WaitOptions {
 export interface Mode<T, R> {
   /** What a report calls it. */
   readonly kind: string
-  /** Throws where an argument is wrong. */
-  check?(): void
   /** What it gives for a value that was received. A send gives it nothing. */
   shape(value: T): R
   /** What it gives when the channel has ended, or takes no more. Default: it rejects. */
@@ -137,7 +135,6 @@ export function operate<T, R>(
   const handle = owner[HANDLE]
   const { core } = handle
   try {
-    mode.check?.()
     if (options) checkWait(mode.kind, options)
     const over = isOver(handle)
     if (over || isPossible(handle)) return core.pace(perform(handle, mode, value, over))
