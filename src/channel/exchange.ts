@@ -28,8 +28,9 @@ export interface Handle<T> {
   open: boolean
   /** Whether its sender or receiver was collected. */
   lost?: boolean
-  /** How many waits on this handle stand in line. */
+  /** How many waits on this handle stand in line, and the last of them to come. */
   waiting: number
+  newest: Wait<T> | undefined
 }
 
 /** Whether nothing can be sent, or will come, through this handle any more. */
@@ -120,13 +121,14 @@ export class Exchange<T> {
   // ---- closing
 
   close(handle: Handle<T>): boolean {
-    const { open, side, waiting } = handle
+    const { open, side } = handle
     if (!open) return false
     handle.open = false
     this.handles.delete(handle)
     if (this.handles.size === 0) channels.delete(this)
     // What waits on a receiver ends with it, what waits on a sender does not.
-    if (--this[`${side}s`] === 0 || waiting > 0) this.settle()
+    if (side === 'receiver') end(handle)
+    if (--this[`${side}s`] === 0) this.settle()
     return true
   }
 
@@ -146,8 +148,16 @@ export class Exchange<T> {
       while (this.receivers === 0 && buffer.length > 0) lose(this, buffer.shift())
       this.onRefused?.()
     }
-    for (const reader of readers) if (isOver(reader.handle)) reader.serve(true)
+    if (this.ended) while (readers.head) readers.head.serve(true)
   }
+}
+
+/** Ends what waits on a handle, in the order in which it came. */
+function end<T>({ newest }: Handle<T>): void {
+  const waits: Wait<T>[] = []
+  for (let wait = newest; wait; wait = wait.older) waits.push(wait)
+  // A select that stands here twice has left with the first.
+  for (const wait of waits.reverse()) if (wait.line) wait.serve(true)
 }
 
 function isFull<T>({ buffer, limit, writers }: Exchange<T>): boolean {

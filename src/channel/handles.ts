@@ -60,7 +60,7 @@ class End<T> {
   readonly [HANDLE]: Handle<T>
 
   constructor(core: Exchange<T>, side: Handle<T>['side'], place: string) {
-    const handle: Handle<T> = { core, side, place, open: true, waiting: 0 }
+    const handle: Handle<T> = { core, side, place, open: true, waiting: 0, newest: undefined }
     this[HANDLE] = handle
     core.handles.add(handle)
     core[`${side}s`]++

@@ -40,6 +40,9 @@ export class Wait<T> {
   line: Line<Wait<T>> | undefined
   prev: Wait<T> | undefined
   next: Wait<T> | undefined
+  /** Its neighbours among the waits of its handle: closing one must not look through the whole line. */
+  older: Wait<T> | undefined
+  newer: Wait<T> | undefined
   /** Called when it has left the line. */
   release: (() => void) | undefined
 
@@ -62,15 +65,21 @@ export class Wait<T> {
     const { core, side } = handle
     this.line = side === 'sender' ? core.writers : core.readers
     this.line.add(this)
+    this.older = handle.newest
+    if (this.older) this.older.newer = this
+    handle.newest = this
     handle.waiting++
     core.waits?.(true)
   }
 
   leave(): void {
-    const { handle, line } = this
+    const { handle, line, older, newer } = this
     if (!line) return
     this.line = undefined
     line.delete(this)
+    if (newer) newer.older = older
+    else handle.newest = older
+    if (older) older.newer = newer
     handle.waiting--
     handle.core.waits?.(false)
     this.release?.()

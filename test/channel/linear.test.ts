@@ -46,6 +46,21 @@ describe('a hundred thousand waits', () => {
   )
 
   it(
+    'on ten thousand clones end with their own clone, one clone after the other',
+    async () => {
+      const [tx, rx] = channel<number>(1)
+      const clones = Array.from({ length: COUNT / 10 }, () => rx.clone())
+      const ends = Array.from({ length: 10 }, () => clones.map((clone) => clone.recvMany(1))).flat()
+      const last = rx.recv()
+      for (const clone of new Random(SEED).shuffle([...clones])) clone.close()
+      expect(new Set((await Promise.all(ends)).map((values) => values.length))).toEqual(new Set([0]))
+      expect(tx.trySend(7)).toBe('sent')
+      expect(await last).toBe(7)
+    },
+    LIMIT,
+  )
+
+  it(
     'to receive settle when they are aborted one by one in random order, and leave nothing',
     async () => {
       const [tx, rx] = channel<number>(1)
