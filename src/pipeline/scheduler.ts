@@ -25,6 +25,8 @@ const SELDOM = 6
  * channels are woken late: for a few values more they would have to be woken again and again.
  */
 export const BRISK = 256
+/** For how many milliseconds those who are woken late wait while other tasks keep the queue busy; twice that at the most. */
+const PATIENCE = 0.1
 
 export interface Steppable {
   queued: boolean
@@ -84,10 +86,11 @@ interface Late {
   roomMade(): void
 }
 let lates: Late[] = []
-/** Those that were there at the last turn of the event loop. */
+/** Those that were there when it was looked at last, and when it will be again. */
 let older: Late[] = []
+let wakeAt = 0
 
-/** Wakes who waits at the channel when nothing else is left to do, and at the latest in the turn after the next. */
+/** Wakes who waits at the channel when nothing else is left to do, and soon in any case. */
 export function wakeLate(edge: Late): void {
   if (!running) return edge.roomMade()
   if (edge.wakesLate) return
@@ -126,6 +129,10 @@ export function flush(): void {
   let old = false
   if (restAt === 0) beginTurn()
   for (;;) {
+    if (time > wakeAt) {
+      wakeAt = time + PATIENCE
+      wakeOlder()
+    }
     while (head === tail && (older.length > 0 || lates.length > 0)) wakeOlder()
     if (head === tail) break
     if (time > restAt) {
@@ -173,7 +180,6 @@ function turned(): void {
   restAt = 0
   if (!resting) return
   resting = false
-  wakeOlder()
   flush()
 }
 
