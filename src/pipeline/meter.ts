@@ -54,10 +54,12 @@ export class Meter {
   /** Milliseconds spent so far, what it does now included. */
   until(now: number): Record<Doing, number> {
     const { busy } = this.#spent
-    const stepping = this.#busyUntil(now)
+    // The run may have ended within a step, which was accounted after that.
+    const until = Math.max(now, this.#since)
+    const stepping = this.#busyUntil(until)
     const before = this.doing === 'nothing' ? 'nothing' : this.#before
     const spent = { ...this.#spent, busy: busy + stepping }
-    spent[before] += now - this.#since - stepping
+    spent[before] += until - this.#since - stepping
     return spent
   }
 }

@@ -40,3 +40,14 @@ describe('a value that comes alone', () => {
     expect(waited / 10).toBeLessThan(5)
   })
 })
+
+describe('shares of time', () => {
+  test('are never negative, where the run ends within a step', async () => {
+    for (let round = 0; round < 400; round++) {
+      const run = pipeline(range(300), drain()).start()
+      await run.result
+      for (const { busy, waitingInput, waitingOutput } of run.stats().stages)
+        expect(Math.min(busy, waitingInput, waitingOutput)).toBeGreaterThanOrEqual(0)
+    }
+  })
+})
