@@ -9,7 +9,7 @@
 import { type Keep, loopFor } from './loops.ts'
 import { isThenable, SKIPPED } from './results.ts'
 import { type CallOptions, type Fn, guarded, recover } from './retry.ts'
-import { late } from './scheduler.ts'
+import { few, late, tired } from './scheduler.ts'
 import type { Kernel, Port } from './stage.ts'
 
 /** What a stage makes of results. */
@@ -73,9 +73,6 @@ export function keeping<In, R, Out>(keep: Keep, fn: Fn<In, R>): Family<In, R, Ou
   }
 }
 
-/** How many calls are made between two looks at the clock: it costs as much as ten cheap ones. */
-const BLOCK = 256
-
 export class Calls<In, R, Out> implements Kernel<In, Out> {
   readonly #fn: Fn<In, R>
   readonly #concurrency: number
@@ -110,7 +107,6 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
 
   run(port: Port<In, Out>): void {
     if (this.#first !== undefined) this.#drain()
-    let unchecked = 0
     while (
       port.at < port.end &&
       this.#culprit === undefined &&
@@ -120,20 +116,18 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
       if (this.#used > 0 || this.#by !== undefined) {
         this.#call()
       } else {
-        const { end } = port
-        const offset = this.#index - port.at
-        const block = (port.end = Math.min(end, port.at + BLOCK - unchecked))
-        unchecked -= port.at
+        const { at, end } = port
+        const offset = this.#index - at
+        const block = (port.end = Math.min(end, at + few()))
         const result = this.family.loop(port, this.#fn, offset)
-        unchecked += port.at
         this.#index = offset + port.at
+        const isTired = tired(port.at - at)
         // Somebody has lowered the end: the stage was left, or wants no more.
         const lowered = port.end < block
         if (!lowered) port.end = end
         if (result === undefined && (lowered || port.at >= block || this.#replaces)) {
           // At its end, or without room, or for too long.
-          if (lowered || port.at < block || block === end || late()) break
-          unchecked = 0
+          if (lowered || port.at < block || block === end || isTired) break
           continue
         }
         this.#hold(this.#slot(), result as R | PromiseLike<R>)

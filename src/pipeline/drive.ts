@@ -13,7 +13,7 @@ import type { Core } from '../channel/core.ts'
 import type { Context } from './context.ts'
 import { arrived, listen, parkReader, parkWriter, room, skip } from './edge.ts'
 import type { Meter } from './meter.ts'
-import { BRISK, schedule, type Steppable } from './scheduler.ts'
+import { BRISK, schedule, type Steppable, tired } from './scheduler.ts'
 import type { Chain, Definition, Ends, Kernel, Port } from './stage.ts'
 
 const FIRST_QUANTUM = 16
@@ -82,7 +82,7 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
   step(): void {
     const until = this.#handled + this.quantum
     // Chunk by chunk, before whoever wrote them goes on: else what was cut small once would stay so.
-    while (this.#turn() && this.#handled < until && this.#goesOn());
+    while (!this.left && this.#turn() && this.#handled < until && this.#goesOn() && !tired(0));
     if (!this.left && this.finishing && !this.full) this.close()
     else if (!this.left) this.#whatNext()
     const { output } = this

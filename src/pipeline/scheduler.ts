@@ -20,11 +20,19 @@ const LARGEST_QUANTUM = 4096
  */
 const INSTANT = 0.004
 const SELDOM = 6
+/** What steps that were not timed cannot have taken together if all were instant. */
+const SUSPECT = 2 * SELDOM * INSTANT
 /**
  * A task with this quantum or a larger one has shown that a value costs it less than 4 µs, mostly far less. Those at its
  * channels are woken late: for a few values more they would have to be woken again and again.
  */
 export const BRISK = 256
+/**
+ * How many calls of the user's functions, of all stages, are made between two looks, and for how many one is worth it.
+ * A function may become expensive at any call, so a step that has called one looks at the clock at its end.
+ */
+const MANY = 128
+const SOME = 32
 /** For how many milliseconds those who are woken late wait while other tasks keep the queue busy; twice that at the most. */
 const PATIENCE = 0.1
 
@@ -60,13 +68,30 @@ let restAt = 0
 /** How many more steps may go without a look at the clock, and a number that goes on with every look. */
 let untimed = 0
 let looks = 0
+/** When somebody looked at the clock last, and how many calls were made since. */
+let looked = 0
+let unlooked = 0
+/** Whether somebody has found this turn of the event loop to have gone on for long enough. */
+let over = false
 
 /** Whether this turn of the event loop has gone on for long enough. Loops over many values ask now and then. */
 export function late(): boolean {
+  unlooked = 0
   if (restAt === 0) beginTurn()
-  const isLate = now() > restAt
-  if (isLate) untimed = 0
-  return isLate
+  looked = now()
+  over = looked > restAt
+  return over
+}
+
+/** How many calls may be made before `tired` is asked. */
+export function few(): number {
+  return MANY - unlooked
+}
+
+/** As `late`, after so many calls; looks at the clock only when there were some since anybody looked. */
+export function tired(calls: number): boolean {
+  unlooked += calls
+  return unlooked >= SOME ? late() : over
 }
 
 /** A promise of `value`: settled, or where this turn of the event loop has gone on for long enough, in the next one. */
@@ -135,7 +160,7 @@ export function flush(): void {
     }
     while (head === tail && (older.length > 0 || lates.length > 0)) wakeOlder()
     if (head === tail) break
-    if (time > restAt) {
+    if (over || time > restAt) {
       resting = true
       break
     }
@@ -146,14 +171,21 @@ export function flush(): void {
     task.queued = false
     if (task.instant && untimed-- > 0) {
       task.step()
-      task.stepped()
       old = true
+      const took = looked - time
+      if (took > 0) time = looked
+      // It, and not those before it, which were as short as ever.
+      if (took > SUSPECT) {
+        adapt(task, took)
+        task.stepped(time - took, time)
+      } else task.stepped()
       continue
     }
     const began = old ? now() : time
     old = false
     task.step()
     time = now()
+    unlooked = 0
     adapt(task, time - began)
     task.stepped(began, time)
   }
@@ -165,6 +197,9 @@ function adapt(task: Steppable, took: number): void {
   if (task.instant) untimed = SELDOM + (looks++ % SELDOM)
   if (took < SHORT_STEP) {
     if (task.quantum < LARGEST_QUANTUM) task.quantum *= 2
+  } else if (took > 4 * LONG_STEP) {
+    // Values cost far more than they did: a chunk of them was more than enough.
+    task.quantum = Math.max(1, Math.min(task.quantum, BRISK) >> Math.log2(took / LONG_STEP))
   } else if (took > LONG_STEP && task.quantum > 1) task.quantum >>= 1
 }
 
@@ -177,7 +212,8 @@ function grow(): void {
 
 /** Timers and I/O have had their turn. */
 function turned(): void {
-  restAt = 0
+  restAt = unlooked = 0
+  over = false
   if (!resting) return
   resting = false
   flush()

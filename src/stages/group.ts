@@ -209,6 +209,7 @@ export function unbatch<T>(options: StageOptions = {}): Stage<Iterable<T>, T> {
       return {
         run(port: Port<Iterable<T>, T>) {
           const { items, out } = port
+          let given = 0
           while (port.at < port.end || current !== undefined) {
             const many = items[port.at]
             if (current === undefined && Array.isArray(many) && many.length <= port.room - port.count) {
@@ -217,8 +218,8 @@ export function unbatch<T>(options: StageOptions = {}): Stage<Iterable<T>, T> {
               continue
             }
             current ??= many[Symbol.iterator]()
-            for (let given = 1; ; given++) {
-              if ((port.full = port.count >= port.room || ((given & 31) === 0 && late()))) return
+            for (;;) {
+              if ((port.full = port.count >= port.room || ((++given & 31) === 0 && late()))) return
               const iterator: Iterator<T> = current
               // One that throws is not returned, as in any loop.
               current = undefined

@@ -1,7 +1,70 @@
 /** Inputs found by a review of the engine after it was made faster: each made it wait, starve timers or tell wrong shares. */
 import { describe, expect, test } from 'vitest'
-import { channel, drain, filter, forEach, map, pipeline, range, source } from 'sluice'
+import { channel, drain, filter, forEach, map, pipeline, range, source, type Stage, unbatch } from 'sluice'
 import { turns } from './support-waiting.ts'
+
+/** Works for so many milliseconds. */
+function work(ms: number): void {
+  for (const until = performance.now() + ms; performance.now() < until;);
+}
+
+describe('functions that become expensive after many cheap calls keep no timer waiting', () => {
+  const CHEAP = 20_000
+  const EXPENSIVE = 500
+
+  /** How many expensive calls there are in one turn of the event loop at most. */
+  async function mostInTurn(build: (call: () => void, expensive: boolean) => { run(): Promise<unknown> }) {
+    let calls = 0
+    let inTurn = 0
+    let most = 0
+    const call = () => {
+      if (++calls <= CHEAP || calls > CHEAP + EXPENSIVE) return
+      if (inTurn++ === 0) void turns().then(() => (inTurn = 0))
+      most = Math.max(most, inTurn)
+      work(0.2)
+    }
+    await build(call, true).run()
+    return most
+  }
+
+  const all = CHEAP + EXPENSIVE
+  const calling = (call: () => void, capacity: number): Stage<number, number> =>
+    map((n: number) => (call(), n), { capacity })
+
+  test.each([1, 16, 100, 256, 4096, Infinity])('at capacity %d', async (capacity) => {
+    const most = await mostInTurn((call) =>
+      pipeline(range(0, all, 1, { capacity }), calling(call, capacity), drain()),
+    )
+    // 4 ms are 20 calls, and the clock is looked at after each 128. Without that it was up to 4,096 calls, step by step.
+    expect(most).toBeGreaterThan(0)
+    expect(most).toBeLessThan(200)
+  })
+
+  test.each([16, 256, 4096])('in several stages at a time, at capacity %d', async (capacity) => {
+    const most = await mostInTurn((call) => {
+      const stage = () => calling(call, capacity)
+      return pipeline(range(0, all / 4, 1, { capacity }), stage(), stage(), stage(), stage(), drain())
+    })
+    expect(most).toBeLessThan(200)
+  })
+
+  test('in many small iterables that are put out one after the other', async () => {
+    const few = (call: () => void) => ({
+      *[Symbol.iterator]() {
+        for (let n = 0; n < 4; n++) yield (call(), n)
+      },
+    })
+    const most = await mostInTurn((call) =>
+      pipeline(
+        range(all / 4),
+        map(() => few(call)),
+        unbatch(),
+        drain(),
+      ),
+    )
+    expect(most).toBeLessThan(200)
+  })
+})
 
 describe('a value that comes alone', () => {
   test('passes all stages at once while another pipeline is busy', async () => {
@@ -42,6 +105,28 @@ describe('a value that comes alone', () => {
 })
 
 describe('shares of time', () => {
+  test.each([300, 5000])('see a function that is expensive once in %d calls', async (every) => {
+    let worked = 0
+    const rarely = (n: number) => {
+      if (n % every !== 0) return n
+      const began = performance.now()
+      work(every / 1000)
+      worked += performance.now() - began
+      return n
+    }
+    const run = pipeline(
+      range(150_000),
+      map((n) => n + 1),
+      map(rarely, { name: 'rarely' }),
+      filter((n) => n % 2 === 0),
+      drain(),
+    ).start()
+    await run.result
+    const { bottleneck, elapsed, stages } = run.stats()
+    expect(bottleneck).toBe('rarely')
+    expect(Math.abs(stages[2].busy - worked / elapsed)).toBeLessThan(0.3)
+  })
+
   test('are never negative, where the run ends within a step', async () => {
     for (let round = 0; round < 400; round++) {
       const run = pipeline(range(300), drain()).start()
