@@ -122,10 +122,11 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
         const result = this.family.loop(port, this.#fn, offset)
         this.#index = offset + port.at
         const isTired = tired(port.at - at)
-        // Somebody has lowered the end: the stage was left, or wants no more.
+        // Somebody may have lowered the end: the stage was left, wants no more, or has worked for too long.
         const lowered = port.end < block
+        const through = port.at >= port.end
         if (!lowered) port.end = end
-        if (result === undefined && (lowered || port.at >= block || this.#replaces)) {
+        if (result === undefined && (through || this.#replaces)) {
           // At its end, or without room, or for too long.
           if (lowered || port.at < block || block === end || isTired) break
           continue

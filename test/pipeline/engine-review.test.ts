@@ -1,6 +1,18 @@
 /** Inputs found by a review of the engine after it was made faster: each made it wait, starve timers or tell wrong shares. */
 import { describe, expect, test } from 'vitest'
-import { channel, drain, filter, forEach, map, pipeline, range, source, type Stage, unbatch } from 'sluice'
+import {
+  channel,
+  drain,
+  filter,
+  flatMap,
+  forEach,
+  map,
+  pipeline,
+  range,
+  source,
+  type Stage,
+  unbatch,
+} from 'sluice'
 import { turns } from './support-waiting.ts'
 
 /** Works for so many milliseconds. */
@@ -64,6 +76,17 @@ describe('functions that become expensive after many cheap calls keep no timer w
     )
     expect(most).toBeLessThan(200)
   })
+})
+
+test('flatMap() calls once for a value for which it gets nothing, where it has worked for too long', async () => {
+  const asked: number[] = []
+  const parts = (n: number) => {
+    asked.push(n)
+    if (n > 200) work(0.3)
+    return n % 3 === 0 ? (undefined as never) : [n]
+  }
+  await pipeline(range(500), flatMap(parts, { onError: 'skip' }), drain()).run()
+  expect(asked).toEqual(Array.from({ length: 500 }, (_, n) => n))
 })
 
 describe('a value that comes alone', () => {
