@@ -17,16 +17,18 @@ import { BRISK, schedule, type Steppable, tired } from './scheduler.ts'
 import type { Chain, Definition, Ends, Kernel, Port } from './stage.ts'
 
 const FIRST_QUANTUM = 16
+/** What a task that does not run has before it. It is as generic as the arrays of chunks. */
+const NOTHING: unknown[] = [undefined]
 
 export abstract class Driven implements Steppable, Port<unknown, unknown> {
   queued = false
   quantum = FIRST_QUANTUM
   instant = false
 
-  items: unknown[] = []
+  items = NOTHING
   at = 0
   end = 0
-  out: unknown[] = []
+  out = NOTHING
   count = 0
   room = 0
   held = false
@@ -83,6 +85,8 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
     const until = this.#handled + this.quantum
     // Chunk by chunk, before whoever wrote them goes on: else what was cut small once would stay so.
     while (!this.left && this.#turn() && this.#handled < until && this.#goesOn() && !tired(0));
+    // The channels may have other arrays when it runs again, and these keep alive what they hold.
+    this.items = this.out = NOTHING
     if (!this.left && this.finishing && !this.full) this.close()
     else if (!this.left) this.#whatNext()
     const { output } = this

@@ -1,16 +1,22 @@
 /** Inputs found by a review of the engine after it was made faster: each made it wait, starve timers or tell wrong shares. */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import {
+  balance,
   channel,
   drain,
+  fanOut,
   filter,
   flatMap,
   forEach,
   map,
   pipeline,
   range,
+  route,
   source,
   type Stage,
+  tap,
   unbatch,
 } from 'sluice'
 import { turns } from './support-waiting.ts'
@@ -157,5 +163,37 @@ describe('shares of time', () => {
       for (const { busy, waitingInput, waitingOutput } of run.stats().stages)
         expect(Math.min(busy, waitingInput, waitingOutput)).toBeGreaterThanOrEqual(0)
     }
+  })
+})
+
+describe('a run that waits for more keeps no value alive that it has delivered', () => {
+  setFlagsFromString('--expose-gc')
+  const gc = runInNewContext('gc') as () => void
+
+  type Value = { place: number }
+  const same = () => map((value: Value) => value)
+  const stages: Record<string, Stage<Value, Value>> = {
+    map: same(),
+    fanOut: fanOut({ a: same(), b: tap(() => {}) }),
+    balance: balance(3, same()),
+    route: route(({ place }: Value) => (place % 2 === 0 ? 'a' : 'b'), { a: same(), b: same() }),
+  }
+
+  test.each(Object.entries(stages))('behind %s', async (_, stage) => {
+    const [tx, rx] = channel<Value>(Infinity)
+    const run = pipeline(source(rx), stage, drain()).start()
+    const send = (place: number) => {
+      const value = { place }
+      tx.trySend(value)
+      return new WeakRef(value)
+    }
+    const refs = Array.from({ length: 10 }, (_, place) => send(place))
+    await turns(5)
+    gc()
+    await turns(2)
+    gc()
+    expect(refs.filter((ref) => ref.deref() !== undefined).length).toBe(0)
+    tx.close()
+    await run.result
   })
 })
