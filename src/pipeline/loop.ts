@@ -13,41 +13,39 @@ export const loop: Record<Keep, Loop> = {
   result(port, fn, offset) {
     const { items, out, context } = port
     let { at, count } = port
+    const ahead = count - at
     let result
     try {
       const stop = Math.min(port.end, at + port.room - count)
-      while (at + 3 < stop) {
+      // Results stand where their values stood: one place to check instead of two.
+      while (at + 3 < stop && ahead === 0 && items === out) {
         result = fn(items[at], offset + at, context)
         if (typeof result === 'object' && special(result)) return result
-        out[count++] = result
-        at++
+        out[at++] = result
         if (port.end === 0) return
         result = fn(items[at], offset + at, context)
         if (typeof result === 'object' && special(result)) return result
-        out[count++] = result
-        at++
+        out[at++] = result
         if (port.end === 0) return
         result = fn(items[at], offset + at, context)
         if (typeof result === 'object' && special(result)) return result
-        out[count++] = result
-        at++
+        out[at++] = result
         if (port.end === 0) return
         result = fn(items[at], offset + at, context)
         if (typeof result === 'object' && special(result)) return result
-        out[count++] = result
-        at++
+        out[at++] = result
         if (port.end === 0) return
       }
       while (at < stop) {
         result = fn(items[at], offset + at, context)
         if (typeof result === 'object' && special(result)) return result
-        out[count++] = result
+        out[at + ahead] = result
         at++
         if (port.end === 0) return
       }
     } finally {
       port.at = at
-      port.count = count
+      port.count = at + ahead
     }
   },
 

@@ -31,10 +31,14 @@ export const BRISK = 256
  * How many calls of the user's functions, of all stages, are made between two looks, and for how many one is worth it.
  * A function may become expensive at any call, so a step that has called one looks at the clock at its end.
  */
-const MANY = 128
-const SOME = 32
-/** For how many milliseconds those who are woken late wait while other tasks keep the queue busy; twice that at the most. */
+const MANY = 256
+const SOME = 128
+/**
+ * For how many milliseconds those who are woken late wait while other tasks keep the queue busy, twice that at the most: so
+ * many, and more for each of them, since thousands that are woken for a value each cost more than the values.
+ */
 const PATIENCE = 0.1
+const PATIENCE_EACH = 0.001
 
 export interface Steppable {
   queued: boolean
@@ -155,7 +159,7 @@ export function flush(): void {
   if (restAt === 0) beginTurn()
   for (;;) {
     if (time > wakeAt) {
-      wakeAt = time + PATIENCE
+      wakeAt = time + PATIENCE + PATIENCE_EACH * lates.length
       wakeOlder()
     }
     while (head === tail && (older.length > 0 || lates.length > 0)) wakeOlder()
