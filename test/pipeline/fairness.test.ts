@@ -58,6 +58,8 @@ function busyTime(): number {
   return (user + system) / 1_000
 }
 
+/** Others may hold a process up for longer than we would. */
+const onBusyMachines = { retry: 2, timeout: 20_000 }
 const million = 1_000_000
 const threeMillion = upTo(3 * million)
 
@@ -143,37 +145,38 @@ const works: { title: string; run: () => Promise<unknown>; gives: unknown }[] = 
   },
 ]
 
-test('a 1 ms interval keeps firing while windows of many values are copied', async () => {
+test('a 1 ms interval keeps firing while windows of many values are copied', onBusyMachines, async () => {
   const windows = pipeline(range(100_512), window(100_000), count())
   const ticks = await ticksDuring(async () => expect(await windows.run()).toBe(513))
   expect(ticks.greatestGap).toBeLessThan(100)
-}, 20_000)
+})
 
-test.each(works)(
-  'a 1 ms interval keeps firing during $title',
-  async ({ run, gives }) => {
-    let result: unknown
-    const ticks = await ticksDuring(async () => (result = await run()))
-    expect(result).toBe(gives)
+test.each(works)('a 1 ms interval keeps firing during $title', onBusyMachines, async ({ run, gives }) => {
+  let result: unknown
+  const ticks = await ticksDuring(async () => (result = await run()))
+  expect(result).toBe(gives)
+  expect(ticks.greatestGap).toBeLessThan(100)
+  // The work may be done in a few milliseconds; where it takes longer it is interrupted at least every 50 ms.
+  expect(ticks.count).toBeGreaterThanOrEqual(Math.floor(ticks.elapsed / 50))
+})
+
+test(
+  'a 1 ms interval keeps firing while a loop reads a pipeline over data in memory',
+  onBusyMachines,
+  async () => {
+    let seen = 0
+    const ticks = await ticksDuring(async () => {
+      for await (const n of pipeline(
+        range(300_000),
+        map((n) => n + 1),
+      ))
+        seen += n > 0 ? 1 : 0
+    })
+    expect(seen).toBe(300_000)
     expect(ticks.greatestGap).toBeLessThan(100)
-    // The work may be done in a few milliseconds; where it takes longer it is interrupted at least every 50 ms.
-    expect(ticks.count).toBeGreaterThanOrEqual(Math.floor(ticks.elapsed / 50))
   },
   20_000,
 )
-
-test('a 1 ms interval keeps firing while a loop reads a pipeline over data in memory', async () => {
-  let seen = 0
-  const ticks = await ticksDuring(async () => {
-    for await (const n of pipeline(
-      range(300_000),
-      map((n) => n + 1),
-    ))
-      seen += n > 0 ? 1 : 0
-  })
-  expect(seen).toBe(300_000)
-  expect(ticks.greatestGap).toBeLessThan(100)
-}, 20_000)
 
 test('a run is aborted by a timer while millions of values pass', async () => {
   const controller = new AbortController()

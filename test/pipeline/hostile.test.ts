@@ -336,7 +336,8 @@ test('a custom stage that polls gets its values at every capacity', async () => 
     expect(await pipeline(range(3), polling).run({ capacity })).toEqual([0, 1, 2])
 })
 
-test('stats() tell what a custom stage waits for', async () => {
+// A busy machine may hold up a process for longer than the timers.
+test('stats() tell what a custom stage waits for', { retry: 2 }, async () => {
   const idle = stage<number, number>('idle', async (rx, tx) => {
     for await (const n of rx) await tx.send(n)
   })
