@@ -175,7 +175,6 @@ test(
     expect(seen).toBe(300_000)
     expect(ticks.greatestGap).toBeLessThan(100)
   },
-  20_000,
 )
 
 test('a run is aborted by a timer while millions of values pass', async () => {
