@@ -137,6 +137,7 @@ export const loops: Scenario = {
   values: 1_000_000,
   expected: (values) => Math.floor(values / 2),
   rivals: {
+    // The engine has eight: 0.1 to 0.2 ns less for each call.
     'four values a round, typeof inline': async () =>
       overChunks((chunk, offset) => {
         mapByFour(chunk, addOne, offset)

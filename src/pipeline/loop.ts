@@ -2,7 +2,7 @@
  * The loops that call a user's function over a chunk: the hottest lines of the package. loops.ts makes copies of this
  * file.
  *
- * Four values a round, since a round of one costs half as much again; and `typeof` stands here, because a call of
+ * Eight values a round, since a round of one costs nearly twice as much; and `typeof` stands here, because a call of
  * `special` is checked at each result even where it is inlined (bench: cheap-stages, 2.0 → 1.2 ns per call).
  * `port.end` becomes 0 when the function has ended its own stage: no value is called for after that.
  */
@@ -18,7 +18,23 @@ export const loop: Record<Keep, Loop> = {
     try {
       const stop = Math.min(port.end, at + port.room - count)
       // Results stand where their values stood: one place to check instead of two.
-      while (at + 3 < stop && ahead === 0 && items === out) {
+      while (at + 7 < stop && ahead === 0 && items === out) {
+        result = fn(items[at], offset + at, context)
+        if (typeof result === 'object' && special(result)) return result
+        out[at++] = result
+        if (port.end === 0) return
+        result = fn(items[at], offset + at, context)
+        if (typeof result === 'object' && special(result)) return result
+        out[at++] = result
+        if (port.end === 0) return
+        result = fn(items[at], offset + at, context)
+        if (typeof result === 'object' && special(result)) return result
+        out[at++] = result
+        if (port.end === 0) return
+        result = fn(items[at], offset + at, context)
+        if (typeof result === 'object' && special(result)) return result
+        out[at++] = result
+        if (port.end === 0) return
         result = fn(items[at], offset + at, context)
         if (typeof result === 'object' && special(result)) return result
         out[at++] = result
@@ -57,7 +73,31 @@ export const loop: Record<Keep, Loop> = {
     try {
       // What does not pass leaves its room to others.
       for (let stop; (stop = Math.min(port.end, at + port.room - count)) > at;) {
-        while (at + 3 < stop) {
+        while (at + 7 < stop) {
+          value = items[at]
+          result = fn(value, offset + at, context)
+          if (typeof result === 'object' && special(result)) return result
+          if (result) out[count++] = value
+          at++
+          if (port.end === 0) return
+          value = items[at]
+          result = fn(value, offset + at, context)
+          if (typeof result === 'object' && special(result)) return result
+          if (result) out[count++] = value
+          at++
+          if (port.end === 0) return
+          value = items[at]
+          result = fn(value, offset + at, context)
+          if (typeof result === 'object' && special(result)) return result
+          if (result) out[count++] = value
+          at++
+          if (port.end === 0) return
+          value = items[at]
+          result = fn(value, offset + at, context)
+          if (typeof result === 'object' && special(result)) return result
+          if (result) out[count++] = value
+          at++
+          if (port.end === 0) return
           value = items[at]
           result = fn(value, offset + at, context)
           if (typeof result === 'object' && special(result)) return result
