@@ -88,7 +88,8 @@ describe('log aggregation is stopped', () => {
     expect(text.split('\n')).toHaveLength(40_001)
   })
 
-  it.concurrent('never by a full channel: it reads no more than there is room for', async () => {
+  // On a busy machine the first signal may come before the program listens for it, and end it: then again.
+  it.concurrent('never by a full channel: it reads no more than there is room for', { retry: 2 }, async () => {
     using folder = new Folder()
     execFileSync('mkfifo', [join(folder.path, 'pipe')])
     const started = folder.start('-', '--out', 'pipe', '--batch', '10')
