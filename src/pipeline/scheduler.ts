@@ -55,7 +55,7 @@ export interface Steppable {
 const now = /* @__PURE__ */ performance.now.bind(performance)
 const { setImmediate, MessageChannel, setTimeout, process } = globalThis as typeof globalThis &
   Partial<Pick<typeof globalThis, 'setImmediate' | 'MessageChannel' | 'process'>>
-const nextTick = /* @__PURE__ */ process?.nextTick.bind(process)
+const nextTick = /* @__PURE__ */ process?.nextTick?.bind(process)
 
 /** Its callbacks cost a third of what `queueMicrotask` of Node does. */
 const resolved = /* @__PURE__ */ Promise.resolve()
