@@ -30,8 +30,16 @@ export type { Run, RunOptions } from './pipeline/run.ts'
 export type { RunStats, StageStats } from './pipeline/stats.ts'
 export type { Graph, GraphEdge, GraphNode } from './pipeline/graph.ts'
 export { stage, through, type DuplexLike, type Transform } from './pipeline/custom.ts'
-export type { Sink, Source, Stage, StageContext, StageOptions, StageTask } from './pipeline/stage.ts'
-export type { CallFailure, CallOptions, Fn, FoldOptions, RetryOptions } from './pipeline/retry.ts'
+export type {
+  CallFailure,
+  Sink,
+  Source,
+  Stage,
+  StageContext,
+  StageOptions,
+  StageTask,
+} from './pipeline/stage.ts'
+export type { CallOptions, Fn, FoldOptions, RetryOptions } from './pipeline/retry.ts'
 export type { Input, LateInput } from './pipeline/reading.ts'
 
 // The catalogue.

@@ -8,11 +8,15 @@
 /** Longer delays make `setTimeout` fire at once. */
 const LONGEST = 2 ** 31 - 1
 
-/** `setTimeout` for any number of milliseconds; `Infinity` never fires. Returns what stops it. */
-export function startTimer(ms: number, fire: () => void): () => void {
-  let timer: ReturnType<typeof setTimeout> | undefined
+/**
+ * `setTimeout` for any number of milliseconds; `Infinity` never fires. One that only `watches` does not hold the process.
+ * Returns what stops it.
+ */
+export function startTimer(ms: number, fire: () => void, watches = false): () => void {
+  let timer: (ReturnType<typeof setTimeout> & { unref?(): void }) | undefined
   const start = (left: number): void => {
     timer = setTimeout(left > LONGEST ? start : fire, Math.min(left, LONGEST), left - LONGEST)
+    if (watches) timer.unref?.()
   }
   if (ms < Infinity) start(ms)
   return () => clearTimeout(timer)

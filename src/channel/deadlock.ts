@@ -16,47 +16,61 @@ interface Process {
 const host = globalThis as { process?: Process; setImmediate?: (f: () => void) => void }
 
 interface Stuck {
-  /** Rejects whoever can never settle. Says whether there was anyone. */
-  deadlock?: (() => boolean) | undefined
+  /** Rejects whoever can never settle, and says whether there was anyone. `picture`: what else there is to tell. */
+  deadlock?: ((picture: string) => boolean) | undefined
+}
+
+interface StuckRun extends Stuck {
+  /** What each of its stages waits for. */
+  report(): string
 }
 
 /** Those of the program that have open handles. */
 export const channels = /* @__PURE__ */ new Set<Stuck>()
 /** Runs of a pipeline are asked only when no channel of the program itself is stuck. */
-const runs = /* @__PURE__ */ new Set<Stuck>()
+const runs = /* @__PURE__ */ new Set<StuckRun>()
 let listening = false
 
-function watch(all: Set<Stuck>, one: Stuck): void {
+function watch<T extends Stuck>(all: Set<T>, one: T): void {
   all.add(one)
   if (!listening) host.process?.on?.('beforeExit', runDry)
   listening = true
 }
 
 export function watchChannel<T>(core: Exchange<T>): void {
-  core.deadlock = () => rejectStuck(core)
+  core.deadlock = (picture) => rejectStuck(core, picture)
   watch(channels, core)
 }
 
-export function watchRun(run: Stuck): () => void {
+export function watchRun(run: StuckRun): () => void {
   watch(runs, run)
   return () => void runs.delete(run)
 }
 
 function runDry(): void {
-  const found = [channels, runs].some((all) => [...all].filter((one) => one.deadlock!()).length > 0)
+  // As things stand now: to reject one changes what others wait for.
+  const picture = [...runs].map((run) => `\n${run.report()}`).join('')
+  const found = [channels, runs].some((all) => [...all].filter((one) => one.deadlock!(picture)).length > 0)
   // One more turn, so that a program which catches the error and waits in vain again hears of that too.
   if (found) host.setImmediate?.(() => {})
 }
 
-function rejectStuck<T>({ name, handles, options, readers, writers }: Exchange<T>): boolean {
+function rejectStuck<T>(core: Exchange<T>, picture: string): boolean {
+  const { name, options, readers, writers } = core
   const stuck = options.daemon ? [] : [...readers, ...writers].filter(({ mode }) => !mode.spared?.())
-  const open = [...handles]
   const message =
     `Deadlock on channel "${name}", nothing else runs: ${counts(stuck.map(({ mode }) => mode.kind))} waiting, ` +
-    `${counts(open.map(({ side }) => side))} open` +
-    open.map(({ side, place }) => `\n  ${side} made at ${place}`).join('')
+    openHandles(core) +
+    picture
   for (const wait of stuck) wait.giveUp(new DeadlockError(message))
   return stuck.length > 0
+}
+
+/** Who could still do something on a channel. */
+export function openHandles<T>({ handles }: Exchange<T>): string {
+  const open = [...handles]
+  const places = open.map(({ side, place }) => `\n  ${side} made at ${place}`)
+  return `${counts(open.map(({ side }) => side))} open${places.join('')}`
 }
 
 /** `2 receives and 1 select` for such a list. */
@@ -68,19 +82,37 @@ function counts(kinds: string[]): string {
   return [...new Set(kinds)].map(count).join(' and ')
 }
 
-/** The file and line that called `above`. Text at once: a trace not yet formatted keeps its caller's `this` alive. */
-export function placeOf(above: (...args: never[]) => unknown): string {
-  const trace: { stack?: string } = {}
+/** Where `above` was called, not yet as text, which costs as much again. It keeps the `this` of the caller alive. */
+export interface Trace {
+  stack?: string
+}
+
+export function traceOf(above: (...args: never[]) => unknown): Trace {
+  const trace: Trace = {}
   const { stackTraceLimit } = Error
   Error.stackTraceLimit = 1
   Error.captureStackTrace?.(trace, above)
   Error.stackTraceLimit = stackTraceLimit
-  return /[^\s(]+:\d+:\d+/.exec(trace.stack!)?.[0] ?? 'an unknown place'
+  return trace
 }
 
-export function warn(problem: string, { core, side, place }: Handle<unknown>): void {
+/** A file and line. */
+export function placeIn({ stack = '' }: Trace): string {
+  return /[^\s(]+:\d+:\d+/.exec(stack)?.[0] ?? 'an unknown place'
+}
+
+/** The file and line that called `above`. */
+export function placeOf(above: (...args: never[]) => unknown): string {
+  return placeIn(traceOf(above))
+}
+
+export function warn(message: string): void {
   const tell = host.process?.emitWarning ?? console.warn
-  tell(`${problem}: ${side} of channel "${core.name}", made at ${place}`, 'SluiceWarning')
+  tell(message, 'SluiceWarning')
+}
+
+export function warnOf(problem: string, { core, side, place }: Handle<unknown>): void {
+  warn(`${problem}: ${side} of channel "${core.name}", made at ${place}`)
 }
 
 /** Closes a handle when its sender or receiver is collected, and says so where the other side is still there. */
@@ -90,7 +122,7 @@ export const registry = /* @__PURE__ */ new FinalizationRegistry<Handle<unknown>
   // Both sides may be collected together.
   queueMicrotask(() => {
     const missed = [...core.handles].some((other) => other.side !== side && !other.lost)
-    if (missed && handle.open && !core.ended) warn('Garbage-collected unclosed', handle)
+    if (missed && handle.open && !core.ended) warnOf('Garbage-collected unclosed', handle)
     core.close(handle)
   })
 })

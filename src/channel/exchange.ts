@@ -70,7 +70,7 @@ export class Exchange<T> {
   refused: Promise<void> | undefined
   onRefused: (() => void) | undefined
   /** Rejects whoever can never settle, and says whether there was anyone. */
-  deadlock: (() => boolean) | undefined
+  deadlock: ((picture: string) => boolean) | undefined
 
   constructor(
     readonly capacity: number,

@@ -6,7 +6,7 @@
  */
 import { demand, demandCount } from '../errors.ts'
 import { onAbort } from './clock.ts'
-import { placeOf, registry, warn } from './deadlock.ts'
+import { placeOf, registry, warnOf } from './deadlock.ts'
 import { type Exchange, HANDLE, type Handle, isOver, put, take, writable } from './exchange.ts'
 import { checkWait, type Mode, operate, type WaitOptions } from './waiting.ts'
 
@@ -108,7 +108,7 @@ class SenderEnd<T> extends End<T> implements Sender<T> {
     const sent = operate(this, SEND, value, options)
     if (handle.waiting > FORGOTTEN_AWAIT && !this.#warned) {
       this.#warned = true
-      warn(`More than ${FORGOTTEN_AWAIT} sends wait, is an "await" missing`, handle)
+      warnOf(`More than ${FORGOTTEN_AWAIT} sends wait, is an "await" missing`, handle)
     }
     return sent
   }

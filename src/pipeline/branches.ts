@@ -125,10 +125,10 @@ export abstract class Branching<In> implements Kernel<In, unknown> {
   abstract run(port: Port<In, unknown>): void
 
   /** Starts a branch. */
-  protected branch(part: AnyBranch, open: Opening = alone): Branch {
+  protected branch(part: AnyBranch, label: string, open: Opening = alone): Branch {
     const { port } = this
     const { chain, output } = open(port, part)
-    const { input, result } = port.attach(chain, { writer: port, output })
+    const { input, result } = port.attach(chain, { writer: port, output, label })
     const branch = { input: input!, result }
     this.branches.push(branch)
     // A stage of the branch may have ended the run as soon as it began.
@@ -193,5 +193,6 @@ export function branching<In>(
   return part(own[first].kind, make, options, {
     kernel: (port: Port<In, unknown>) => kernel(port, own),
     branches: names.map((name) => own[name].definitions),
+    labels: names,
   })
 }

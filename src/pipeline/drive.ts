@@ -14,7 +14,7 @@ import type { Context } from './context.ts'
 import { arrived, listen, parkReader, parkWriter, room, skip } from './edge.ts'
 import type { Meter } from './meter.ts'
 import { BRISK, schedule, type Steppable, tired } from './scheduler.ts'
-import type { Chain, Definition, Ends, Kernel, Port } from './stage.ts'
+import type { CallFailure, Chain, Definition, Ends, Kernel, Port } from './stage.ts'
 
 const FIRST_QUANTUM = 16
 /** What a task that does not run has before it. It is as generic as the arrays of chunks. */
@@ -38,7 +38,6 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
   calls = 0
   received = 0
   sent = 0
-  failures = 0
   left = false
   /** The kernel has come to its end. */
   protected finishing = false
@@ -66,6 +65,7 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
   abstract finish(): void
   abstract fail(error: unknown, culprit?: { value: unknown }): void
   abstract failing(error: unknown, culprit?: { value: unknown }): void
+  abstract skipped(failure: CallFailure<unknown>): void
   abstract callEnded(): void
   abstract cancel(): void
   /** All input has come and been dealt with. */
@@ -207,7 +207,7 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
       this.meter.doing = this.full || this.blocked ? 'output' : input === undefined ? 'input' : 'busy'
       if (this.kernel!.eager) listen(input!)
     } else if (input !== undefined && input.buffer.length === 0 && !ended) {
-      this.meter.doing = this.calls > 0 ? 'busy' : 'input'
+      this.meter.doing = this.calls > 0 ? 'called' : 'input'
       parkReader(input)
     } else if (blocked && !(this.kernel!.eager && this.stock > 0)) {
       this.meter.doing = 'output'

@@ -1,22 +1,33 @@
-/** A pipeline as plain data, for pictures and reports. */
+/** A pipeline as plain data, for pictures and reports: as it is built, or as a run of it is now. */
+import type { Core } from '../channel/core.ts'
+import { doingOf, shown } from './report.ts'
 import type { Definition } from './stage.ts'
+import type { Task } from './task.ts'
 
 export interface Graph {
   nodes: GraphNode[]
   edges: GraphEdge[]
 }
 export interface GraphNode {
-  /** Unique in this graph. */
+  /** Unique in this graph. Of a run: the same each time. */
   id: string
   name: string
   /** The place in its `pipeline(…)`. */
   index: number
+  /** How many values a source gives in all. Missing where nobody knows. */
+  size?: number
+  /** What it does now, in words. Only of a run. */
+  doing?: string
 }
 export interface GraphEdge {
   /** Ids of nodes. */
   from: string
   to: string
   capacity: number
+  /** The name or key of the branch that begins here. */
+  label?: string
+  /** How many values are in the channel now. Only of a run. */
+  length?: number
 }
 
 export function graphOf(definitions: readonly Definition[], capacity: number): Graph {
@@ -35,18 +46,53 @@ function addChain(
   capacity: number,
   loose: readonly Loose[],
 ): readonly Loose[] {
-  definitions.forEach(({ name, inputs = [], branches = [], capacity: own = capacity, passes }, index) => {
+  definitions.forEach((definition, index) => {
+    const { name, inputs = [], branches = [], labels, capacity: own = capacity, passes } = definition
     const before = inputs.flatMap((input) => addChain(graph, input, capacity, []))
     const id = String(graph.nodes.length)
-    graph.nodes.push({ id, name, index })
+    graph.nodes.push({ id, name, index, ...sizeOf(definition) })
     for (const edge of [...before, ...loose]) graph.edges.push({ ...edge, to: id })
     const out = { from: id, capacity: own }
-    const behind = branches.flatMap((branch) => {
-      const ends = addChain(graph, branch, capacity, [out])
+    const behind = branches.flatMap((branch, place) => {
+      const ends = addChain(graph, branch, capacity, [{ ...out, label: labels?.[place] ?? String(place) }])
       // Its last stage writes to the channel of this one, unless it has a wish.
       return branch.at(-1)!.capacity === undefined ? ends.map((end) => ({ ...end, capacity: own })) : ends
     })
     loose = branches.length === 0 || passes ? [out] : behind
   })
   return loose
+}
+
+function sizeOf({ size }: Definition): { size?: number } {
+  const known = size?.()
+  return known === undefined ? {} : { size: known }
+}
+
+/** The graph of a run as it is now, with the branches and inputs that have come up. */
+export function graphOfRun(tasks: readonly Task[]): Graph {
+  const readers = new Map<Core<unknown> | undefined, Task>()
+  for (const task of tasks) {
+    readers.set(task.input, task)
+    if (task.definition.inputs) for (const chain of task.attached) readers.set(chain.at(-1)!.output, task)
+  }
+  /** The stage that a user sees behind a channel. */
+  const behind = (edge: Core<unknown>): Task | undefined => {
+    const reader = readers.get(edge)
+    return reader?.definition.internal && reader.output ? behind(reader.output) : reader
+  }
+  const graph: Graph = { nodes: [], edges: [] }
+  for (const task of shown(tasks)) {
+    const { id, name, index, definition, attached, output } = task
+    const { inputs, passes } = definition
+    graph.nodes.push({ id, name, index, ...sizeOf(definition), doing: doingOf(task) })
+    const branches = inputs ? [] : attached
+    const join = (edge: Core<unknown>, to: Task | undefined, label?: string): void => {
+      if (!to || to.definition.internal) return
+      const { capacity, length } = edge
+      graph.edges.push({ from: id, to: to.id, capacity, ...(label !== undefined && { label }), length })
+    }
+    for (const [first] of branches) join(first.input!, first, first.label)
+    if (output && (branches.length === 0 || passes)) join(output, behind(output))
+  }
+  return graph
 }

@@ -4,16 +4,31 @@
  *
  * Short steps are not all timed. One that was not is taken to have been as long as the last one that was.
  */
+import { worked } from './scheduler.ts'
 
-export type Doing = 'nothing' | 'busy' | 'input' | 'output'
+/** `busy` can take no more, `called` has calls in flight but could. */
+export type Doing = 'nothing' | 'busy' | 'called' | 'input' | 'output'
+
+/** Milliseconds. */
+export type Times = Record<Doing, number>
+
+/** `delayed`: how much of it passed, between its own steps, while other tasks had the event loop. */
+export interface Spent {
+  readonly times: Times
+  readonly delayed: Times
+}
+
+const none = (): Times => ({ nothing: 0, busy: 0, called: 0, input: 0, output: 0 })
 
 export class Meter {
   /** What it does from the end of this step on. */
   doing: Doing = 'nothing'
-  readonly #spent = { nothing: 0, busy: 0, input: 0, output: 0 }
+  readonly #spent: Spent = { times: none(), delayed: none() }
   /** What it has done between its steps since `#since`. */
   #before: Doing = 'nothing'
   #since: number
+  /** How much all tasks had worked then. */
+  #worked = worked
   /** How many steps it has made since, and how long one takes. */
   #steps = 0
   #took = 0
@@ -24,8 +39,8 @@ export class Meter {
 
   /** Begins to do something else. */
   change(doing: Doing): void {
+    this.doing = doing
     this.#account(performance.now())
-    this.doing = this.#before = doing
   }
 
   /** A step took from `began` to `ended`; or it was not timed. */
@@ -38,28 +53,29 @@ export class Meter {
   }
 
   #account(now: number): void {
-    const busy = this.#busyUntil(now)
-    this.#spent[this.#before] += now - this.#since - busy
-    this.#spent.busy += busy
+    this.#add(this.#spent, this.#before, now)
     this.#before = this.doing
     this.#since = now
+    this.#worked = worked
     this.#steps = 0
   }
 
-  /** How much of the time since was spent in steps. */
-  #busyUntil(now: number): number {
-    return Math.min(now - this.#since, this.#steps * this.#took)
+  /** Adds the time since. Between its steps it has done what it did `before`. */
+  #add({ times, delayed }: Spent, before: Doing, now: number): void {
+    const passed = now - this.#since
+    const stepping = Math.min(passed, this.#steps * this.#took)
+    const between = passed - stepping
+    times.busy += stepping
+    times[before] += between
+    delayed[before] += Math.min(between, Math.max(0, worked - this.#worked - stepping))
   }
 
-  /** Milliseconds spent so far, what it does now included. */
-  until(now: number): Record<Doing, number> {
-    const { busy } = this.#spent
+  /** What it has spent so far, what it does now included. */
+  until(now: number): Spent {
+    const { times, delayed } = this.#spent
+    const spent = { times: { ...times }, delayed: { ...delayed } }
     // The run may have ended within a step, which was accounted after that.
-    const until = Math.max(now, this.#since)
-    const stepping = this.#busyUntil(until)
-    const before = this.doing === 'nothing' ? 'nothing' : this.#before
-    const spent = { ...this.#spent, busy: busy + stepping }
-    spent[before] += until - this.#since - stepping
+    this.#add(spent, this.doing === 'nothing' ? 'nothing' : this.#before, Math.max(now, this.#since))
     return spent
   }
 }

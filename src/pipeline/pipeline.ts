@@ -16,7 +16,8 @@ import {
   type Part,
   type Port,
 } from './stage.ts'
-import { DEFAULT_CAPACITY, Execution, type Run, type RunOptions } from './run.ts'
+import { type Trace, traceOf } from '../channel/deadlock.ts'
+import { DEFAULT_CAPACITY, Execution, type Made, type Run, type RunOptions } from './run.ts'
 
 /** A pipeline that ends in a stage: its run is worth the list of what comes out. */
 export interface Pipeline<Out> extends Part<'source', never, Out>, AsyncIterable<Out> {
@@ -57,24 +58,37 @@ class Composed {
 }
 
 class Runnable extends Composed {
+  constructor(
+    kind: Kind,
+    definitions: readonly Definition[],
+    readonly trace: Trace,
+  ) {
+    super(kind, definitions)
+  }
+
+  get #made(): Made {
+    return { pipeline: this, trace: this.trace }
+  }
+
   override async run(options?: RunOptions): Promise<unknown> {
     return this.start(options).result
   }
 
   start(options?: RunOptions): Run<unknown> {
     const { kind, definitions } = this
-    return new Execution(kind === 'job' ? definitions : [...definitions, collector], options)
+    return new Execution(kind === 'job' ? definitions : [...definitions, collector], this.#made, options)
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<unknown> {
     const outlet = new Outlet()
-    const { definitions } = this
+    const definitions = [...this.definitions]
+    const made = this.#made
     let run: Run<unknown> | undefined
     return {
       next: () => {
         if (run === undefined) {
           if (outlet.left) return Promise.resolve(END)
-          run = new Execution([...definitions, { name: 'loop', internal: true, kernel: outlet.open }])
+          run = new Execution([...definitions, { name: 'loop', internal: true, kernel: outlet.open }], made)
           outlet.follow(run.result)
         }
         return outlet.next()
@@ -165,7 +179,7 @@ class Outlet implements Kernel<unknown, undefined> {
  * )
  * await squares.run() // => [1, 9, 25, 49, 81]
  */
-export const pipeline = ((...parts: Part<Kind, never, unknown>[]): unknown => {
+export const pipeline = function pipeline(...parts: Part<Kind, never, unknown>[]): unknown {
   demand(parts.length > 0, 'create pipeline', 'stages', 'at least one stage', parts, TypeError)
   parts.forEach((part, place) => {
     const wanted: Kind[] = place === 0 ? ['source', 'stage'] : ['stage']
@@ -175,6 +189,6 @@ export const pipeline = ((...parts: Part<Kind, never, unknown>[]): unknown => {
   const definitions = parts.flatMap((part) => part.definitions)
   const source = parts[0].kind === 'source'
   const sink = parts.at(-1)!.kind === 'sink'
-  if (source) return new Runnable(sink ? 'job' : 'source', definitions)
+  if (source) return new Runnable(sink ? 'job' : 'source', definitions, traceOf(pipeline))
   return new Composed(sink ? 'sink' : 'stage', definitions)
-}) as Compose
+} as Compose

@@ -5,6 +5,7 @@
  * pending, `return` is called once and never after an end, and a `next` that hangs is not waited for.
  */
 import type { Receiver } from '../channel/handles.ts'
+import { openHandles } from '../channel/deadlock.ts'
 import { HANDLE, type Handle, take } from '../channel/exchange.ts'
 import { demand } from '../errors.ts'
 import { isThenable } from './results.ts'
@@ -27,9 +28,17 @@ export function reading<T>(
   input: LateInput<T>,
   action: string,
   option: string,
-): { kernel: (port: Out<T>) => Reading<T>; hear: () => void } {
+): { kernel: (port: Out<T>) => Reading<T>; hear: () => void; size: () => number | undefined } {
   if (typeof input !== 'function' && !isThenable(input)) demandInput(input, action, option)
-  return { kernel: (port) => new Opening(port, input, action, option), hear: () => hear(input) }
+  const kernel = (port: Out<T>): Reading<T> => new Opening(port, input, action, option)
+  return { kernel, hear: () => hear(input), size: () => sizeOf(input) }
+}
+
+/** How many values an array, a `Set` or the like has. */
+function sizeOf(input: unknown): number | undefined {
+  if (Array.isArray(input) || ArrayBuffer.isView(input))
+    return (input as unknown as ArrayLike<unknown>).length
+  return input instanceof Set || input instanceof Map ? input.size : undefined
 }
 
 function demandInput(input: unknown, action: string, option: string): void {
@@ -80,6 +89,11 @@ class ReadingReceiver<T> implements Reading<T> {
 
   get daemon(): boolean {
     return this.handle.core.options.daemon === true
+  }
+
+  get wants(): string {
+    const { core } = this.handle
+    return `channel "${core.name}", ${openHandles(core).replaceAll('\n', '\n    ')}`
   }
 
   run(port: Out<T>): void {
@@ -170,6 +184,10 @@ class Opening<T> implements Reading<T> {
 
   get daemon(): boolean {
     return this.#kernel?.daemon === true
+  }
+
+  get wants(): string | undefined {
+    return this.#kernel?.wants
   }
 
   stop(port: Out<T>): PromiseLike<unknown> | void {

@@ -6,7 +6,7 @@ import { onAbort, startTimer } from '../channel/clock.ts'
 import { demand, demandCount, demandFunction, demandNumber, demandOptions, demandTime } from '../errors.ts'
 import { type Context, HandlerFailure } from './context.ts'
 import { isThenable, SKIPPED } from './results.ts'
-import type { Port, StageContext, StageOptions } from './stage.ts'
+import type { CallFailure, Port, StageContext, StageOptions } from './stage.ts'
 
 /** A function of the user, called as array methods call theirs. */
 export type Fn<In, R> = (value: In, index: number, context: StageContext) => R | PromiseLike<R>
@@ -24,14 +24,6 @@ export interface RetryOptions {
   jitter?: number
   /** Whether this error is worth another call. Default: every error is. */
   when?: (error: unknown, attempt: number) => boolean
-}
-
-/** What `onError` is told. */
-export interface CallFailure<In> {
-  value: In
-  error: unknown
-  stage: string
-  attempts: number
 }
 
 export interface CallOptions<In> extends StageOptions {
@@ -77,7 +69,7 @@ function checkRetry(action: string, retry: RetryOptions): void {
 }
 
 /** Whose values fail. */
-type Failing = Pick<Port<never, unknown>, 'context' | 'failures'>
+type Failing = Pick<Port<never, unknown>, 'context' | 'skipped'>
 
 /** What becomes of a value that failed for good: rejects, or gives `SKIPPED`. */
 export async function recover<In, R>(
@@ -89,10 +81,11 @@ export async function recover<In, R>(
 ): Promise<R> {
   const { name, signal } = port.context
   if (onError === 'fail' || signal.aborted) throw error
-  port.failures++
+  const failure = { value, error, stage: name, attempts }
+  port.skipped(failure)
   if (onError !== 'skip')
     try {
-      await onError({ value, error, stage: name, attempts })
+      await onError(failure)
     } catch (thrown) {
       throw new HandlerFailure(thrown, error)
     }

@@ -6,7 +6,7 @@
  */
 import { Core } from '../channel/core.ts'
 import { onAbort, startTimer } from '../channel/clock.ts'
-import { watchRun } from '../channel/deadlock.ts'
+import { placeIn, type Trace, warn, watchRun } from '../channel/deadlock.ts'
 import {
   DeadlockError,
   demand,
@@ -16,7 +16,10 @@ import {
   DrainTimeoutError,
   type StageError,
 } from '../errors.ts'
-import { type Chain, type Definition, type Ends, hearAll } from './stage.ts'
+import { tell } from './events.ts'
+import { type Graph, graphOfRun } from './graph.ts'
+import { reportOf } from './report.ts'
+import { type CallFailure, type Chain, type Definition, type Ends, hearAll } from './stage.ts'
 import { type RunStats, statsOf } from './stats.ts'
 import { type Owner, Task } from './task.ts'
 
@@ -27,14 +30,26 @@ export interface RunOptions {
   capacity?: number
   /** Shown in reports. Default: `pipeline`. */
   name?: string
+  /**
+   * Milliseconds without a value moving after which a process warning says what each stage waits for; again when values
+   * have moved since. Holds no process alive. Default: never.
+   */
+  stallAfter?: number
 }
 
 /** A pipeline at work. */
 export interface Run<R> extends AsyncDisposable {
   /** The same promise that `pipeline(…).run()` gives. */
   readonly result: Promise<R>
+  /** That of its options. */
+  readonly name: string
   /** How many values each stage has seen, and what it spends its time on. */
   stats(): RunStats
+  /**
+   * The graph as it is now: with the branches that have come up, what each stage does, and how many values are in each
+   * channel. Its nodes are the `stages` of `stats()`, in their order.
+   */
+  describe(): Graph
   /**
    * Lets no new input in; what is in flight comes out. Past the deadline (milliseconds, default: none) the run is
    * aborted with a `DrainTimeoutError` that lists the stages still busy.
@@ -46,6 +61,12 @@ export interface Run<R> extends AsyncDisposable {
 
 export const DEFAULT_CAPACITY = 256
 
+/** The pipeline of a run, and where it was put together. */
+export interface Made {
+  readonly pipeline: object
+  readonly trace: Trace
+}
+
 export class Execution<R> implements Run<R>, Owner {
   readonly #all: Task[] = []
   #main: readonly Task[] = []
@@ -53,7 +74,8 @@ export class Execution<R> implements Run<R>, Owner {
   readonly began = performance.now()
   ended: number | undefined
   readonly #capacity: number
-  readonly #name: string
+  readonly name: string
+  readonly #made: Made
   readonly #sink: Task | undefined
   #failure: StageError | undefined
   #aborted: { reason: unknown } | undefined
@@ -68,18 +90,20 @@ export class Execution<R> implements Run<R>, Owner {
   #stopTimers: (() => void)[] | undefined
 
   /** The last stage is a sink. */
-  constructor(definitions: readonly Definition[], options: RunOptions = {}) {
+  constructor(definitions: readonly Definition[], made: Made, options: RunOptions = {}) {
     const action = 'run pipeline'
     demandOptions(options, action)
-    const { signal, capacity = DEFAULT_CAPACITY, name = 'pipeline' } = options
+    const { signal, capacity = DEFAULT_CAPACITY, name = 'pipeline', stallAfter = Infinity } = options
     demandCount(capacity, action, 'capacity', 0, true)
     demand(typeof name === 'string', action, 'name', 'a string', name, TypeError)
+    demandTime(stallAfter, action, 'stallAfter')
     // Before anything is begun: nobody would end it.
     const { addEventListener } = Object(signal) as Partial<AbortSignal>
     const listens = (signal ?? undefined) === undefined || typeof addEventListener === 'function'
     demand(listens, action, 'signal', 'an AbortSignal', signal, TypeError)
     this.#capacity = capacity
-    this.#name = name
+    this.name = name
+    this.#made = made
     this.result = new Promise<R>((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -94,9 +118,11 @@ export class Execution<R> implements Run<R>, Owner {
     this.#sink = this.#main.at(-1)
     this.#stopWatching = watchRun(this)
     if (signal) this.#stopListening = onAbort(signal, (reason) => this.#abort(reason))
+    if (stallAfter < Infinity) this.#watchStalls(stallAfter)
     this.#building--
+    tell('run:start', () => this.#message())
     // From the end: a stage that wants nothing says so before anything is pulled.
-    for (const task of this.tasks.reverse()) task.start()
+    for (const task of this.tasks.reverse()) this.#begin(task)
   }
 
   /** All tasks, in the order of the flow. */
@@ -117,6 +143,7 @@ export class Execution<R> implements Run<R>, Owner {
       const task: Task = new Task(this, definition, index, edge, output, this.began)
       task.before = before
       task.branchOf = branchOf
+      task.id = String(this.#all.length)
       this.#all.push(task)
       this.#open++
       edge = output
@@ -130,11 +157,12 @@ export class Execution<R> implements Run<R>, Owner {
     return new Core<unknown>(capacity, name)
   }
 
-  attach(task: Task, definitions: readonly Definition[], { writer, reader, output }: Ends): Chain {
+  attach(task: Task, definitions: readonly Definition[], { writer, reader, output, label }: Ends): Chain {
     const input = writer && this.#edge(task.definition)
     if (reader) output = this.#edge(definitions.at(-1)!)
     this.#building++
     const chain = this.#chain(definitions, output, input, input && task)
+    chain[0].label = label
     if (task.attached.length === 0) task.attached = []
     task.attached.push(chain)
     this.#building--
@@ -146,13 +174,27 @@ export class Execution<R> implements Run<R>, Owner {
       output!.reader = reader
       output!.receivers = 1
     }
-    if (this.#building === 0) for (const each of flow(chain).reverse()) each.start()
+    if (this.#building === 0) for (const each of flow(chain).reverse()) this.#begin(each)
     return { input, output, result: () => chain.at(-1)!.kernel?.result?.() }
+  }
+
+  #begin(task: Task): void {
+    tell('stage:start', () => this.#message(task))
+    task.start()
+  }
+
+  /** What observers are told. */
+  #message(task?: Task): object {
+    const { pipeline } = this.#made
+    return task ? { run: this, pipeline, stage: task.name, id: task.id } : { run: this, pipeline }
   }
 
   // ---- what tasks say
 
   failed(task: Task, error: StageError): void {
+    const { cause, value } = error
+    const culprit = 'value' in error && { value }
+    tell('stage:failure', () => ({ ...this.#message(task), error: cause, ...culprit, fatal: true }))
     if (this.#failure === undefined) this.#failure = error
     else this.#failure.suppressed.push(error)
     this.#interrupt(task, error, task.definition.inputs !== undefined)
@@ -179,8 +221,20 @@ export class Execution<R> implements Run<R>, Owner {
     return failure !== undefined && (error === failure || failure.suppressed.includes(error))
   }
 
-  done(): void {
+  skipped(task: Task, { error, value, attempts }: CallFailure<unknown>): void {
+    tell('stage:failure', () => ({ ...this.#message(task), error, value, attempts, fatal: false }))
+  }
+
+  done(task: Task): void {
+    // One that was aborted may have been told of already.
+    if (this.ended === undefined) this.#stageEnded(task)
     if (--this.#open === 0) this.#settle()
+  }
+
+  #stageEnded(task: Task): void {
+    const { failure } = task
+    const own = failure?.stage === task.name && failure.index === task.index
+    tell('stage:end', () => ({ ...this.#message(task), ...(own && { error: failure.cause }) }))
   }
 
   cleaned(): void {
@@ -194,11 +248,15 @@ export class Execution<R> implements Run<R>, Owner {
     this.ended = performance.now()
     this.#stopWatching?.()
     this.#stopListening?.()
+    this.#stopStallTimer?.()
     for (const stopTimer of this.#stopTimers ?? []) stopTimer()
     if (this.#aborted) this.#reject(this.#aborted.reason)
     else if (this.#failure) this.#reject(this.#failure)
     else this.#resolve(this.#sink?.kernel?.result?.() as R)
-    for (const tell of this.#whenOver) tell()
+    for (const heard of this.#whenOver) heard()
+    for (const task of this.#all) if (!task.done) this.#stageEnded(task)
+    const error = this.#aborted ? { error: this.#aborted.reason } : this.#failure && { error: this.#failure }
+    tell('run:end', () => ({ ...this.#message(), ...error }))
   }
 
   /** An aborted run does not wait for calls, only for clean-up. */
@@ -255,6 +313,50 @@ export class Execution<R> implements Run<R>, Owner {
     return statsOf(this)
   }
 
+  describe(): Graph {
+    return graphOfRun(this.tasks)
+  }
+
+  // ---- hangs
+
+  get #title(): string {
+    return `ipeline "${this.name}", made at ${placeIn(this.#made.trace)}`
+  }
+
+  report(): string {
+    return `P${this.#title}:${reportOf(this.tasks)}`
+  }
+
+  /** Says what each stage waits for when nothing has moved for so many milliseconds. */
+  #watchStalls(stallAfter: number): void {
+    let moves = -1
+    let since = 0
+    let told = false
+    const look = (): void => {
+      const now = performance.now()
+      const before = moves
+      moves = this.#all.reduce((sum, task) => sum + task.moves, 0)
+      if (moves !== before) {
+        since = now
+        told = false
+      } else if (!told && now - since >= stallAfter && !this.#idle) {
+        told = true
+        const report = `P${this.#title}, has not moved for ${stallAfter} ms:${reportOf(this.tasks)}`
+        warn(report)
+        tell('run:stall', () => ({ ...this.#message(), report }))
+      }
+      this.#stopStallTimer = startTimer(Math.max(1, stallAfter / 4), look, true)
+    }
+    look()
+  }
+  #stopStallTimer: (() => void) | undefined
+
+  /** It only waits for a source that may be silent for ever. */
+  get #idle(): boolean {
+    const open = this.#all.filter(({ left }) => !left)
+    return open.some(({ kernel }) => kernel?.daemon) && !open.some(({ busy }) => busy)
+  }
+
   /** The event loop has run dry: nothing will ever move this run again. */
   deadlock(): boolean {
     if (this.#all.every((task) => task.left)) {
@@ -263,12 +365,7 @@ export class Execution<R> implements Run<R>, Owner {
       return true
     }
     if (this.#all.some((task) => !task.left && task.kernel?.daemon)) return false
-    const lines = this.tasks
-      .filter((task) => !task.left || task.calls > 0)
-      .map((task) => `\n  ${waitOf(task)}`)
-    this.#abort(
-      new DeadlockError(`Deadlock in pipeline "${this.#name}", nothing else runs:${lines.join('')}`),
-    )
+    this.#abort(new DeadlockError(`Deadlock in p${this.#title}, nothing else runs:${reportOf(this.tasks)}`))
     return true
   }
 }
@@ -280,17 +377,4 @@ function flow(chain: readonly Task[]): Task[] {
     const beside = task.attached.flatMap(flow)
     return task.definition.inputs ? [...beside, task] : [task, ...beside]
   })
-}
-
-/** What a stage waits for, as a sentence. */
-function waitOf({ index, name, calls, meter, blocked, input, output }: Task): string {
-  const waits = {
-    nothing: 'has not begun',
-    busy: 'waits for what it has called',
-    input: input ? 'waits for a value' : 'waits for its source',
-    output: blocked
-      ? 'waits for a branch to take a value'
-      : `waits for room (${output?.length} of ${output?.capacity})`,
-  }
-  return `stage ${index} "${name}" ${waits[calls > 0 ? 'busy' : meter.doing]}`
 }

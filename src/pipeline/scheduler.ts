@@ -75,6 +75,8 @@ let looks = 0
 /** When somebody looked at the clock last, and how many calls were made since. */
 let looked = 0
 let unlooked = 0
+/** How many milliseconds all tasks have worked, as far as it was timed. */
+export let worked = 0
 /** Whether somebody has found this turn of the event loop to have gone on for long enough. */
 let over = false
 
@@ -180,6 +182,7 @@ export function flush(): void {
       if (took > 0) time = looked
       // It, and not those before it, which were as short as ever.
       if (took > SUSPECT) {
+        worked += took
         adapt(task, took)
         task.stepped(time - took, time)
       } else task.stepped()
@@ -190,6 +193,7 @@ export function flush(): void {
     task.step()
     time = now()
     unlooked = 0
+    worked += time - began
     adapt(task, time - began)
     task.stepped(began, time)
   }

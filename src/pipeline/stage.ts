@@ -49,8 +49,8 @@ export interface Port<In, Out> {
   readonly left: boolean
   /** Whether it is so fast that those at its channels may be woken late. */
   readonly brisk: boolean
-  /** How many values have failed, those that were skipped included. */
-  failures: number
+  /** A value has failed for good, and its stage goes on. */
+  skipped(failure: CallFailure<unknown>): void
   /** Runs stages beside this one. */
   attach(definitions: readonly Definition[], ends: Ends): Chain
   /** Runs the kernel again, soon. */
@@ -82,6 +82,16 @@ export interface Kernel<In, Out> {
   result?(): unknown
   /** Whether waiting for ever is in order, as it is on a daemon channel. */
   readonly daemon?: boolean
+  /** What it waits for where it waits for input, for reports. Default: a value, or its source. */
+  readonly wants?: string | undefined
+}
+
+/** What `onError` is told. */
+export interface CallFailure<In> {
+  value: In
+  error: unknown
+  stage: string
+  attempts: number
 }
 
 export interface StageContext {
@@ -117,6 +127,8 @@ export interface Ends {
   readonly reader?: Wakeable
   /** Where their results go, for a branch that is no sink. */
   readonly output?: Core<unknown> | undefined
+  /** What a branch is called: its name, its key. */
+  readonly label?: string | undefined
 }
 
 /**
@@ -136,8 +148,12 @@ export interface Definition {
   /** What is attached beside it as far as that is known before a run: before it, or after it. */
   readonly inputs?: readonly (readonly Definition[])[]
   readonly branches?: readonly (readonly Definition[])[]
+  /** What the branches are called. */
+  readonly labels?: readonly string[]
   /** What comes out of it does not come from its branches. */
   readonly passes?: boolean
+  /** How many values a source gives in all, where that is known before a run. */
+  readonly size?: () => number | undefined
   /** Listens to the promises it is going to read: its turn may come long after the run has begun. */
   readonly hear?: () => void
 }
@@ -182,7 +198,9 @@ export function part<K extends Kind, In, Out>(
     custom?: Custom
     inputs?: readonly (readonly Definition[])[]
     branches?: readonly (readonly Definition[])[]
+    labels?: readonly string[]
     passes?: boolean
+    size?: () => number | undefined
     hear?: () => void
   },
 ): Part<K, In, Out> {

@@ -1,6 +1,16 @@
 /**
  * What a run is doing: counts that the channels keep anyway, and times that the scheduler measures per step.
+ *
+ * The bottleneck is the stage that could take no more, by its own work, for most of the time: in a pipeline that is
+ * limited by one stage, that one always can take no more, those before it wait for room, and those behind it for
+ * values. A stage with calls in flight and room for others is not limited by them; a source is by what it waits for.
+ *
+ * Where one stage keeps the event loop busy, the calls of every other seem to take as long. So among stages that come
+ * close to each other, only the time counts in which no other had the event loop; and where that does not tell them
+ * apart, the channel between them: who is slower has values before it.
  */
+import type { Spent, Times } from './meter.ts'
+import { shown } from './report.ts'
 import type { Task } from './task.ts'
 
 export interface RunStats {
@@ -36,32 +46,68 @@ interface Measured {
 export function statsOf({ tasks, began, ended }: Measured): RunStats {
   const now = ended ?? performance.now()
   const elapsed = now - began
-  const stages = tasks
-    .filter(({ definition }) => !definition.internal)
-    .map((task) => stageStats(task, now, elapsed))
-  return { elapsed, bottleneck: bottleneckOf(stages), stages }
+  const measured = shown(tasks).map((task) => ({ task, spent: task.meter.until(now) }))
+  const loads = measured.map(({ task, spent }) => loadOf(task, spent, elapsed))
+  const stages = measured.map(({ task, spent }) => stageStats(task, spent, elapsed))
+  return { elapsed, bottleneck: bottleneckOf(loads), stages }
 }
 
-function stageStats(task: Task, now: number, elapsed: number): StageStats {
+function stageStats(task: Task, { times }: Spent, elapsed: number): StageStats {
   const { name, index, input, output, failures } = task
-  const spent = task.meter.until(now)
-  const total = Math.max(elapsed, spent.busy + spent.input + spent.output) || 1
+  const busy = times.busy + times.called
+  const total = Math.max(elapsed, busy + times.input + times.output) || 1
   return {
     name,
     index,
     received: task.kernel || !input ? task.received : input.accepted - input.buffer.length,
     sent: task.shares ? task.sent : (output?.accepted ?? 0),
     failed: failures,
-    busy: spent.busy / total,
-    waitingInput: spent.input / total,
-    waitingOutput: spent.output / total,
+    busy: busy / total,
+    waitingInput: times.input / total,
+    waitingOutput: times.output / total,
     output: output && { length: output.length, capacity: output.capacity },
   }
 }
 
-/** A stage that is at work most of the time, where it is clearly more at work than any other. */
-function bottleneckOf(stages: readonly StageStats[]): string | undefined {
-  const [first, second] = [...stages].sort((a, b) => b.busy - a.busy)
-  if (first === undefined || first.busy < 0.5) return undefined
-  return second === undefined || first.busy > second.busy * 1.2 ? first.name : undefined
+/** How much a stage limits the run, as shares of the time. */
+interface Load {
+  readonly task: Task
+  readonly share: number
+  /** Without the time in which it waited by itself, but another had the event loop. */
+  readonly own: number
+}
+
+function loadOf(task: Task, { times, delayed }: Spent, elapsed: number): Load {
+  // What a source waits for is its own; what a fan-in waits for are its inputs.
+  const isSource = !task.input && !task.definition.inputs
+  const limit = ({ busy, input }: Times): number => (isSource ? busy + input : busy) / (elapsed || 1)
+  return { task, share: limit(times), own: limit(times) - limit(delayed) }
+}
+
+/** A stage limits a run when it is what everything waits for in more of the time than this … */
+const MOST_OF_THE_TIME = 0.7
+/** … and so many times as much as any other; */
+const CLEARLY = 1.15
+/** or, of two that come close, the one behind with so many values before it. */
+const PILE = 16
+
+function bottleneckOf(loads: readonly Load[]): string | undefined {
+  const most = Math.max(...loads.map(({ share }) => share))
+  if (!(most > MOST_OF_THE_TIME)) return undefined
+  const rivals = loads.filter(({ share }) => share * CLEARLY >= most)
+  const [first, ...others] = [...rivals].sort((a, b) => b.own - a.own)
+  const other = others.find(({ task }) => !areCopies(task, first.task))
+  if (other === undefined || first.own > other.own * CLEARLY) return first.task.name
+  const tasks = rivals.map(({ task }) => task)
+  return tasks.filter((task) => isBehind(task, tasks) && task.input!.length >= PILE).at(-1)?.name
+}
+
+/** Whether they are the same stage in branches side by side: these limit the run together. */
+function areCopies(one: Task, other: Task): boolean {
+  const { name, index, branchOf } = one
+  return branchOf !== undefined && branchOf === other.branchOf && name === other.name && index === other.index
+}
+
+function isBehind({ before }: Task, others: readonly Task[]): boolean {
+  return before !== undefined && (others.includes(before) || isBehind(before, others))
 }

@@ -12,7 +12,7 @@ import { closeSide, endWriting, room } from './edge.ts'
 import { Meter } from './meter.ts'
 import { pace, schedule } from './scheduler.ts'
 import { Context, HandlerFailure } from './context.ts'
-import type { Chain, Custom, Definition, Ends, Kernel } from './stage.ts'
+import type { CallFailure, Chain, Custom, Definition, Ends, Kernel } from './stage.ts'
 
 /** What a task tells its run. */
 export interface Owner {
@@ -25,6 +25,8 @@ export interface Owner {
   /** The task has let go of what it held, or failed at that. */
   cleaned(): void
   done(task: Task): void
+  /** A value of it has failed for good, and it goes on. */
+  skipped(task: Task, failure: CallFailure<unknown>): void
 }
 
 /** Nearly all stages have nothing beside them. */
@@ -35,6 +37,10 @@ export class Task extends Driven implements Wakeable {
   readonly context: Context
   /** The stage whose output it reads: the one before it, or for the first of a branch the one it branches off. */
   before: Task | undefined
+  /** Unique in its run. */
+  id!: string
+  /** What the branch that it begins is called. */
+  label: string | undefined
   /** The stage whose branch it is in. */
   branchOf: Task | undefined
   /** The chains that run beside it. */
@@ -45,9 +51,12 @@ export class Task extends Driven implements Wakeable {
   readonly shares: boolean
   /** What it spends its time on. */
   readonly meter: Meter
+  /** How many values have failed, those that were skipped included. */
+  failures = 0
   #cancelled = false
   #cleaning = 0
-  #done = false
+  /** Nothing of it will act any more. */
+  done = false
   /** Starts the user's function. */
   #custom: ReturnType<Custom> | undefined
   /** The failure that its output ends with, once what came before has been put out. */
@@ -146,6 +155,16 @@ export class Task extends Driven implements Wakeable {
     this.#leave(true)
   }
 
+  /** A number that grows when a value has come in or gone out. */
+  get moves(): number {
+    const { input, output, kernel } = this
+    // What lies in the output of a branch's end is counted there.
+    const moved = kernel
+      ? this.received + this.sent
+      : input!.accepted + output!.accepted - input!.buffer.length
+    return moved + (this.done ? 1 : 0)
+  }
+
   /** Whether it has something in hand or to read, so that a drain waits for it. */
   get busy(): boolean {
     const { kernel, input } = this
@@ -184,6 +203,11 @@ export class Task extends Driven implements Wakeable {
     const failure = this.#wrap(error, culprit)
     this.#failure ??= failure
     this.owner.failed(this, failure)
+  }
+
+  skipped(failure: CallFailure<unknown>): void {
+    this.failures++
+    this.owner.skipped(this, failure)
   }
 
   /** The failure of one of its branches is its own. */
@@ -273,14 +297,19 @@ export class Task extends Driven implements Wakeable {
     }
   }
 
+  /** What it has failed with, or what it ended with that was not its own. */
+  get failure(): StageError | undefined {
+    return this.#failure
+  }
+
   get cleaning(): boolean {
     return this.#cleaning > 0
   }
 
   /** Tells the run when nothing of this task will act any more. A kernel calls it when a call has come back. */
   #settle(): void {
-    if (!this.left || this.calls > 0 || this.#cleaning > 0 || this.#done) return
-    this.#done = true
+    if (!this.left || this.calls > 0 || this.#cleaning > 0 || this.done) return
+    this.done = true
     this.owner.done(this)
   }
 

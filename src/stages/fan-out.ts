@@ -20,7 +20,7 @@ class Copying<In> extends Branching<In> {
   ) {
     super(port)
     this.passes = open === undefined
-    for (const branch of Object.values(named)) this.branch(branch, open)
+    for (const [name, branch] of Object.entries(named)) this.branch(branch, name, open)
   }
 
   override run(port: Port<In, unknown>): void {
@@ -103,6 +103,7 @@ export function alsoTo<In>(sink: Sink<In, unknown>, options: StageOptions = {}):
   return part('stage', 'alsoTo', options, {
     kernel: (port) => new Copying<In>(port, { sink }) as never,
     branches: [sink.definitions],
+    labels: ['sink'],
     passes: true,
   })
 }
@@ -112,7 +113,7 @@ class Balancing<In> extends Branching<In> {
 
   constructor(port: Port<In, unknown>, n: number, stage: AnyBranch) {
     super(port)
-    for (let i = 0; i < n; i++) this.branch(stage, merging)
+    for (let i = 0; i < n; i++) this.branch(stage, String(i), merging)
   }
 
   /** Gives the copy with the fewest values waiting its share of what is there, and again. */

@@ -33,7 +33,7 @@ class Keyed<In> extends Branching<In> {
 
   /** Starts the branch of a key. */
   open(key: unknown, branch: AnyBranch): Branch {
-    const opened = this.branch(branch, merging)
+    const opened = this.branch(branch, labelOf(key), merging)
     this.#byKey.set(key, opened)
     return opened
   }
@@ -90,6 +90,11 @@ class Keyed<In> extends Branching<In> {
   result(): Record<string, unknown> {
     return Object.fromEntries([...this.#byKey].map(([name, { result }]) => [name as string, result()]))
   }
+}
+
+/** A key in reports and pictures. */
+function labelOf(key: unknown): string {
+  return Object(key) === key ? Object.prototype.toString.call(key) : String(key)
 }
 
 /**

@@ -51,14 +51,10 @@ export function range(from: number, to?: number, step = 1, options: StageOptions
   demand(Number.isFinite(first), 'create range', 'from', 'a finite number', first)
   demand(isNumber(limit), 'create range', 'to', 'a number', limit)
   demand(Number.isFinite(step) && step !== 0, 'create range', 'step', 'a finite number other than 0', step)
+  const size = sizeOfRange(first, limit, step)
   return part('source', 'range', options, {
+    size: () => (size < Infinity ? size : undefined),
     kernel() {
-      // Counted, not added up: steps that are fractions would drift.
-      let size = Math.max(0, Math.ceil(limit / step - first / step))
-      // Fractions may be off by one in either direction.
-      const inside = (n: number): boolean => (step > 0 ? first + n * step < limit : first + n * step > limit)
-      while (size > 0 && size < Infinity && !inside(size - 1)) size--
-      while (size < Infinity && inside(size)) size++
       let done = 0
       let stopped = false
       return {
@@ -75,6 +71,16 @@ export function range(from: number, to?: number, step = 1, options: StageOptions
       }
     },
   })
+}
+
+/** How many numbers there are. Counted, not added up: steps that are fractions would drift. */
+function sizeOfRange(first: number, limit: number, step: number): number {
+  let size = Math.max(0, Math.ceil(limit / step - first / step))
+  // Fractions may be off by one in either direction.
+  const inside = (n: number): boolean => (step > 0 ? first + n * step < limit : first + n * step > limit)
+  while (size > 0 && size < Infinity && !inside(size - 1)) size--
+  while (size < Infinity && inside(size)) size++
+  return size
 }
 
 /** Writes `first + n * step` from `out[i]` on, for `many` numbers `n` (bench: cheap-stages; one by one, it takes half as long again). */

@@ -1,0 +1,55 @@
+/** What each stage of a run does or waits for, in words: for whom a run hangs, and for the page of `sluice/inspect`. */
+import { room } from './edge.ts'
+import type { Task } from './task.ts'
+
+/** A run of a thousand branches has said enough after so many lines. */
+const MOST_LINES = 60
+
+/** The stages that a user knows of, in the order of the flow: those of `stats()`. */
+export function shown(tasks: readonly Task[]): Task[] {
+  return tasks.filter(({ definition }) => !definition.internal)
+}
+
+/** A line for each stage that is not through, indented below the stage whose branch it is in. */
+export function reportOf(tasks: readonly Task[]): string {
+  const lines = shown(tasks)
+    .filter((task) => !task.left || task.calls > 0)
+    .map((task) => `\n  ${'  '.repeat(depthOf(task))}${titleOf(task)} ${doingOf(task)}`)
+  const more = lines.length - MOST_LINES
+  return lines.slice(0, MOST_LINES).join('') + (more > 0 ? `\n  and ${more} stages more` : '')
+}
+
+function depthOf({ branchOf }: Task): number {
+  return branchOf ? 1 + depthOf(branchOf) : 0
+}
+
+function titleOf({ label, index, name }: Task): string {
+  return `${label === undefined ? '' : `branch "${label}": `}stage ${index} "${name}"`
+}
+
+export function doingOf(task: Task): string {
+  const { calls, left, meter, kernel, definition, blocked, input, output } = task
+  if (calls > 0 && kernel)
+    return `waits for ${calls} ${calls > 1 ? 'calls' : 'call'} of its function to return`
+  if (left) return 'has ended'
+  switch (meter.doing) {
+    case 'nothing':
+      return 'has not begun'
+    case 'busy':
+    case 'called':
+      return kernel ? 'is at work' : 'waits for what it has called'
+    case 'input':
+      return `waits for ${kernel?.wants ?? (input ? 'a value' : definition.inputs ? 'its inputs' : 'its source')}`
+    case 'output':
+      return blocked
+        ? `waits for ${fullBranchesOf(task)} to take a value`
+        : `waits for room (${output?.length} of ${output?.capacity})`
+  }
+}
+
+/** The branches that hold up a fan-out. */
+function fullBranchesOf({ attached }: Task): string {
+  const full = attached.map(([first]) => first).filter(({ input }) => input!.accepting && room(input!) <= 0)
+  const names = full.map(({ label }) => `"${label}"`).join(', ')
+  return full.length > 0 ? `branch ${names}` : 'a branch'
+}
