@@ -8,6 +8,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^sluice$/, replacement: source('index.ts') },
+      { find: /^sluice\/inspect$/, replacement: source('inspect/index.ts') },
       { find: /^sluice\/testing$/, replacement: source('testing/index.ts') },
     ],
   },

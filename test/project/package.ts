@@ -42,7 +42,7 @@ function checkImports(): void {
   execFileSync('tar', ['-xzf', tarball, '-C', installed, '--strip-components=1'])
   // What sluice/testing asks its users to install.
   symlinkSync(join(root, 'node_modules/@sinonjs'), join(folder, 'node_modules/@sinonjs'))
-  for (const entry of ['sluice', 'sluice/testing']) {
+  for (const entry of ['sluice', 'sluice/inspect', 'sluice/testing']) {
     const [imported, required] = [
       exportsIn('import.mjs', `import * as entry from '${entry}'`),
       exportsIn('require.cjs', `const entry = require('${entry}')`),

@@ -1,0 +1,277 @@
+/**
+ * What runs in the page. It is sent as the text of these functions, so that there is nothing to build or to load: they
+ * use each other and what a browser has, and nothing else of this package but types.
+ *
+ * Everything that a user's program has named is set as text, never as HTML. What has not changed is not touched: a page of
+ * a hundred stages is redrawn four times a second.
+ */
+import type { Box, Pipe } from './drawing.ts'
+import type { Failure, Picture, Sample, Shape, StageSample } from './view.ts'
+
+type Attributes = Record<string, string | number>
+
+/** Makes an element; `kind` is its class. */
+function make<K extends keyof HTMLElementTagNameMap>(
+  name: K,
+  parent: Element,
+  kind = '',
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(name)
+  if (kind !== '') element.className = kind
+  parent.append(element)
+  return element
+}
+
+function draw(name: string, parent: Element, attributes: Attributes): SVGElement {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', name)
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value))
+  parent.append(element)
+  return element
+}
+
+/** Sets an attribute or the text of an element, where it is another than before. */
+function setter(element: Element, name?: string): (value: string) => void {
+  let before: string | undefined
+  return (value) => {
+    if (value === before) return
+    before = value
+    if (name === undefined) element.textContent = value
+    else element.setAttribute(name, value)
+  }
+}
+
+function count(value: number): string {
+  return value.toLocaleString('en')
+}
+
+function short(value: number): string {
+  const units: [number, string][] = [
+    [1e9, 'G'],
+    [1e6, 'M'],
+    [1e4, 'k'],
+  ]
+  const [size, unit] = units.find(([least]) => value >= least) ?? [1, '']
+  const divided = value / (unit === 'k' ? 1000 : size)
+  return (
+    (divided < 100 && divided % 1 !== 0 ? divided.toFixed(1) : Math.round(divided).toLocaleString('en')) +
+    unit
+  )
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)} %`
+}
+
+function duration(milliseconds: number): string {
+  const seconds = milliseconds / 1000
+  if (seconds < 60) return `${seconds.toFixed(1)} s`
+  const minutes = Math.floor(seconds / 60)
+  if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
+/** One stage: its box in the graph and its row in the table. */
+function stageView(box: Box, svg: Element, rows: Element): (sample: StageSample, history: number[]) => void {
+  const drawn = boxView(box, svg)
+  const row = rowView(box, rows)
+  return (sample, history) => {
+    drawn(sample)
+    row(sample, history)
+  }
+}
+
+function boxView({ name, copies, isSource, size, x, y }: Box, svg: Element): (sample: StageSample) => void {
+  const [width, height] = [184, 66]
+  const group = draw('g', svg, { class: 'stage', transform: `translate(${x - width / 2} ${y - height / 2})` })
+  draw('title', group, {}).textContent = name
+  draw('rect', group, { class: 'box', width, height, rx: isSource ? 16 : 6 })
+  const title = draw('text', group, { class: 'name', x: width / 2, y: 17 })
+  const letters = [...(copies > 1 ? `${name} × ${count(copies)}` : name)]
+  title.textContent = letters.length > 24 ? `${letters.slice(0, 23).join('')}…` : letters.join('')
+  const text = setter(draw('text', group, { class: 'rate', x: width / 2, y: 36 }))
+  const bars = ['busy', 'input', 'output'].map((kind) => {
+    const bar = draw('rect', group, { class: kind, y: 51, height: 7 })
+    return [setter(bar, 'x'), setter(bar, 'width')] as const
+  })
+  const mark = setter(group, 'class')
+  return ([received, sent, failed, rate, ...rest]) => {
+    const shares = rest.slice(0, 3) as number[]
+    const total = size === null ? short(sent || received) : `${short(sent)} of ${short(size)}`
+    text(`${short(rate)}/s · ${total}${failed > 0 ? ` · ${short(failed)} failed` : ''}`)
+    let left = 12
+    shares.forEach((share, i) => {
+      const wide = Math.round(share * (width - 24))
+      bars[i][0](String(left))
+      bars[i][1](String(wide))
+      left += wide
+    })
+    mark(rest[3] ? 'stage bottleneck' : 'stage')
+  }
+}
+
+function rowView(box: Box, rows: Element): (sample: StageSample, history: number[]) => void {
+  const row = make('tr', rows)
+  const head = make('th', row)
+  head.scope = 'row'
+  make('span', head).textContent = box.copies > 1 ? `${box.name} × ${count(box.copies)}` : box.name
+  const mark = setter(make('span', head, 'mark'))
+  const numbers = Array.from({ length: 7 }, () => setter(make('td', row, 'number')))
+  const chart = draw('svg', make('td', row), {
+    class: 'chart',
+    viewBox: '0 0 60 16',
+    preserveAspectRatio: 'none',
+  })
+  chart.setAttribute('aria-hidden', 'true')
+  const line = setter(draw('polyline', chart, {}), 'points')
+  const doing = setter(make('td', row, 'doing'))
+  const kind = setter(row, 'class')
+  return ([received, sent, failed, rate, busy, input, output, isBottleneck, words], history) => {
+    const texts = [received, sent, failed].map(count)
+    texts.push(count(rate), percent(busy), percent(input), percent(output))
+    texts.forEach((text, i) => numbers[i](text))
+    const most = Math.max(1, ...history)
+    const from = 60 - history.length
+    line(history.map((value, i) => `${from + i},${(15 - (value / most) * 14).toFixed(1)}`).join(' '))
+    doing(words)
+    mark(isBottleneck ? ' ◆ bottleneck' : '')
+    kind(isBottleneck ? 'bottleneck' : '')
+  }
+}
+
+/** A channel: its line, and a gauge of how full it is. */
+function pipeView({ path, x, y, label, capacity }: Pipe, svg: Element): (length: number) => void {
+  const [width, height] = [76, 16]
+  draw('path', svg, { class: 'line', d: path })
+  const group = draw('g', svg, { transform: `translate(${x - width / 2} ${y - height / 2})` })
+  draw('rect', group, { class: 'gauge', width, height, rx: 3 })
+  const bar = draw('rect', group, { x: 1, y: 1, height: height - 2, rx: 2 })
+  const wide = setter(bar, 'width')
+  const text = setter(draw('text', group, { class: 'caption', x: width / 2, y: height / 2 + 0.5 }))
+  if (label !== '') {
+    const letters = [...label]
+    const shown = letters.length > 12 ? `${letters.slice(0, 11).join('')}…` : label
+    draw('text', group, { class: 'label', x: width / 2, y: -7 }).textContent = shown
+  }
+  const kind = setter(group, 'class')
+  return (length) => {
+    const full = capacity ? length / capacity : 0
+    kind(full >= 0.9 ? 'full' : full >= 0.5 ? 'half' : 'free')
+    wide(String(Math.round(Math.min(1, full) * (width - 2))))
+    text(`${count(length)} / ${capacity === null ? '∞' : count(capacity)}`)
+  }
+}
+
+interface View {
+  stages: ((sample: StageSample, history: number[]) => void)[]
+  pipes: ((length: number) => void)[]
+}
+
+/** Draws the graph and the table anew. */
+function build({ nodes, edges, width, height }: Shape): View {
+  const graph = document.getElementById('graph')!
+  const rows = document.getElementById('rows')!
+  graph.replaceChildren()
+  rows.replaceChildren()
+  const svg = draw('svg', graph, { width, height, viewBox: `0 0 ${width} ${height}`, role: 'img' })
+  svg.setAttribute('aria-label', `Stages: ${nodes.map(({ name }) => name).join(', ')}`)
+  return {
+    pipes: edges.map((pipe) => pipeView(pipe, svg)),
+    stages: nodes.map((box) => stageView(box, svg, rows)),
+  }
+}
+
+function addFailures(failures: readonly Failure[]): void {
+  const list = document.getElementById('failures')!
+  for (const { time, stage, error, value, attempts, fatal } of failures) {
+    const item = document.createElement('li')
+    make('time', item).textContent = new Date(time).toLocaleTimeString('en-GB')
+    make('strong', item).textContent = stage
+    make('span', item).textContent = error
+    if (value !== '') make('code', item).textContent = value
+    const calls = attempts > 1 ? `, ${attempts} calls` : ''
+    make('em', item).textContent = fatal ? `the stage failed${calls}` : `dropped${calls}`
+    list.prepend(item)
+  }
+  while (list.children.length > 100) list.lastElementChild!.remove()
+  if (failures.length > 0) document.getElementById('failed')!.hidden = false
+}
+
+/** Shows what the server sends. */
+function start(first: Picture): void {
+  const text = (id: string) => setter(document.getElementById(id)!)
+  const [name, state, elapsed, bottleneck, report] = ['name', 'state', 'elapsed', 'bottleneck', 'report'].map(
+    text,
+  )
+  const stateKind = setter(document.getElementById('state')!, 'class')
+  let view: View
+  let shape: Shape
+  let history: number[][] = []
+  let points = 0
+
+  const show = (sample: Sample): void => {
+    addFailures(sample.failures)
+    if (sample.version !== shape.version) return
+    if (sample.points > points) {
+      points = sample.points
+      history = sample.stages.map(([, , , rate], i) => [...(history[i] ?? []), rate].slice(-60))
+    }
+    state(sample.state === 'waiting' ? 'waits for a run' : sample.state)
+    stateKind(sample.state)
+    elapsed(duration(sample.elapsed))
+    bottleneck(sample.bottleneck === null ? 'none' : `◆ ${sample.bottleneck}`)
+    report(sample.report)
+    document.getElementById('report')!.hidden = sample.report === ''
+    sample.stages.forEach((stage, i) => view.stages[i](stage, history[i] ?? []))
+    sample.lengths.forEach((length, i) => view.pipes[i](length))
+  }
+  const reshape = (next: Shape): void => {
+    shape = next
+    view = build(next)
+    name(next.run === '' ? 'no run yet' : next.run)
+    document.title = next.run === '' ? 'sluice' : `${next.run} · sluice`
+  }
+  const begin = (picture: Picture): void => {
+    reshape(picture.shape)
+    history = picture.history
+    points = picture.sample.points
+    document.getElementById('failures')!.replaceChildren()
+    addFailures(picture.failures)
+    show(picture.sample)
+  }
+  const parse = <T>(event: Event): T => JSON.parse((event as MessageEvent<string>).data) as T
+
+  begin(first)
+  document.body.dataset.drawn = String(performance.now())
+  const events = new EventSource('events')
+  events.addEventListener('picture', (event) => begin(parse<Picture>(event)))
+  events.addEventListener('shape', (event) => {
+    // The history of a stage goes with its id.
+    const known = new Map(shape.nodes.map(({ id }, i) => [id, history[i]]))
+    reshape(parse<Shape>(event))
+    history = shape.nodes.map(({ id }) => known.get(id) ?? [])
+  })
+  events.addEventListener('sample', (event) => show(parse<Sample>(event)))
+  const gone = document.getElementById('gone')!
+  events.onerror = () => (gone.hidden = false)
+  events.onopen = () => (gone.hidden = true)
+}
+
+/** The functions of the page. */
+export const clientFunctions = [
+  make,
+  draw,
+  setter,
+  count,
+  short,
+  percent,
+  duration,
+  stageView,
+  boxView,
+  rowView,
+  pipeView,
+  build,
+  addFailures,
+  start,
+]
+/** The one that is called, with the first picture. */
+export const clientStart = start

@@ -1,0 +1,138 @@
+/** Which run is looked at, and what it tells by its events: the next run of a pipeline, its failures, its end. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { inspect as show } from 'node:util'
+import type { Graph } from '../pipeline/graph.ts'
+import type { RunStats } from '../pipeline/stats.ts'
+import type { Failure, State } from './view.ts'
+
+/** A run, as far as it is looked at. */
+export interface Watched {
+  readonly name: string
+  stats(): RunStats
+  describe(): Graph
+}
+
+/** A pipeline of which a run may start later. */
+export interface Startable {
+  start(...args: never[]): unknown
+}
+
+interface Told {
+  run: Watched
+  pipeline: object
+  stage?: string
+  error?: unknown
+  value?: unknown
+  attempts?: number
+  fatal?: boolean
+  report?: string
+}
+
+/** What is kept between two looks. */
+const MOST = 100
+
+export class Followed {
+  run: Watched | undefined
+  state: State = 'waiting'
+  report = ''
+  /** What has failed since somebody took them. */
+  readonly failures: Failure[] = []
+  /** How much had moved when it stalled. */
+  #moved = 0
+  /** The time of the run at the last look. */
+  #elapsed = -1
+  readonly #unsubscribe: () => void
+
+  /** Without a `target` it follows whatever run starts next. */
+  constructor(target: Watched | Startable | undefined) {
+    if (target && 'stats' in target) this.#begin(target)
+    this.#unsubscribe = listen({
+      'run:start': ({ run, pipeline }) => {
+        if (target === undefined || pipeline === target) this.#begin(run)
+      },
+      'run:stall': this.#ofRun(({ run, report = '' }) => this.#stalled(run, report)),
+      'stage:failure': this.#ofRun((told) => this.#failed(told)),
+      'run:end': this.#ofRun((told) => this.#ended(told)),
+    })
+  }
+
+  #ofRun(heard: (told: Told) => void): (told: Told) => void {
+    return (told) => {
+      if (told.run === this.run) heard(told)
+    }
+  }
+
+  #begin(run: Watched): void {
+    this.run = run
+    this.state = 'running'
+    this.report = ''
+    this.#elapsed = -1
+  }
+
+  #stalled(run: Watched, report: string): void {
+    this.state = 'stalled'
+    this.report = report
+    this.#moved = moved(run.stats())
+  }
+
+  #failed(told: Told): void {
+    const { stage = '', error, value, attempts = 1, fatal = true } = told
+    const shown = 'value' in told ? preview(value) : ''
+    this.failures.push({ time: Date.now(), stage, error: messageOf(error), value: shown, attempts, fatal })
+    if (this.failures.length > MOST) this.failures.shift()
+  }
+
+  #ended(told: Told): void {
+    this.state = 'error' in told ? 'failed' : 'ended'
+    this.report = 'error' in told ? messageOf(told.error) : ''
+  }
+
+  /** Sees what is not told: that it goes on after a stall, and that it had ended before anybody followed it. */
+  look(stats: RunStats): void {
+    if (this.state === 'stalled' && moved(stats) !== this.#moved) this.state = 'running'
+    if (this.state === 'running') this.report = ''
+    if (this.state === 'running' && stats.elapsed === this.#elapsed) this.state = 'ended'
+    this.#elapsed = stats.elapsed
+  }
+
+  stop(): void {
+    this.#unsubscribe()
+  }
+}
+
+function listen(heard: Record<string, (told: Told) => void>): () => void {
+  const listeners = Object.entries(heard).map(
+    ([event, hear]) => [`sluice:${event}`, (told: unknown) => hear(told as Told)] as const,
+  )
+  for (const [name, listener] of listeners) subscribe(name, listener)
+  return () => {
+    for (const [name, listener] of listeners) unsubscribe(name, listener)
+  }
+}
+
+function moved({ stages }: RunStats): number {
+  return stages.reduce((sum, { received, sent }) => sum + received + sent, 0)
+}
+
+const LONGEST = 300
+
+/** Values are what users make them: to look at one may throw. */
+function preview(value: unknown): string {
+  try {
+    const text = show(value, {
+      depth: 1,
+      maxStringLength: LONGEST,
+      maxArrayLength: 20,
+      breakLength: Infinity,
+    })
+    return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text
+  } catch {
+    return 'a value that cannot be shown'
+  }
+}
+
+/** A report of a deadlock has many lines, and all of them count. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return preview(error)
+  return `${error.name}: ${error.message}`.slice(0, 20 * LONGEST)
+}

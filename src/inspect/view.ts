@@ -1,0 +1,178 @@
+/**
+ * What the page shows of a run: its shape, which changes when a branch comes up, and a sample of its numbers, taken a few
+ * times a second. The numbers are those of `stats()` and `describe()`; copies of a stage are added up (condense.ts).
+ */
+import type { Graph } from '../pipeline/graph.ts'
+import type { RunStats } from '../pipeline/stats.ts'
+import { type Condensed, condensed, type CondensedNode } from './condense.ts'
+import { drawn, type Drawing } from './drawing.ts'
+import type { Followed, Watched } from './follow.ts'
+import { Rate } from './rate.ts'
+
+export type State = 'waiting' | 'running' | 'stalled' | 'ended' | 'failed'
+
+/** What seldom changes. */
+export interface Shape extends Drawing {
+  version: number
+  run: string
+}
+
+/** Of one stage: values in, out and failed, values per second, shares of time, what it does. */
+export type StageSample = [
+  received: number,
+  sent: number,
+  failed: number,
+  rate: number,
+  busy: number,
+  waitingInput: number,
+  waitingOutput: number,
+  isBottleneck: boolean,
+  doing: string,
+]
+
+export interface Sample {
+  /** Of the shape that it belongs to. */
+  version: number
+  state: State
+  elapsed: number
+  bottleneck: string | null
+  /** In the order of the shape. */
+  stages: StageSample[]
+  /** How many values are in each channel, in the order of the shape. */
+  lengths: number[]
+  /** What failed since the sample before. */
+  failures: Failure[]
+  /** What each stage waits for, where the run hangs or stalls; why it failed. */
+  report: string
+  /** How many points of history there have been. */
+  points: number
+}
+
+export interface Failure {
+  /** Milliseconds since 1970. */
+  time: number
+  stage: string
+  error: string
+  value: string
+  attempts: number
+  fatal: boolean
+}
+
+/** For whom comes later: all of the last minute. */
+export interface Picture {
+  shape: Shape
+  sample: Sample
+  /** The rate of each stage, once a second, the newest last. */
+  history: number[][]
+  failures: Failure[]
+}
+
+/** More copies of a stage than these are shown as one. */
+const MOST_COPIES = 8
+const MOST_FAILURES = 100
+/** Of several stages with the name of the bottleneck, those that are at work in more of the time than this are meant. */
+const HALF = 0.5
+
+export class View {
+  #shape: Shape = { version: 0, run: '', nodes: [], edges: [], width: 0, height: 0 }
+  #graph: Condensed = { nodes: [], edges: [] }
+  #signature = ''
+  #sample: Sample | undefined
+  /** By the id of a stage. */
+  #rates = new Map<string, Rate>()
+  #points = 0
+  #elapsed = -1
+  #failures: Failure[] = []
+
+  constructor(readonly followed: Followed) {}
+
+  get picture(): Picture {
+    const sample = { ...(this.#sample ?? this.take()), failures: [] }
+    const history = this.#graph.nodes.map(({ id }) => this.#rates.get(id)?.history ?? [])
+    return { shape: this.#shape, sample, history, failures: this.#failures }
+  }
+
+  get shape(): Shape {
+    return this.#shape
+  }
+
+  /** Looks at the run. */
+  take(): Sample {
+    const { followed } = this
+    const { run } = followed
+    const failures = followed.failures.splice(0)
+    this.#failures = [...this.#failures, ...failures].slice(-MOST_FAILURES)
+    const sample: Sample = {
+      version: this.#shape.version,
+      state: followed.state,
+      elapsed: 0,
+      bottleneck: null,
+      stages: [],
+      lengths: [],
+      failures,
+      report: followed.report,
+      points: this.#points,
+    }
+    if (run) Object.assign(sample, this.#measure(run))
+    return (this.#sample = sample)
+  }
+
+  #measure(run: Watched): Omit<Sample, 'failures'> {
+    const stats = run.stats()
+    const graph = run.describe()
+    this.followed.look(stats)
+    this.#reshape(run.name, graph)
+    this.#count(stats.elapsed)
+    const { state, report } = this.followed
+    return {
+      version: this.#shape.version,
+      state,
+      elapsed: stats.elapsed,
+      bottleneck: stats.bottleneck ?? null,
+      stages: this.#graph.nodes.map((node, place) => this.#stage(node, place, stats, graph)),
+      lengths: this.#graph.edges.map(({ length = 0 }) => length),
+      report,
+      points: this.#points,
+    }
+  }
+
+  /** Every second of the run is a point of its history. */
+  #count(elapsed: number): void {
+    // Another run begins anew.
+    if (elapsed < this.#elapsed) {
+      this.#rates.clear()
+      this.#points = 0
+    }
+    this.#elapsed = elapsed
+    this.#points = Math.max(this.#points, Math.floor(elapsed / 1000))
+  }
+
+  #stage({ id, name, members }: CondensedNode, place: number, stats: RunStats, graph: Graph): StageSample {
+    const all = members.map((member) => stats.stages[member])
+    const sum = (key: 'received' | 'sent' | 'failed' | 'busy' | 'waitingInput' | 'waitingOutput'): number =>
+      all.reduce((total, stage) => total + stage[key], 0)
+    const [busy, input, output] = (['busy', 'waitingInput', 'waitingOutput'] as const).map(
+      (key) => +(sum(key) / all.length).toFixed(4),
+    )
+    const { isSink, isSource } = this.#shape.nodes[place]
+    const counts = [sum('received'), sum('sent'), sum('failed')] as const
+    const meter = this.#rates.get(id) ?? new Rate()
+    this.#rates.set(id, meter)
+    const rate = meter.add(isSink ? counts[0] : counts[1], stats.elapsed, this.#points)
+    const limits = all.some((stage) => stage.busy + (isSource ? stage.waitingInput : 0) > HALF)
+    const isBottleneck = name === stats.bottleneck && limits
+    return [...counts, rate, busy, input, output, isBottleneck, graph.nodes[members[0]].doing ?? '']
+  }
+
+  #reshape(run: string, graph: Graph): void {
+    this.#graph = condensed(graph, MOST_COPIES)
+    const { nodes, edges } = this.#graph
+    const signature = JSON.stringify([
+      nodes.map(({ id, members }) => [id, members.length]),
+      edges.map(({ from, to, capacity }) => [from, to, capacity]),
+    ])
+    if (signature === this.#signature && run === this.#shape.run) return
+    this.#signature = signature
+    this.#shape = { version: this.#shape.version + 1, run, ...drawn(this.#graph) }
+  }
+}
