@@ -2,8 +2,8 @@
  * What runs in the page. It is sent as the text of these functions, so that there is nothing to build or to load: they
  * use each other and what a browser has, and nothing else of this package but types.
  *
- * Everything that a user's program has named is set as text, never as HTML. What has not changed is not touched: a page of
- * a hundred stages is redrawn four times a second.
+ * Everything that a user's program has named is set as text, never as HTML. A page of a hundred stages is redrawn four
+ * times a second, so what has not changed is not touched, and what is not in view only now and then (bench: inspect).
  */
 import type { Box, Pipe } from './drawing.ts'
 import type { Failure, Picture, Sample, Shape, StageSample } from './view.ts'
@@ -70,17 +70,23 @@ function duration(milliseconds: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
-/** One stage: its box in the graph and its row in the table. */
-function stageView(box: Box, svg: Element, rows: Element): (sample: StageSample, history: number[]) => void {
-  const drawn = boxView(box, svg)
-  const row = rowView(box, rows)
-  return (sample, history) => {
-    drawn(sample)
-    row(sample, history)
+/** Calls `update` for what is in view, and for the rest where it is `due`. */
+function inView<T extends unknown[]>(
+  sight: Sight,
+  element: Element,
+  update: (...values: T) => void,
+): (due: boolean, ...values: T) => void {
+  sight.observer.observe(element)
+  return (due, ...values) => {
+    if (due || sight.seen.has(element)) update(...values)
   }
 }
 
-function boxView({ name, copies, isSource, size, x, y }: Box, svg: Element): (sample: StageSample) => void {
+function boxView(
+  { name, copies, isSource, size, x, y }: Box,
+  svg: Element,
+  sight: Sight,
+): (due: boolean, sample: StageSample) => void {
   const [width, height] = [184, 66]
   const group = draw('g', svg, { class: 'stage', transform: `translate(${x - width / 2} ${y - height / 2})` })
   draw('title', group, {}).textContent = name
@@ -94,7 +100,7 @@ function boxView({ name, copies, isSource, size, x, y }: Box, svg: Element): (sa
     return [setter(bar, 'x'), setter(bar, 'width')] as const
   })
   const mark = setter(group, 'class')
-  return ([received, sent, failed, rate, ...rest]) => {
+  return inView(sight, group, ([received, sent, failed, rate, ...rest]: StageSample) => {
     const shares = rest.slice(0, 3) as number[]
     const total = size === null ? short(sent || received) : `${short(sent)} of ${short(size)}`
     text(`${short(rate)}/s · ${total}${failed > 0 ? ` · ${short(failed)} failed` : ''}`)
@@ -106,10 +112,14 @@ function boxView({ name, copies, isSource, size, x, y }: Box, svg: Element): (sa
       left += wide
     })
     mark(rest[3] ? 'stage bottleneck' : 'stage')
-  }
+  })
 }
 
-function rowView(box: Box, rows: Element): (sample: StageSample, history: number[]) => void {
+function rowView(
+  box: Box,
+  rows: Element,
+  sight: Sight,
+): (due: boolean, sample: StageSample, history: number[]) => void {
   const row = make('tr', rows)
   const head = make('th', row)
   head.scope = 'row'
@@ -125,7 +135,8 @@ function rowView(box: Box, rows: Element): (sample: StageSample, history: number
   const line = setter(draw('polyline', chart, {}), 'points')
   const doing = setter(make('td', row, 'doing'))
   const kind = setter(row, 'class')
-  return ([received, sent, failed, rate, busy, input, output, isBottleneck, words], history) => {
+  return inView(sight, row, (sample: StageSample, history: number[]) => {
+    const [received, sent, failed, rate, busy, input, output, isBottleneck, words] = sample
     const texts = [received, sent, failed].map(count)
     texts.push(count(rate), percent(busy), percent(input), percent(output))
     texts.forEach((text, i) => numbers[i](text))
@@ -135,11 +146,15 @@ function rowView(box: Box, rows: Element): (sample: StageSample, history: number
     doing(words)
     mark(isBottleneck ? ' ◆ bottleneck' : '')
     kind(isBottleneck ? 'bottleneck' : '')
-  }
+  })
 }
 
 /** A channel: its line, and a gauge of how full it is. */
-function pipeView({ path, x, y, label, capacity }: Pipe, svg: Element): (length: number) => void {
+function pipeView(
+  { path, x, y, label, capacity }: Pipe,
+  svg: Element,
+  sight: Sight,
+): (due: boolean, length: number) => void {
   const [width, height] = [76, 16]
   draw('path', svg, { class: 'line', d: path })
   const group = draw('g', svg, { transform: `translate(${x - width / 2} ${y - height / 2})` })
@@ -153,30 +168,49 @@ function pipeView({ path, x, y, label, capacity }: Pipe, svg: Element): (length:
     draw('text', group, { class: 'label', x: width / 2, y: -7 }).textContent = shown
   }
   const kind = setter(group, 'class')
-  return (length) => {
+  return inView(sight, group, (length: number) => {
     const full = capacity ? length / capacity : 0
     kind(full >= 0.9 ? 'full' : full >= 0.5 ? 'half' : 'free')
     wide(String(Math.round(Math.min(1, full) * (width - 2))))
     text(`${count(length)} / ${capacity === null ? '∞' : count(capacity)}`)
-  }
+  })
+}
+
+interface Sight {
+  seen: Set<Element>
+  observer: IntersectionObserver
 }
 
 interface View {
-  stages: ((sample: StageSample, history: number[]) => void)[]
-  pipes: ((length: number) => void)[]
+  boxes: ((due: boolean, sample: StageSample) => void)[]
+  rows: ((due: boolean, sample: StageSample, history: number[]) => void)[]
+  pipes: ((due: boolean, length: number) => void)[]
+  /** The page does not show it any more. */
+  end(): void
 }
 
-/** Draws the graph and the table anew. */
-function build({ nodes, edges, width, height }: Shape): View {
+/** Draws the graph and the table anew. `seen` is told when something has come into view. */
+function build({ nodes, edges, width, height }: Shape, seen: () => void): View {
   const graph = document.getElementById('graph')!
   const rows = document.getElementById('rows')!
   graph.replaceChildren()
   rows.replaceChildren()
   const svg = draw('svg', graph, { width, height, viewBox: `0 0 ${width} ${height}`, role: 'img' })
   svg.setAttribute('aria-label', `Stages: ${nodes.map(({ name }) => name).join(', ')}`)
+  const sight: Sight = {
+    seen: new Set(),
+    observer: new IntersectionObserver((entries) => {
+      for (const { target, isIntersecting } of entries)
+        if (isIntersecting) sight.seen.add(target)
+        else sight.seen.delete(target)
+      seen()
+    }),
+  }
   return {
-    pipes: edges.map((pipe) => pipeView(pipe, svg)),
-    stages: nodes.map((box) => stageView(box, svg, rows)),
+    pipes: edges.map((pipe) => pipeView(pipe, svg, sight)),
+    boxes: nodes.map((box) => boxView(box, svg, sight)),
+    rows: nodes.map((box) => rowView(box, rows, sight)),
+    end: () => sight.observer.disconnect(),
   }
 }
 
@@ -203,8 +237,13 @@ function start(first: Picture): void {
     text,
   )
   const stateKind = setter(document.getElementById('state')!, 'class')
-  let view: View
+  let view: View | undefined
   let shape: Shape
+  let last: Sample | undefined
+  // The graph is redrawn at each sample; a row of the table, where numbers are read, at every fourth; what is not in view
+  // at every eighth. They take turns, so that no sample is dearer than another.
+  let turn = 0
+  const isTurn = (place: number, turns: number): boolean => (place + turn) % turns === 0
   let history: number[][] = []
   let points = 0
 
@@ -221,12 +260,24 @@ function start(first: Picture): void {
     bottleneck(sample.bottleneck === null ? 'none' : `◆ ${sample.bottleneck}`)
     report(sample.report)
     document.getElementById('report')!.hidden = sample.report === ''
-    sample.stages.forEach((stage, i) => view.stages[i](stage, history[i] ?? []))
-    sample.lengths.forEach((length, i) => view.pipes[i](length))
+    last = sample
+    redraw(sample.state !== 'running')
   }
+  const redraw = (all: boolean): void => {
+    if (document.hidden || !last) return
+    turn++
+    last.stages.forEach((stage, i) => {
+      view!.boxes[i](all || isTurn(i, 8), stage)
+      if (all || isTurn(i, 4)) view!.rows[i](all || isTurn(i, 8), stage, history[i] ?? [])
+    })
+    last.lengths.forEach((length, i) => view!.pipes[i](all || isTurn(i, 8), length))
+  }
+  document.addEventListener('visibilitychange', () => redraw(true))
   const reshape = (next: Shape): void => {
     shape = next
-    view = build(next)
+    last = undefined
+    view?.end()
+    view = build(next, () => redraw(true))
     name(next.run === '' ? 'no run yet' : next.run)
     document.title = next.run === '' ? 'sluice' : `${next.run} · sluice`
   }
@@ -237,6 +288,7 @@ function start(first: Picture): void {
     document.getElementById('failures')!.replaceChildren()
     addFailures(picture.failures)
     show(picture.sample)
+    redraw(true)
   }
   const parse = <T>(event: Event): T => JSON.parse((event as MessageEvent<string>).data) as T
 
@@ -261,11 +313,11 @@ export const clientFunctions = [
   make,
   draw,
   setter,
+  inView,
   count,
   short,
   percent,
   duration,
-  stageView,
   boxView,
   rowView,
   pipeView,

@@ -26,12 +26,11 @@ svg text{fill:var(--text);text-anchor:middle;dominant-baseline:central;font-size
 .full .gauge{stroke:var(--full);stroke-width:2.5}.half .gauge{stroke:var(--half)}
 .caption{font-size:11px;paint-order:stroke;stroke:var(--page);stroke-width:3px}.label{font-size:11px;fill:var(--faint);paint-order:stroke;stroke:var(--page);stroke-width:4px}
 rect.busy,i.busy{fill:var(--busy);background:var(--busy)}rect.input,i.input{fill:var(--input);background:var(--input)}rect.output,i.output{fill:var(--output);background:var(--output)}
-table{border-collapse:collapse;table-layout:fixed;width:100%;min-width:860px;font-variant-numeric:tabular-nums}
-th,td{padding:3px 8px;border-bottom:1px solid var(--grid);text-align:left;font-weight:400;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
+table{border-collapse:separate;border-spacing:0;table-layout:fixed;width:100%;min-width:860px;font-variant-numeric:tabular-nums}
+th,td{padding:3px 8px;border-bottom:1px solid var(--grid);text-align:left;font-weight:400;white-space:nowrap;overflow:hidden}
 thead th{color:var(--faint);position:sticky;top:0;background:var(--page);white-space:normal;vertical-align:bottom}
-tbody th{font-weight:600}.number{text-align:right}thead .number{text-align:right}
+tbody th,.doing{text-overflow:ellipsis}tbody th{font-weight:600}.number{text-align:right}thead .number{text-align:right}
 col.name{width:17%}col.number{width:7.5%}col.minute{width:11%}
-tr{content-visibility:auto;contain-intrinsic-height:26px}
 tr.bottleneck th{color:var(--mark)}
 .chart{width:100%;height:16px;display:block}.chart polyline{fill:none;stroke:var(--busy);stroke-width:1.5;vector-effect:non-scaling-stroke}
 #report{margin:0 20px;padding:8px 12px;border:1px solid var(--mark);border-radius:6px;white-space:pre-wrap;font-size:13px}
