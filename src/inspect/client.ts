@@ -82,36 +82,43 @@ function inView<T extends unknown[]>(
   }
 }
 
-function boxView(
-  { name, copies, isSource, size, x, y }: Box,
-  svg: Element,
-  sight: Sight,
-): (due: boolean, sample: StageSample) => void {
-  const [width, height] = [184, 66]
-  const group = draw('g', svg, { class: 'stage', transform: `translate(${x - width / 2} ${y - height / 2})` })
-  draw('title', group, {}).textContent = name
-  draw('rect', group, { class: 'box', width, height, rx: isSource ? 16 : 6 })
-  const title = draw('text', group, { class: 'name', x: width / 2, y: 17 })
-  const letters = [...(copies > 1 ? `${name} × ${count(copies)}` : name)]
-  title.textContent = letters.length > 24 ? `${letters.slice(0, 23).join('')}…` : letters.join('')
-  const text = setter(draw('text', group, { class: 'rate', x: width / 2, y: 36 }))
-  const bars = ['busy', 'input', 'output'].map((kind) => {
-    const bar = draw('rect', group, { class: kind, y: 51, height: 7 })
-    return [setter(bar, 'x'), setter(bar, 'width')] as const
-  })
-  const mark = setter(group, 'class')
-  return inView(sight, group, ([received, sent, failed, rate, ...rest]: StageSample) => {
-    const shares = rest.slice(0, 3) as number[]
+/** Puts an element over the drawing, its middle at a point. */
+function place(
+  element: HTMLElement,
+  { x, y }: { x: number; y: number },
+  size: { width: number; height: number },
+): void {
+  const { width, height } = size
+  const { style } = element
+  style.transform = `translate(${x - width / 2}px, ${y - height / 2}px)`
+  style.width = `${width}px`
+  style.height = `${height}px`
+}
+
+function cut(text: string, most: number): string {
+  const letters = [...text]
+  return letters.length > most ? `${letters.slice(0, most - 1).join('')}…` : text
+}
+
+function boxView(box: Box, graph: Element, sight: Sight): (due: boolean, sample: StageSample) => void {
+  const { name, copies, isSource, size } = box
+  const element = make('div', graph)
+  place(element, box, { width: 184, height: 66 })
+  const full = copies > 1 ? `${name} × ${count(copies)}` : name
+  const title = make('b', element)
+  title.textContent = cut(full, 24)
+  if (title.textContent !== full) element.title = full
+  const text = setter(make('span', element))
+  const { style } = make('i', element)
+  let bar = ''
+  const mark = setter(element, 'class')
+  return inView(sight, element, ([received, sent, failed, rate, ...rest]: StageSample) => {
     const total = size === null ? short(sent || received) : `${short(sent)} of ${short(size)}`
     text(`${short(rate)}/s · ${total}${failed > 0 ? ` · ${short(failed)} failed` : ''}`)
-    let left = 12
-    shares.forEach((share, i) => {
-      const wide = Math.round(share * (width - 24))
-      bars[i][0](String(left))
-      bars[i][1](String(wide))
-      left += wide
-    })
-    mark(rest[3] ? 'stage bottleneck' : 'stage')
+    const [busy, input, output] = rest.map((share) => Math.round(Number(share) * 100))
+    const ends = [busy, busy + input, busy + input + output]
+    if (bar !== (bar = ends.join())) ends.forEach((end, i) => style.setProperty(`--${'abc'[i]}`, `${end}%`))
+    mark(`box${isSource ? ' source' : ''}${rest[3] ? ' bottleneck' : ''}`)
   })
 }
 
@@ -120,20 +127,22 @@ function rowView(
   rows: Element,
   sight: Sight,
 ): (due: boolean, sample: StageSample, history: number[]) => void {
-  const row = make('tr', rows)
-  const head = make('th', row)
-  head.scope = 'row'
+  const row = make('div', rows, 'row')
+  row.role = 'row'
+  const cell = (kind: string, role = 'cell'): HTMLElement => {
+    const element = make('span', row, kind)
+    element.role = role
+    return element
+  }
+  const head = cell('name', 'rowheader')
   make('span', head).textContent = box.copies > 1 ? `${box.name} × ${count(box.copies)}` : box.name
   const mark = setter(make('span', head, 'mark'))
-  const numbers = Array.from({ length: 7 }, () => setter(make('td', row, 'number')))
-  const chart = draw('svg', make('td', row), {
-    class: 'chart',
-    viewBox: '0 0 60 16',
-    preserveAspectRatio: 'none',
-  })
+  const numbers = Array.from({ length: 7 }, () => setter(cell('number')))
+  const viewBox = '0 0 60 16'
+  const chart = draw('svg', cell('minute'), { class: 'chart', viewBox, preserveAspectRatio: 'none' })
   chart.setAttribute('aria-hidden', 'true')
   const line = setter(draw('polyline', chart, {}), 'points')
-  const doing = setter(make('td', row, 'doing'))
+  const doing = setter(cell('doing'))
   const kind = setter(row, 'class')
   return inView(sight, row, (sample: StageSample, history: number[]) => {
     const [received, sent, failed, rate, busy, input, output, isBottleneck, words] = sample
@@ -145,33 +154,34 @@ function rowView(
     line(history.map((value, i) => `${from + i},${(15 - (value / most) * 14).toFixed(1)}`).join(' '))
     doing(words)
     mark(isBottleneck ? ' ◆ bottleneck' : '')
-    kind(isBottleneck ? 'bottleneck' : '')
+    kind(isBottleneck ? 'row bottleneck' : 'row')
   })
 }
 
 /** A channel: its line, and a gauge of how full it is. */
 function pipeView(
-  { path, x, y, label, capacity }: Pipe,
+  pipe: Pipe,
   svg: Element,
+  graph: Element,
   sight: Sight,
 ): (due: boolean, length: number) => void {
-  const [width, height] = [76, 16]
+  const { path, label, capacity } = pipe
   draw('path', svg, { class: 'line', d: path })
-  const group = draw('g', svg, { transform: `translate(${x - width / 2} ${y - height / 2})` })
-  draw('rect', group, { class: 'gauge', width, height, rx: 3 })
-  const bar = draw('rect', group, { x: 1, y: 1, height: height - 2, rx: 2 })
-  const wide = setter(bar, 'width')
-  const text = setter(draw('text', group, { class: 'caption', x: width / 2, y: height / 2 + 0.5 }))
   if (label !== '') {
-    const letters = [...label]
-    const shown = letters.length > 12 ? `${letters.slice(0, 11).join('')}…` : label
-    draw('text', group, { class: 'label', x: width / 2, y: -7 }).textContent = shown
+    const name = make('div', graph, 'label')
+    place(name, { x: pipe.x, y: pipe.y - 16 }, { width: 92, height: 14 })
+    name.textContent = cut(label, 13)
+    if (name.textContent !== label) name.title = label
   }
-  const kind = setter(group, 'class')
-  return inView(sight, group, (length: number) => {
-    const full = capacity ? length / capacity : 0
-    kind(full >= 0.9 ? 'full' : full >= 0.5 ? 'half' : 'free')
-    wide(String(Math.round(Math.min(1, full) * (width - 2))))
+  const gauge = make('div', graph)
+  place(gauge, pipe, { width: 76, height: 16 })
+  const text = setter(gauge)
+  const kind = setter(gauge, 'class')
+  let fill = ''
+  return inView(sight, gauge, (length: number) => {
+    const full = capacity ? Math.min(1, length / capacity) : 0
+    kind(`gauge ${full >= 0.9 ? 'full' : full >= 0.5 ? 'half' : 'free'}`)
+    if (fill !== (fill = `${Math.round(full * 100)}%`)) gauge.style.setProperty('--fill', fill)
     text(`${count(length)} / ${capacity === null ? '∞' : count(capacity)}`)
   })
 }
@@ -195,8 +205,7 @@ function build({ nodes, edges, width, height }: Shape, seen: () => void): View {
   const rows = document.getElementById('rows')!
   graph.replaceChildren()
   rows.replaceChildren()
-  const svg = draw('svg', graph, { width, height, viewBox: `0 0 ${width} ${height}`, role: 'img' })
-  svg.setAttribute('aria-label', `Stages: ${nodes.map(({ name }) => name).join(', ')}`)
+  const svg = draw('svg', graph, { width, height, viewBox: `0 0 ${width} ${height}`, 'aria-hidden': 'true' })
   const sight: Sight = {
     seen: new Set(),
     observer: new IntersectionObserver((entries) => {
@@ -207,8 +216,8 @@ function build({ nodes, edges, width, height }: Shape, seen: () => void): View {
     }),
   }
   return {
-    pipes: edges.map((pipe) => pipeView(pipe, svg, sight)),
-    boxes: nodes.map((box) => boxView(box, svg, sight)),
+    pipes: edges.map((pipe) => pipeView(pipe, svg, graph, sight)),
+    boxes: nodes.map((box) => boxView(box, graph, sight)),
     rows: nodes.map((box) => rowView(box, rows, sight)),
     end: () => sight.observer.disconnect(),
   }
@@ -314,6 +323,8 @@ export const clientFunctions = [
   draw,
   setter,
   inView,
+  place,
+  cut,
   count,
   short,
   percent,

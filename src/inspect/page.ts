@@ -18,20 +18,25 @@ main{display:grid;grid-template-columns:fit-content(48%) minmax(0,1fr);gap:0 20p
 @media (max-width:1100px){main{grid-template-columns:minmax(0,1fr)}}
 .scroll{overflow:auto;max-height:calc(100vh - 130px);contain:content}
 :focus-visible{outline:2px solid var(--busy);outline-offset:2px}
-svg text{fill:var(--text);text-anchor:middle;dominant-baseline:central;font-size:12px;font-variant-numeric:tabular-nums}
-.box{fill:var(--panel);stroke:var(--line)}.bottleneck .box{stroke:var(--mark);stroke-width:3;stroke-dasharray:7 3}
-.stage .name{font-weight:600;font-size:13px}.stage .rate{fill:var(--faint)}
+#graph{position:relative}#graph svg{display:block}
+.box,.gauge,.label{position:absolute;left:0;top:0;text-align:center;white-space:nowrap;overflow:hidden;contain:strict;font-variant-numeric:tabular-nums}
+.box,.gauge{content-visibility:auto}
+.box{background:var(--panel);border:1px solid var(--line);border-radius:6px;padding-top:7px;line-height:19px}.box.source{border-radius:18px}
+.box.bottleneck{border:3px dashed var(--mark);padding-top:5px}
+.box b,.box span{display:block;font-size:13px}.box span{color:var(--faint);font-size:12px}
+.box i{display:block;height:7px;margin:4px 12px 0;background:linear-gradient(90deg,var(--busy) var(--a),var(--input) var(--a) var(--b),var(--output) var(--b) var(--c),transparent var(--c))}
+.box.bottleneck i{margin-top:2px}
 .line{fill:none;stroke:var(--line);stroke-width:1.5}
-.gauge{fill:var(--page);stroke:var(--line)}.free rect+rect{fill:var(--free)}.half rect+rect{fill:var(--half)}.full rect+rect{fill:var(--full)}
-.full .gauge{stroke:var(--full);stroke-width:2.5}.half .gauge{stroke:var(--half)}
-.caption{font-size:11px;paint-order:stroke;stroke:var(--page);stroke-width:3px}.label{font-size:11px;fill:var(--faint);paint-order:stroke;stroke:var(--page);stroke-width:4px}
-rect.busy,i.busy{fill:var(--busy);background:var(--busy)}rect.input,i.input{fill:var(--input);background:var(--input)}rect.output,i.output{fill:var(--output);background:var(--output)}
-table{border-collapse:separate;border-spacing:0;table-layout:fixed;width:100%;min-width:860px;font-variant-numeric:tabular-nums}
-th,td{padding:3px 8px;border-bottom:1px solid var(--grid);text-align:left;font-weight:400;white-space:nowrap;overflow:hidden}
-thead th{color:var(--faint);position:sticky;top:0;background:var(--page);white-space:normal;vertical-align:bottom}
-tbody th,.doing{text-overflow:ellipsis}tbody th{font-weight:600}.number{text-align:right}thead .number{text-align:right}
-col.name{width:17%}col.number{width:7.5%}col.minute{width:11%}
-tr.bottleneck th{color:var(--mark)}
+.gauge{--of:var(--free);border:1px solid var(--line);border-radius:3px;background:linear-gradient(90deg,var(--of) var(--fill,0%),var(--page) var(--fill,0%));font-size:11px;line-height:14px;text-shadow:0 0 2px var(--page),0 0 2px var(--page),0 0 3px var(--page)}
+.gauge.half{--of:var(--half);border-color:var(--half)}.gauge.full{--of:var(--full);border:2.5px solid var(--full);line-height:11px}
+.label{font-size:11px;line-height:14px;color:var(--faint)}
+i.busy{background:var(--busy)}i.input{background:var(--input)}i.output{background:var(--output)}
+.table{min-width:860px;font-variant-numeric:tabular-nums}
+.row{display:grid;grid-template-columns:17fr repeat(7,7.5fr) 11fr 20fr;height:27px;border-bottom:1px solid var(--grid);contain:layout size style}
+.row>*{padding:3px 8px;white-space:nowrap}
+#rows .row{content-visibility:auto;contain-intrinsic-size:auto 27px}.head{height:64px;color:var(--faint);position:sticky;top:0;background:var(--page);align-items:end}.head>*{white-space:normal;contain:none}
+.name,.doing{overflow:hidden;text-overflow:ellipsis}.row .name{font-weight:600}.number{text-align:right}
+.row.bottleneck .name{color:var(--mark)}
 .chart{width:100%;height:16px;display:block}.chart polyline{fill:none;stroke:var(--busy);stroke-width:1.5;vector-effect:non-scaling-stroke}
 #report{margin:0 20px;padding:8px 12px;border:1px solid var(--mark);border-radius:6px;white-space:pre-wrap;font-size:13px}
 .legend{display:flex;flex-wrap:wrap;gap:2px 18px;color:var(--faint);font-size:12px;padding:0 20px}
@@ -43,7 +48,15 @@ li{display:flex;gap:12px;padding:2px 0;border-bottom:1px solid var(--grid)}li sp
 [hidden]{display:none!important}
 `.replaceAll('\n', '')
 
-const columns = ['In', 'Out', 'Failed', 'Per second', 'Busy', 'Waits for input', 'Waits for room']
+const columns = [
+  ['Stage', ''],
+  ...['In', 'Out', 'Failed', 'Per second', 'Busy', 'Waits for input', 'Waits for room'].map((name) => [
+    name,
+    'number',
+  ]),
+  ['Last minute', ''],
+  ['Now', ''],
+]
 
 const body = `
 <header>
@@ -56,9 +69,9 @@ const body = `
 <main>
 <section class="scroll" id="graph" tabindex="0" aria-label="Graph"></section>
 <section class="scroll" tabindex="0" aria-label="Stages">
-<table><colgroup><col class="name"><col span="7" class="number"><col class="minute"><col></colgroup>
-<thead><tr><th scope="col">Stage</th>${columns.map((name) => `<th scope="col" class="number">${name}</th>`).join('')}<th scope="col">Last minute</th><th scope="col">Now</th></tr></thead>
-<tbody id="rows"></tbody></table>
+<div class="table" role="table" aria-label="Stages">
+<div class="row head" role="row">${columns.map(([name, kind]) => `<span role="columnheader" class="${kind}">${name}</span>`).join('')}</div>
+<div id="rows" role="rowgroup"></div></div>
 </section>
 </main>
 <p class="legend"><span>Channels:</span><span><i class="free"></i>less than half full</span><span><i class="half"></i>half full</span><span><i class="full"></i>nearly full</span>
