@@ -12,6 +12,7 @@
 import type { Core } from '../channel/core.ts'
 import type { Context } from './context.ts'
 import { arrived, listen, parkReader, parkWriter, room, skip } from './edge.ts'
+import type { Scope } from './builtin.ts'
 import type { Meter } from './meter.ts'
 import { BRISK, schedule, type Steppable, tired } from './scheduler.ts'
 import type { CallFailure, Chain, Definition, Ends, Kernel, Port } from './stage.ts'
@@ -58,6 +59,7 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
   constructor(
     readonly input: Core<unknown> | undefined,
     readonly output: Core<unknown> | undefined,
+    readonly scope: Scope | undefined,
   ) {}
 
   abstract attach(definitions: readonly Definition[], ends: Ends): Chain

@@ -153,7 +153,7 @@ export class ReadingIterator<T> extends Iterating<T> {
         this.#held = { value: arrived as T }
         this.awaited = undefined
         this.port.wake()
-        flush()
+        flush(this.port.scope)
       },
       (error: unknown) => {
         const { awaited } = this
@@ -246,7 +246,7 @@ export class AwaitingIterator<T> extends Iterating<T> {
 
   #deliver(): void {
     this.port.wake()
-    flush()
+    flush(this.port.scope)
   }
 
   readonly #failed = (error: unknown): void => {

@@ -16,6 +16,7 @@ import {
   DrainTimeoutError,
   type StageError,
 } from '../errors.ts'
+import { builtin } from './builtin.ts'
 import { tell } from './events.ts'
 import { type Graph, graphOfRun } from './graph.ts'
 import { reportOf } from './report.ts'
@@ -72,6 +73,7 @@ export class Execution<R> implements Run<R>, Owner {
   #main: readonly Task[] = []
   readonly result: Promise<R>
   readonly began = performance.now()
+  readonly scope = builtin('node:async_hooks')?.AsyncLocalStorage?.snapshot?.()
   ended: number | undefined
   readonly #capacity: number
   readonly name: string
@@ -179,14 +181,16 @@ export class Execution<R> implements Run<R>, Owner {
   }
 
   #begin(task: Task): void {
-    tell('stage:start', () => this.#message(task))
+    if (!task.definition.internal) tell('stage:start', () => this.#message(task))
     task.start()
   }
 
   /** What observers are told. */
   #message(task?: Task): object {
     const { pipeline } = this.#made
-    return task ? { run: this, pipeline, stage: task.name, id: task.id } : { run: this, pipeline }
+    if (!task) return { run: this, pipeline }
+    const { name, index, id } = task
+    return { run: this, pipeline, stage: name, index, id }
   }
 
   // ---- what tasks say
@@ -232,7 +236,8 @@ export class Execution<R> implements Run<R>, Owner {
   }
 
   #stageEnded(task: Task): void {
-    const { failure } = task
+    const { failure, definition } = task
+    if (definition.internal) return
     const own = failure?.stage === task.name && failure.index === task.index
     tell('stage:end', () => ({ ...this.#message(task), ...(own && { error: failure.cause }) }))
   }
@@ -256,7 +261,8 @@ export class Execution<R> implements Run<R>, Owner {
     for (const heard of this.#whenOver) heard()
     for (const task of this.#all) if (!task.done) this.#stageEnded(task)
     const error = this.#aborted ? { error: this.#aborted.reason } : this.#failure && { error: this.#failure }
-    tell('run:end', () => ({ ...this.#message(), ...error }))
+    // The step in which it has ended is not measured yet.
+    queueMicrotask(() => tell('run:end', () => ({ ...this.#message(), ...error })))
   }
 
   /** An aborted run does not wait for calls, only for clean-up. */

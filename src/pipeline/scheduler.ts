@@ -8,6 +8,8 @@
  * `quantum` is how many values a task may handle in one step. It adapts to the cost of a value, so that a step of
  * slow functions stays short and one of cheap functions is long enough to make the rest of this file free.
  */
+import type { Scope } from './builtin.ts'
+
 /** Milliseconds of work between two turns of the event loop. */
 const BUDGET = 4
 /** A step should take between these, in milliseconds. */
@@ -45,6 +47,8 @@ export interface Steppable {
   quantum: number
   /** Whether its steps are so short that few of them are timed. */
   instant: boolean
+  /** In whose context its steps are made. */
+  readonly scope: Scope | undefined
   /** Does what can be done without waiting. */
   step(): void
   /** The step took from `began` to `ended`; or it was not timed. */
@@ -67,6 +71,8 @@ let tail = 0
 let running = false
 let resting = false
 let flushQueued = false
+/** In whose context the next flush will be. */
+let nextScope: Scope | undefined
 /** Until when there may be work in this turn of the event loop; 0 before any. */
 let restAt = 0
 /** How many more steps may go without a look at the clock, and a number that goes on with every look. */
@@ -147,11 +153,27 @@ export function schedule(task: Steppable): void {
   queue[tail++ & (queue.length - 1)] = task
   if (running || resting || flushQueued) return
   flushQueued = true
-  void resolved.then(flush)
+  nextScope = task.scope
+  void resolved.then(flushQueue)
 }
 
-/** Runs what is scheduled, now. Called where nothing of the program is on the stack but a promise's callback. */
-export function flush(): void {
+function flushQueue(): void {
+  flush(nextScope)
+}
+
+const step = (task: Steppable): void => task.step()
+
+/** In a context that is not its own, a task is led into its own: else its functions would find the store of another run. */
+function stepIn(scope: Scope | undefined, task: Steppable): void {
+  if (task.scope === scope || task.scope === undefined) task.step()
+  else task.scope(step, task)
+}
+
+/**
+ * Runs what is scheduled, now. Called where nothing of the program is on the stack but a promise's callback, in the context
+ * of `scope`.
+ */
+export function flush(scope: Scope | undefined): void {
   flushQueued = false
   if (running || resting) return
   running = true
@@ -176,7 +198,7 @@ export function flush(): void {
     if (head === tail) head = tail = 0
     task.queued = false
     if (task.instant && untimed-- > 0) {
-      task.step()
+      stepIn(scope, task)
       old = true
       const took = looked - time
       if (took > 0) time = looked
@@ -190,7 +212,7 @@ export function flush(): void {
     }
     const began = old ? now() : time
     old = false
-    task.step()
+    stepIn(scope, task)
     time = now()
     unlooked = 0
     worked += time - began
@@ -224,7 +246,9 @@ function turned(): void {
   over = false
   if (!resting) return
   resting = false
-  flush()
+  const scope = queue[head & (queue.length - 1)]?.scope
+  if (scope === undefined) flush(undefined)
+  else scope(flush, scope)
 }
 
 /**

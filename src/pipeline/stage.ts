@@ -12,6 +12,7 @@
 import type { Receiver, Sender } from '../channel/handles.ts'
 import type { Core, Wakeable } from '../channel/core.ts'
 import { demand, demandCount, demandOptions } from '../errors.ts'
+import type { Scope } from './builtin.ts'
 
 /** What a kernel sees of its task. */
 export interface Port<In, Out> {
@@ -49,6 +50,8 @@ export interface Port<In, Out> {
   readonly left: boolean
   /** Whether it is so fast that those at its channels may be woken late. */
   readonly brisk: boolean
+  /** In whose context the user's functions are called. */
+  readonly scope: Scope | undefined
   /** A value has failed for good, and its stage goes on. */
   skipped(failure: CallFailure<unknown>): void
   /** Runs stages beside this one. */

@@ -10,12 +10,15 @@ import { StageError } from '../errors.ts'
 import { Driven } from './drive.ts'
 import { closeSide, endWriting, room } from './edge.ts'
 import { Meter } from './meter.ts'
+import type { Scope } from './builtin.ts'
 import { pace, schedule } from './scheduler.ts'
 import { Context, HandlerFailure } from './context.ts'
 import type { CallFailure, Chain, Custom, Definition, Ends, Kernel } from './stage.ts'
 
 /** What a task tells its run. */
 export interface Owner {
+  /** In whose context the functions of its stages are called. */
+  readonly scope: Scope | undefined
   /** Runs stages beside this one. */
   attach(task: Task, definitions: readonly Definition[], ends: Ends): Chain
   /** Keeps the failure; the first one is what the run rejects with. Interrupts the stages up to this one. */
@@ -70,7 +73,7 @@ export class Task extends Driven implements Wakeable {
     output: Core<unknown> | undefined,
     now: number,
   ) {
-    super(input, output)
+    super(input, output, owner.scope)
     this.name = definition.name
     this.context = new Context(this.name)
     this.meter = new Meter(now)

@@ -1,0 +1,93 @@
+/** What a function of a stage finds in an `AsyncLocalStorage` is what was there when its run began. */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { describe, expect, test } from 'vitest'
+import { channel, drain, fanOut, filter, forEach, groupBy, map, pipeline, range, source, stage } from 'sluice'
+import { turns } from './support-waiting.ts'
+
+const storage = new AsyncLocalStorage<string>()
+const names = ['one', 'two', 'three']
+
+/** Runs what `build` gives once for each name at the same time. Gives what its functions have found. */
+async function found(
+  build: (look: <T>(value: T) => T) => { run(): Promise<unknown> },
+): Promise<Record<string, Set<string | undefined>>> {
+  const seen: Record<string, Set<string | undefined>> = {}
+  const all = names.map((name) =>
+    storage.run(name, () => {
+      const stores = (seen[name] = new Set())
+      return build((value) => (stores.add(storage.getStore()), value)).run()
+    }),
+  )
+  await Promise.all(all)
+  return seen
+}
+
+const own = Object.fromEntries(names.map((name) => [name, new Set([name])]))
+
+describe('the functions of runs that go on side by side see the context of their own run', () => {
+  test('where they are synchronous, over many turns of the event loop', async () => {
+    const seen = await found((look) => pipeline(range(200_000), map(look), filter(look), drain()))
+    expect(seen).toEqual(own)
+  })
+
+  test('where they are async, before and after they have waited', async () => {
+    const seen = await found((look) =>
+      pipeline(
+        range(300),
+        map(async (n) => (look(n), await turns(n % 3), look(n)), { concurrency: 4 }),
+        forEach(look),
+      ),
+    )
+    expect(seen).toEqual(own)
+  })
+
+  test('in sources, branches, handlers and stages of their own', async () => {
+    const seen = await found((look) => {
+      async function* numbers() {
+        for (let n = 0; n < 60; n++) {
+          if (n % 7 === 0) await turns(1)
+          yield look(n)
+        }
+      }
+      const custom = stage<number, number>('custom', async (rx, tx) => {
+        for await (const n of rx) await tx.send(look(n))
+      })
+      const failing = (n: number) => {
+        if (look(n) % 5 === 0) throw new Error('five')
+        return n
+      }
+      return pipeline(
+        source(numbers),
+        custom,
+        map(failing, { onError: ({ value }) => void look(value), retry: { attempts: 2, delay: 1 } }),
+        groupBy(
+          (n) => look(n) % 3,
+          () => map(look),
+        ),
+        fanOut({ a: map(look), b: filter(look) }),
+        drain(),
+      )
+    })
+    expect(seen).toEqual(own)
+  })
+
+  test('where one run reads what another sends', async () => {
+    const [tx, rx] = channel<number>(2)
+    const stores = new Set<string | undefined>()
+    const reading = storage.run('reader', () =>
+      pipeline(
+        source(rx),
+        forEach(() => void stores.add(storage.getStore())),
+      ).run(),
+    )
+    await storage.run('writer', () =>
+      pipeline(
+        range(500),
+        forEach((n) => tx.send(n)),
+      ).run(),
+    )
+    tx.close()
+    await reading
+    expect(stores).toEqual(new Set(['reader']))
+  })
+})
