@@ -1,7 +1,12 @@
 import { defineConfig } from 'tsup'
 
 export default defineConfig({
-  entry: { index: 'src/index.ts', inspect: 'src/inspect/index.ts', testing: 'src/testing/index.ts' },
+  entry: {
+    index: 'src/index.ts',
+    inspect: 'src/inspect/index.ts',
+    opentelemetry: 'src/inspect/telemetry.ts',
+    testing: 'src/testing/index.ts',
+  },
   // The entries share a few checks of arguments; `index.js` stays one file.
   splitting: false,
   format: ['esm', 'cjs'],

@@ -10,6 +10,7 @@ export default defineConfig({
       { find: /^sluice$/, replacement: source('index.ts') },
       { find: /^sluice\/inspect$/, replacement: source('inspect/index.ts') },
       { find: /^sluice\/testing$/, replacement: source('testing/index.ts') },
+      { find: /^sluice\/opentelemetry$/, replacement: source('inspect/telemetry.ts') },
     ],
   },
   test: {

@@ -35,14 +35,15 @@ function show(tool: string, args: string[]): void {
   }
 }
 
-/** Both builds of both entries load by name in plain Node and export the same names. */
+/** Both builds of each entry load by name in plain Node and export the same names. */
 function checkImports(): void {
   const installed = join(folder, 'node_modules/sluice')
   mkdirSync(installed, { recursive: true })
   execFileSync('tar', ['-xzf', tarball, '-C', installed, '--strip-components=1'])
-  // What sluice/testing asks its users to install.
-  symlinkSync(join(root, 'node_modules/@sinonjs'), join(folder, 'node_modules/@sinonjs'))
-  for (const entry of ['sluice', 'sluice/inspect', 'sluice/testing']) {
+  // What the entries beside the core ask their users to install.
+  for (const scope of ['@sinonjs', '@opentelemetry'])
+    symlinkSync(join(root, 'node_modules', scope), join(folder, 'node_modules', scope))
+  for (const entry of ['sluice', 'sluice/inspect', 'sluice/opentelemetry', 'sluice/testing']) {
     const [imported, required] = [
       exportsIn('import.mjs', `import * as entry from '${entry}'`),
       exportsIn('require.cjs', `const entry = require('${entry}')`),
@@ -58,15 +59,16 @@ function exportsIn(file: string, load: string): string {
   return execFileSync(process.execPath, [file], { cwd: folder, encoding: 'utf8' }).trim()
 }
 
-/** Neither entry has a piece of the other: a second copy of the core would not know the channels and errors of the first. */
+/** No entry has a piece of another: a second copy of the core would not know the channels and errors of the first. */
 function checkEntriesAreApart(): void {
   const foreign = [
-    ...sourcesOf('index').filter((file) => file.startsWith('src/testing/')),
+    ...sourcesOf('index').filter((file) => /^src\/(testing|inspect)\//.test(file)),
     ...sourcesOf('testing').filter((file) => !/^src\/(testing\/|errors\.ts$)/.test(file)),
+    ...sourcesOf('opentelemetry').filter((file) => !/^src\/(inspect\/|errors\.ts$)/.test(file)),
   ]
   if (foreign.length > 0)
     throw new Error(`An entry was built with what is not its own: ${foreign.join(', ')}`)
-  console.log('sluice/testing has no copy of the core')
+  console.log('sluice/testing and sluice/opentelemetry have no copy of the core')
 }
 
 /** What a built entry was made of, as its source maps tell. */
