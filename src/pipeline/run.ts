@@ -255,14 +255,15 @@ export class Execution<R> implements Run<R>, Owner {
     this.#stopListening?.()
     this.#stopStallTimer?.()
     for (const stopTimer of this.#stopTimers ?? []) stopTimer()
-    if (this.#aborted) this.#reject(this.#aborted.reason)
-    else if (this.#failure) this.#reject(this.#failure)
+    for (const task of this.#all) if (!task.done) this.#stageEnded(task)
+    const failed = this.#aborted ?? (this.#failure && { reason: this.#failure })
+    // The step in which it has ended is not measured yet; and before whoever waits for the result goes on.
+    queueMicrotask(() =>
+      tell('run:end', () => ({ ...this.#message(), ...(failed && { error: failed.reason }) })),
+    )
+    if (failed) this.#reject(failed.reason)
     else this.#resolve(this.#sink?.kernel?.result?.() as R)
     for (const heard of this.#whenOver) heard()
-    for (const task of this.#all) if (!task.done) this.#stageEnded(task)
-    const error = this.#aborted ? { error: this.#aborted.reason } : this.#failure && { error: this.#failure }
-    // The step in which it has ended is not measured yet.
-    queueMicrotask(() => tell('run:end', () => ({ ...this.#message(), ...error })))
   }
 
   /** An aborted run does not wait for calls, only for clean-up. */

@@ -12,6 +12,7 @@ export interface RunMessage {
 }
 export interface StageMessage extends RunMessage {
   readonly stage: string
+  readonly index: number
   readonly id: string
   readonly fatal?: boolean
 }

@@ -11,6 +11,7 @@ import {
   culpritOf,
   ERROR,
   ID,
+  INDEX,
   isAbort,
   OUTCOME,
   outcomeOf,
@@ -61,11 +62,11 @@ export class Spans {
     this.#runs.get(run)?.span.addEvent('sluice.run.stall', { [REPORT]: report })
   }
 
-  stageStarted({ run, stage, id }: StageMessage): void {
+  stageStarted({ run, stage, index, id }: StageMessage): void {
     const traced = this.#runs.get(run)
     // Of a trace that was not sampled there is nothing to see.
     if (!this.stageSpans || !traced?.span.isRecording()) return
-    const attributes = { [PIPELINE]: run.name, [STAGE]: stage, [ID]: id }
+    const attributes = { [PIPELINE]: run.name, [STAGE]: stage, [INDEX]: index, [ID]: id }
     traced.stages.set(id, this.tracer.startSpan(`stage ${stage}`, { attributes }, traced.within))
   }
 
