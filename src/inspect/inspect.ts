@@ -99,7 +99,7 @@ class Server implements Inspector {
     response.setHeader('Content-Security-Policy', policyOf(nonce))
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
     if (refusal) return plain(response, refusal.status, refusal.text)
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+    const pathname = request.url?.replace(/\?.*$/s, '')
     if (pathname === '/events') this.#stream(response)
     else if (pathname === '/') {
       response.setHeader('Content-Type', 'text/html; charset=utf-8')
