@@ -76,6 +76,8 @@ export function range(from: number, to?: number, step = 1, options: StageOptions
 /** How many numbers there are. Counted, not added up: steps that are fractions would drift. */
 function sizeOfRange(first: number, limit: number, step: number): number {
   let size = Math.max(0, Math.ceil(limit / step - first / step))
+  // From here on, one more may be the same number.
+  if (size > Number.MAX_SAFE_INTEGER) return size
   // Fractions may be off by one in either direction.
   const inside = (n: number): boolean => (step > 0 ? first + n * step < limit : first + n * step > limit)
   while (size > 0 && size < Infinity && !inside(size - 1)) size--

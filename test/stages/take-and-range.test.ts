@@ -70,6 +70,12 @@ describe('range()', () => {
     expect(await pipeline(range(Infinity), take(3)).run()).toEqual([0, 1, 2])
   })
 
+  test('may be longer than numbers can count one by one', async () => {
+    for (const many of [2 ** 53, 2 ** 60, Number.MAX_VALUE])
+      expect(await pipeline(range(many), take(3)).run()).toEqual([0, 1, 2])
+    expect(await pipeline(range(0, -(2 ** 60), -1), take(2)).run()).toEqual([0, -1])
+  })
+
   test('counts as many as there are', async () => {
     expect(await pipeline(range(123_457), count()).run()).toBe(123_457)
   })
