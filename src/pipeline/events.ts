@@ -12,7 +12,8 @@
  * | `sluice:stage:failure` | `{ run, pipeline, stage, index, id, error, value?, attempts?, fatal }`: a value that was skipped, or the stage has failed |
  *
  * `run` is what `start` gives, `pipeline` what it was called on, `stage` the name of the stage, `index` its place in its
- * `pipeline(…)`, and `id` that of its node in `run.describe()`.
+ * `pipeline(…)`, and `id` that of its node in `run.describe()`. Each stage that has begun ends once, before its run; what
+ * happens after the end of a run is not told.
  */
 import { builtin, type DiagnosticsChannel } from './builtin.ts'
 

@@ -181,8 +181,17 @@ export class Execution<R> implements Run<R>, Owner {
   }
 
   #begin(task: Task): void {
-    if (!task.definition.internal) tell('stage:start', () => this.#message(task))
+    // One that begins before it, or an observer, may have ended it.
+    if (task.left) return
+    task.begun = true
+    this.#tell('stage:start', task)
     task.start()
+  }
+
+  /** Tells of a stage that users know of. */
+  #tell(event: 'stage:start' | 'stage:end' | 'stage:failure', task: Task, more?: () => object): void {
+    if (task.definition.internal) return
+    tell(event, () => ({ ...this.#message(task), ...more?.() }))
   }
 
   /** What observers are told. */
@@ -198,7 +207,9 @@ export class Execution<R> implements Run<R>, Owner {
   failed(task: Task, error: StageError): void {
     const { cause, value } = error
     const culprit = 'value' in error && { value }
-    tell('stage:failure', () => ({ ...this.#message(task), error: cause, ...culprit, fatal: true }))
+    // Of a run that is over, nothing is told any more.
+    if (this.ended === undefined)
+      this.#tell('stage:failure', task, () => ({ error: cause, ...culprit, fatal: true }))
     if (this.#failure === undefined) this.#failure = error
     else this.#failure.suppressed.push(error)
     this.#interrupt(task, error, task.definition.inputs !== undefined)
@@ -226,7 +237,8 @@ export class Execution<R> implements Run<R>, Owner {
   }
 
   skipped(task: Task, { error, value, attempts }: CallFailure<unknown>): void {
-    tell('stage:failure', () => ({ ...this.#message(task), error, value, attempts, fatal: false }))
+    if (this.ended === undefined)
+      this.#tell('stage:failure', task, () => ({ error, value, attempts, fatal: false }))
   }
 
   done(task: Task): void {
@@ -236,10 +248,8 @@ export class Execution<R> implements Run<R>, Owner {
   }
 
   #stageEnded(task: Task): void {
-    const { failure, definition } = task
-    if (definition.internal) return
-    const own = failure?.stage === task.name && failure.index === task.index
-    tell('stage:end', () => ({ ...this.#message(task), ...(own && { error: failure.cause }) }))
+    const { ownFailure } = task
+    if (task.begun) this.#tell('stage:end', task, () => (ownFailure ? { error: ownFailure.cause } : {}))
   }
 
   cleaned(): void {
@@ -351,6 +361,8 @@ export class Execution<R> implements Run<R>, Owner {
         const report = `P${this.#title}, has not moved for ${stallAfter} ms:${reportOf(this.tasks)}`
         warn(report)
         tell('run:stall', () => ({ ...this.#message(), report }))
+        // An observer may have ended it.
+        if (this.ended !== undefined) return
       }
       this.#stopStallTimer = startTimer(Math.max(1, stallAfter / 4), look, true)
     }

@@ -58,8 +58,12 @@ export class Task extends Driven implements Wakeable {
   failures = 0
   #cancelled = false
   #cleaning = 0
+  /** It was started: it may have been left before that. */
+  begun = false
   /** Nothing of it will act any more. */
   done = false
+  /** The first failure that is its own. */
+  ownFailure: StageError | undefined
   /** Starts the user's function. */
   #custom: ReturnType<Custom> | undefined
   /** The failure that its output ends with, once what came before has been put out. */
@@ -200,11 +204,13 @@ export class Task extends Driven implements Wakeable {
 
   failing(error: unknown, culprit?: { value: unknown }): void {
     if (this.context.caused(error)) return
-    this.failures++
+    // The value of a handler that threw has been counted.
+    if (!(error instanceof HandlerFailure)) this.failures++
     // Nobody wants the result of a call that fails after its stage was left, unless it was left because the run failed.
     if (this.#cancelled && !this.owner.knows(this.context.signal.reason)) return
     const failure = this.#wrap(error, culprit)
     this.#failure ??= failure
+    this.ownFailure ??= failure
     this.owner.failed(this, failure)
   }
 
@@ -279,7 +285,10 @@ export class Task extends Driven implements Wakeable {
     const cleaned = (error?: { error: unknown }): void => {
       this.#cleaning--
       this.owner.cleaned()
-      if (error && !this.context.caused(error.error)) this.owner.failed(this, this.#wrap(error.error))
+      if (!error || this.context.caused(error.error)) return
+      const failure = this.#wrap(error.error)
+      this.ownFailure ??= failure
+      this.owner.failed(this, failure)
     }
     this.#cleaning++
     try {
@@ -298,11 +307,6 @@ export class Task extends Driven implements Wakeable {
     } catch (error) {
       cleaned({ error })
     }
-  }
-
-  /** What it has failed with, or what it ended with that was not its own. */
-  get failure(): StageError | undefined {
-    return this.#failure
   }
 
   get cleaning(): boolean {
