@@ -31,6 +31,8 @@ export class Core<T> extends Exchange<T> {
   writerParked = false
   /** Whether they are to be woken when nothing else is left to do. */
   wakesLate = false
+  /** How many values were left when nobody read any more. */
+  lost = 0
   /** Called when somebody has begun or stopped to wait. */
   onWaits: (() => void) | undefined
 
@@ -87,7 +89,9 @@ export class Core<T> extends Exchange<T> {
   }
 
   override settle(): void {
+    const { length } = this.buffer
     super.settle()
+    this.lost += length - this.buffer.length
     if (!this.accepting) this.wakeWriter()
     if (this.ended) this.wakeReader()
   }

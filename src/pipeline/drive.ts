@@ -206,10 +206,13 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
       parkWriter(output, this)
     }
     if (this.held || (ended && this.kernel!.pending)) {
-      this.meter.doing = this.full || this.blocked ? 'output' : input === undefined ? 'input' : 'busy'
+      // A sink that is not through at its end is full as well.
+      const waits = this.blocked || (this.full && output !== undefined)
+      this.meter.doing = waits ? 'output' : input === undefined ? 'input' : 'busy'
       if (this.kernel!.eager) listen(input!)
     } else if (input !== undefined && input.buffer.length === 0 && !ended) {
-      this.meter.doing = this.calls > 0 ? 'called' : 'input'
+      const works = this.calls > 0 || this.kernel!.pending === true
+      this.meter.doing = this.full ? 'output' : works ? 'called' : 'input'
       parkReader(input)
     } else if (blocked && !(this.kernel!.eager && this.stock > 0)) {
       this.meter.doing = 'output'

@@ -32,6 +32,8 @@ export class Meter {
   /** How many steps it has made since, and how long one takes. */
   #steps = 0
   #took = 0
+  /** When it has left: from then on it does nothing. */
+  #left = Infinity
 
   constructor(now: number) {
     this.#since = now
@@ -41,6 +43,12 @@ export class Meter {
   change(doing: Doing): void {
     this.doing = doing
     this.#account(performance.now())
+  }
+
+  /** It does nothing more. This may be within a step, which is accounted after it. */
+  leave(): void {
+    this.doing = 'nothing'
+    this.#left = performance.now()
   }
 
   /** A step took from `began` to `ended`; or it was not timed. */
@@ -74,8 +82,8 @@ export class Meter {
   until(now: number): Spent {
     const { times, delayed } = this.#spent
     const spent = { times: { ...times }, delayed: { ...delayed } }
-    // The run may have ended within a step, which was accounted after that.
-    this.#add(spent, this.doing === 'nothing' ? 'nothing' : this.#before, Math.max(now, this.#since))
+    // The task or the run may have ended within a step, which was accounted after that.
+    this.#add(spent, this.#before, Math.max(Math.min(now, this.#left), this.#since))
     return spent
   }
 }

@@ -53,13 +53,13 @@ export function statsOf({ tasks, began, ended }: Measured): RunStats {
 }
 
 function stageStats(task: Task, { times }: Spent, elapsed: number): StageStats {
-  const { name, index, input, output, failures } = task
+  const { name, index, output, failures } = task
   const busy = times.busy + times.called
   const total = Math.max(elapsed, busy + times.input + times.output) || 1
   return {
     name,
     index,
-    received: task.kernel || !input ? task.received : input.accepted - input.buffer.length,
+    received: task.taken,
     sent: task.shares ? task.sent : (output?.accepted ?? 0),
     failed: failures,
     busy: busy / total,

@@ -164,12 +164,15 @@ export class Task extends Driven implements Wakeable {
 
   /** A number that grows when a value has come in or gone out. */
   get moves(): number {
-    const { input, output, kernel } = this
     // What lies in the output of a branch's end is counted there.
-    const moved = kernel
-      ? this.received + this.sent
-      : input!.accepted + output!.accepted - input!.buffer.length
-    return moved + (this.done ? 1 : 0)
+    const sent = this.kernel ? this.sent : this.output!.accepted
+    return this.taken + sent + (this.done ? 1 : 0)
+  }
+
+  /** How many values it has received. A user's stage takes them from its channel itself. */
+  get taken(): number {
+    const { input, kernel } = this
+    return kernel ? this.received : input!.accepted - input!.buffer.length - input!.lost
   }
 
   /** Whether it has something in hand or to read, so that a drain waits for it. */
@@ -275,7 +278,7 @@ export class Task extends Driven implements Wakeable {
     if (this.#custom) this.#observe()
     this.left = true
     this.end = this.room = 0
-    this.meter.doing = 'nothing'
+    this.meter.leave()
     if (early) this.#cleanUp(() => this.kernel?.close?.(aborted, this.#failure && { cause: this.#failure }))
     if (this.input) closeSide(this.input, 'receiver')
     this.#settle()

@@ -115,7 +115,7 @@ describe('the events of a run', () => {
       { name: 'same' },
     )
     const branch = pipeline(
-      filter(() => true),
+      filter((_: number) => true),
       same,
     )
     const told = await eventsDuring(() => outcome(pipeline(range(3), broken, fanOut({ branch })).run()))

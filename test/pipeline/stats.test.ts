@@ -1,6 +1,18 @@
 /** What a run tells about itself while it runs and afterwards. */
 import { describe, expect, test } from 'vitest'
-import { batch, drain, filter, forEach, map, pipeline, range, source, stage, type RunStats } from 'sluice'
+import {
+  batch,
+  drain,
+  filter,
+  forEach,
+  map,
+  pipeline,
+  range,
+  source,
+  stage,
+  writeTo,
+  type RunStats,
+} from 'sluice'
 import { naturals, probe } from './support-sources.ts'
 import { deferred, never, rejection, stable, turns, until } from './support-waiting.ts'
 
@@ -62,6 +74,53 @@ describe('stats()', () => {
     await run.result
     expect(run.stats().stages[1]).toMatchObject({ name: 'everySecond', received: 10, sent: 5, failed: 0 })
     expectSound(run.stats())
+  })
+
+  test('does not count what a custom stage left unread', async () => {
+    const one = stage<number, number>('one', async (rx, tx) => tx.send(await rx.recv()))
+    const run = pipeline(range(10), one, drain()).start()
+    await run.result
+    expect(run.stats().stages.map(({ received, sent }) => [received, sent])).toEqual([
+      [0, 10],
+      [1, 1],
+      [1, 0],
+    ])
+  })
+
+  test('counts a value whose handler throws once', async () => {
+    const onError = () => {
+      throw new Error('the handler')
+    }
+    const run = pipeline(
+      range(1),
+      map(() => Promise.reject(new Error('the value')), { onError }),
+      drain(),
+    ).start()
+    await rejection(run.result)
+    expect(run.stats().stages[1].failed).toBe(1)
+  })
+
+  test('keeps the time of calls that an abort has cut short', async () => {
+    const run = pipeline(range(3), map(never, { name: 'stuck' }), drain()).start()
+    await until(() => run.stats().stages[1].busy > 0.9)
+    expect(run.stats().bottleneck).toBe('stuck')
+    await Promise.all([rejection(run.result), run.abort()])
+    const after = run.stats()
+    expectSound(after)
+    expect(after.stages[1].busy).toBeGreaterThan(0.8)
+    expect(after.stages[2].waitingInput).toBeGreaterThan(0.8)
+    expect(after.bottleneck).toBe('stuck')
+    await turns(10)
+    expect(run.stats()).toEqual(after)
+  })
+
+  test('takes the end of its target for the work of the sink that waits for it', async () => {
+    const ending = deferred()
+    const run = pipeline(range(3), writeTo(new WritableStream({ close: () => ending.promise }))).start()
+    await until(() => run.stats().stages[1].busy > 0.9)
+    expect(run.stats().stages[1].waitingOutput).toBe(0)
+    ending.resolve()
+    await run.result
   })
 
   test('shows the capacity of each output and what lies in it; a sink has none', async () => {
@@ -130,7 +189,8 @@ describe('stats()', () => {
       map(async (n) => (calls++, await turns(20), n), { name: 'slow' }),
       forEach(() => {}, { name: 'after' }),
     ).start({ capacity: 2 })
-    await until(() => calls > 20)
+    // The start is a small part of it.
+    await until(() => calls > 500)
     const stats = run.stats()
     expectSound(stats)
     expect(stats.bottleneck).toBe('slow')

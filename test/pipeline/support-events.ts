@@ -58,8 +58,8 @@ export async function eventsDuring(work: (told: Told[]) => Promise<unknown>): Pr
 /** As short text: `stage:end map`, and where there is one, the error. */
 export function shortly(told: readonly Told[]): string[] {
   return told.map(({ event, stage, error }) => {
-    const message = error instanceof Error ? error.message : error
-    return [event, stage, message].filter((word) => word !== undefined).join(' ')
+    const words: (string | undefined)[] = [event, stage, error === undefined ? error : String(error)]
+    return words.filter((word) => word !== undefined).join(' ')
   })
 }
 
