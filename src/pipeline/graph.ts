@@ -39,26 +39,29 @@ export function graphOf(definitions: readonly Definition[], capacity: number): G
 /** An edge that leads to whatever follows. */
 type Loose = Omit<GraphEdge, 'to'>
 
-/** Adds a chain of stages behind `loose` ends. Gives the ends that lead to what follows it. */
+/**
+ * Adds a chain of stages behind `loose` ends. Gives the ends that lead to what follows it. The last stage of a branch
+ * writes to the channel of the stage it branches off, unless it has a wish: `outlet` is the capacity of that.
+ */
 function addChain(
   graph: Graph,
   definitions: readonly Definition[],
   capacity: number,
   loose: readonly Loose[],
+  outlet = capacity,
 ): readonly Loose[] {
   definitions.forEach((definition, index) => {
-    const { name, inputs = [], branches = [], labels, capacity: own = capacity, passes } = definition
+    const { name, inputs = [], branches = [], labels, capacity: wish, passes } = definition
+    const own = wish ?? (index === definitions.length - 1 ? outlet : capacity)
     const before = inputs.flatMap((input) => addChain(graph, input, capacity, []))
     const id = String(graph.nodes.length)
     graph.nodes.push({ id, name, index, ...sizeOf(definition) })
     for (const edge of [...before, ...loose]) graph.edges.push({ ...edge, to: id })
-    const out = { from: id, capacity: own }
     const behind = branches.flatMap((branch, place) => {
-      const ends = addChain(graph, branch, capacity, [{ ...out, label: labels?.[place] ?? String(place) }])
-      // Its last stage writes to the channel of this one, unless it has a wish.
-      return branch.at(-1)!.capacity === undefined ? ends.map((end) => ({ ...end, capacity: own })) : ends
+      const label = labels?.[place] ?? String(place)
+      return addChain(graph, branch, capacity, [{ from: id, capacity: wish ?? capacity, label }], own)
     })
-    loose = branches.length === 0 || passes ? [out] : behind
+    loose = branches.length === 0 || passes ? [{ from: id, capacity: own }] : behind
   })
   return loose
 }
