@@ -144,6 +144,11 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     return this.#used > 0
   }
 
+  get wants(): string | undefined {
+    // A call has come back, but what it gave has not come to its end.
+    return this.#used > 0 && this.port.calls === 0 ? 'more of what its function gave' : undefined
+  }
+
   /** Calls the function for the next value, whatever comes of it. */
   #call(): void {
     const slot = this.#slot()

@@ -13,7 +13,7 @@ export function shown(tasks: readonly Task[]): Task[] {
 /** A line for each stage that is not through, indented below the stage whose branch it is in. */
 export function reportOf(tasks: readonly Task[]): string {
   const lines = shown(tasks)
-    .filter((task) => !task.left || task.calls > 0)
+    .filter((task) => !task.left || task.calls > 0 || task.cleaning)
     .map((task) => `\n  ${'  '.repeat(depthOf(task))}${titleOf(task)} ${doingOf(task)}`)
   const more = lines.length - MOST_LINES
   return lines.slice(0, MOST_LINES).join('') + (more > 0 ? `\n  and ${more} stages more` : '')
@@ -28,23 +28,35 @@ function titleOf({ label, index, name }: Task): string {
 }
 
 export function doingOf(task: Task): string {
-  const { calls, left, meter, kernel, definition, blocked, input, output } = task
-  if (calls > 0 && kernel)
-    return `waits for ${calls} ${calls > 1 ? 'calls' : 'call'} of its function to return`
-  if (left) return 'has ended'
-  switch (meter.doing) {
-    case 'nothing':
-      return 'has not begun'
-    case 'busy':
-    case 'called':
-      return kernel ? 'is at work' : 'waits for what it has called'
-    case 'input':
-      return `waits for ${kernel?.wants ?? (input ? 'a value' : definition.inputs ? 'its inputs' : 'its source')}`
-    case 'output':
-      return blocked
-        ? `waits for ${fullBranchesOf(task)} to take a value`
-        : `waits for room (${output?.length} of ${output?.capacity})`
-  }
+  const { left, calls, cleaning, meter, kernel, queued } = task
+  if (left && calls === 0) return cleaning ? 'waits for its clean-up' : 'has ended'
+  if (meter.doing === 'nothing' && !left) return 'has not begun'
+  if (queued) return 'is at work'
+  if (meter.doing === 'output') return `waits for ${roomOf(task)}`
+  const wanted = kernel ? (kernel.wants ?? (calls > 0 ? callsOf(calls) : undefined)) : calledOf(task)
+  if (wanted !== undefined) return `waits for ${wanted}`
+  return meter.doing === 'input' ? `waits for ${inputOf(task)}` : 'is at work'
+}
+
+function callsOf(calls: number): string {
+  return `${calls} ${calls > 1 ? 'calls' : 'call'} of its function to return`
+}
+
+/** What a custom stage waits for where that is no channel of the pipeline. */
+function calledOf({ left, meter }: Task): string | undefined {
+  if (left) return 'its function to return'
+  return meter.doing === 'input' ? undefined : 'what it has called'
+}
+
+function inputOf({ input, definition }: Task): string {
+  return input ? 'a value' : definition.inputs ? 'its inputs' : 'its source'
+}
+
+function roomOf(task: Task): string {
+  const { blocked, output } = task
+  return blocked
+    ? `${fullBranchesOf(task)} to take a value`
+    : `room (${output?.length} of ${output?.capacity})`
 }
 
 /** The branches that hold up a fan-out. */

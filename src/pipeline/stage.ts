@@ -85,7 +85,7 @@ export interface Kernel<In, Out> {
   result?(): unknown
   /** Whether waiting for ever is in order, as it is on a daemon channel. */
   readonly daemon?: boolean
-  /** What it waits for where it waits for input, for reports. Default: a value, or its source. */
+  /** What it waits for now, but for room, in words. Default: its calls, or a value, or its source. */
   readonly wants?: string | undefined
 }
 

@@ -242,6 +242,10 @@ export class Writing<In> implements Kernel<In, undefined> {
     return this.#writing
   }
 
+  get wants(): string | undefined {
+    return this.#writing ? `its target to ${this.#ending ? 'end' : 'take more'}` : undefined
+  }
+
   #ending = false
 
   end(port: Port<In, undefined>, failure: { cause: unknown } | undefined): void {

@@ -21,6 +21,10 @@ class Delaying<T> implements Kernel<T, T> {
 
   constructor(readonly ms: number) {}
 
+  get wants(): string | undefined {
+    return this.#known > 0 ? 'the time of its next value' : undefined
+  }
+
   run(port: Port<T, T>): void {
     const now = performance.now()
     this.#note(port.stock, now)
@@ -111,6 +115,10 @@ class Throttling<T> implements Kernel<T, T> {
     this.#early = (burst - 1) * this.#each
   }
 
+  get wants(): string | undefined {
+    return this.#waited ? 'the time of its next value' : undefined
+  }
+
   run(port: Port<T, T>): void {
     const { items, out } = port
     if (port.at === port.end) return
@@ -172,6 +180,10 @@ class Sampling<T> implements Kernel<T, T> {
   #due = 0
 
   constructor(readonly ms: number) {}
+
+  get wants(): string | undefined {
+    return this.#held === undefined ? undefined : 'the end of the interval'
+  }
 
   run(port: Port<T, T>): void {
     const { items, end } = port

@@ -99,6 +99,7 @@ function countUp(out: number[], i: number, many: number, first: number, n: numbe
 
 /** Every tick is worked out from the beginning, so that late timers do not add up. */
 class Ticking implements Kernel<never, number> {
+  readonly wants = 'its next tick'
   readonly #start = performance.now()
   #seen = 0
   #given = 0
@@ -194,6 +195,10 @@ class Unfolding<T, S> implements Kernel<never, T> {
       if (isThenable(step)) this.#await(step)
       else this.#arrive(step)
     }
+  }
+
+  get wants(): string | undefined {
+    return this.pending ? 'a call of its function to return' : undefined
   }
 
   #await(step: PromiseLike<Unfolded<T, S>>): void {

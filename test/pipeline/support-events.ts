@@ -55,12 +55,9 @@ export async function eventsDuring(work: (told: Told[]) => Promise<unknown>): Pr
   return told
 }
 
-/** As short text: `stage:end map`, and where there is one, the error. */
+/** As short text: `stage:end map`. */
 export function shortly(told: readonly Told[]): string[] {
-  return told.map(({ event, stage, error }) => {
-    const words: (string | undefined)[] = [event, stage, error === undefined ? error : String(error)]
-    return words.filter((word) => word !== undefined).join(' ')
-  })
+  return told.map(({ event, stage }) => (stage === undefined ? event : `${event} ${stage}`))
 }
 
 /** What holds of each run that has ended, however it went; told of several, each is looked at by itself. */
