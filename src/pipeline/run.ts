@@ -344,27 +344,27 @@ export class Execution<R> implements Run<R>, Owner {
     return `P${this.#title}:${reportOf(this.tasks)}`
   }
 
-  /** Says what each stage waits for when nothing has moved for so many milliseconds. */
+  /**
+   * Says what each stage waits for when nothing has moved for so many milliseconds. It looks four times in that time: looks
+   * are counted, and not the time between them, in which the program may have kept the event loop, or the machine slept.
+   */
   #watchStalls(stallAfter: number): void {
+    const pause = Math.max(1, Math.ceil(stallAfter / 4))
+    const most = Math.max(pause, stallAfter)
     let moves = -1
-    let since = 0
-    let told = false
+    let still = 0
     const look = (): void => {
-      const now = performance.now()
       const before = moves
       moves = this.#all.reduce((sum, task) => sum + task.moves, 0)
-      if (moves !== before) {
-        since = now
-        told = false
-      } else if (!told && now - since >= stallAfter && !this.#idle) {
-        told = true
+      still = moves === before && !this.#idle ? still + pause : 0
+      if (still >= most && still - pause < most) {
         const report = `P${this.#title}, has not moved for ${stallAfter} ms:${reportOf(this.tasks)}`
         warn(report)
         tell('run:stall', () => ({ ...this.#message(), report }))
         // An observer may have ended it.
         if (this.ended !== undefined) return
       }
-      this.#stopStallTimer = startTimer(Math.max(1, stallAfter / 4), look, true)
+      this.#stopStallTimer = startTimer(pause, look, true)
     }
     look()
   }
@@ -373,7 +373,9 @@ export class Execution<R> implements Run<R>, Owner {
   /** It only waits for a source that may be silent for ever. */
   get #idle(): boolean {
     const open = this.#all.filter(({ left }) => !left)
-    return open.some(({ kernel }) => kernel?.daemon) && !open.some(({ busy }) => busy)
+    // The function of a custom stage is always in a call.
+    const works = ({ kernel, busy, meter }: Task): boolean => (kernel ? busy : meter.doing !== 'input')
+    return open.some(({ kernel }) => kernel?.daemon) && !open.some(works)
   }
 
   /** The event loop has run dry: nothing will ever move this run again. */
