@@ -66,11 +66,15 @@ function rejectStuck<T>(core: Exchange<T>, picture: string): boolean {
   return stuck.length > 0
 }
 
+/** Of a channel with thousands of senders, so many have said enough. */
+const MOST_PLACES = 20
+
 /** Who could still do something on a channel. */
 export function openHandles<T>({ handles }: Exchange<T>): string {
   const open = [...handles]
-  const places = open.map(({ side, place }) => `\n  ${side} made at ${place}`)
-  return `${counts(open.map(({ side }) => side))} open${places.join('')}`
+  const places = open.slice(0, MOST_PLACES).map(({ side, place }) => `\n  ${side} made at ${place}`)
+  const more = open.length > MOST_PLACES ? `\n  and ${open.length - MOST_PLACES} more` : ''
+  return `${counts(open.map(({ side }) => side))} open${places.join('')}${more}`
 }
 
 /** `2 receives and 1 select` for such a list. */

@@ -283,6 +283,21 @@ describe('what a stage does, at rest', () => {
     expect(doing(run, 'source')).toBe('has ended')
   })
 
+  test('of a source that reads a channel with very many senders names the first of them', async () => {
+    const [tx, rx] = channel<number>(3, { name: 'orders' })
+    const clones = Array.from({ length: 5_000 }, () => tx.clone())
+    using time = virtualTime()
+    const run = pipeline(source(rx), drain()).start()
+    const end = outcome(run.result)
+    await time.advance(0)
+    const lines = doing(run, 'source')!.split('\n')
+    expect(lines[0]).toBe('waits for channel "orders", 5001 senders and 1 receiver open')
+    expect(lines).toHaveLength(1 + 20 + 1)
+    expect(lines.at(-1)).toBe(`      and ${5_002 - 20} more`)
+    for (const each of [tx, ...clones]) each.close()
+    await end
+  })
+
   test('changes with what it does: a sampled value waits for its time, then for room', async () => {
     using time = virtualTime()
     const input = script([1, pause(100), 2, pause(100), 3, pause(100), 4, hang()])
