@@ -18,7 +18,10 @@ import {
 } from 'sluice'
 import { virtualTime } from 'sluice/testing'
 import { begun, EVENTS, eventsDuring, expectWhole, hearEvents, shortly, type Told } from './support-events.ts'
+import { soundGraph } from './support-graphs.ts'
+import { anyPipeline } from './support-pipelines.ts'
 import { runProgram } from './support-programs.ts'
+import { law } from './support-random.ts'
 import { naturals, probe } from './support-sources.ts'
 import { deferred, never, outcome, rejection, turns, until } from './support-waiting.ts'
 
@@ -299,6 +302,27 @@ describe('the events of a run', () => {
       await loop.return!()
     })
     expect(told).toEqual([])
+  })
+
+  test('are whole of any pipeline, however it is put together and however it ends', async () => {
+    await law(80, async (random) => {
+      const pipe = anyPipeline(random, random.pick([3, 300]))
+      const how = random.int(0, 3)
+      const told = await eventsDuring(async () => {
+        const run = pipe.start({ capacity: random.int(0, 3) })
+        const end = outcome(run.result)
+        await turns(random.int(0, 3))
+        if (how === 1) await run.abort()
+        if (how === 2) await outcome(run.stop())
+        if (how === 3) await outcome(run.stop({ deadline: 0 }))
+        await end
+        soundGraph(run)
+      })
+      expectWhole(told)
+      const nodes = told[0].run.describe().nodes.map(({ id }) => id)
+      expect(begun(told).every((id) => nodes.includes(id!))).toBe(true)
+      if (how === 0) expect(begun(told)).toHaveLength(nodes.length)
+    })
   })
 
   test('of two runs at the same time are told apart by `run`, though the pipeline is one', async () => {

@@ -8,28 +8,23 @@ import {
   drain,
   fanIn,
   fanOut,
-  filter,
   forEach,
   groupBy,
-  interleave,
   map,
-  mergeSorted,
   pipeline,
   range,
   route,
   source,
   stage,
   toArray,
-  zip,
   type Graph,
   type Run,
-  type Sink,
   type Source,
-  type Stage,
 } from 'sluice'
 import { edgesOf, namesOf, soundGraph } from './support-graphs.ts'
 import { hearEvents } from './support-events.ts'
-import { law, type Random } from './support-random.ts'
+import { anyPipeline } from './support-pipelines.ts'
+import { law } from './support-random.ts'
 import { cycle, naturals } from './support-sources.ts'
 import { deferred, never, outcome, rejection, stable, turns, until } from './support-waiting.ts'
 
@@ -373,67 +368,3 @@ describe('the size of a source', () => {
     ])
   })
 })
-
-// ---- pipelines of every shape
-
-let names = 0
-const name = (kind: string) => `${kind} ${names++}`
-const wish = (random: Random) => random.pick([{}, {}, { capacity: random.int(0, 9) }])
-
-function anyStage(random: Random, depth: number): Stage<unknown, unknown> {
-  const options = { name: name('s'), ...wish(random) }
-  const leaf = random.int(0, 2)
-  const kind = depth > 0 ? random.int(0, 7) : leaf
-  const inner = () => anyStage(random, depth - 1)
-  switch (kind) {
-    case 0:
-      return map((n: unknown) => n, options)
-    case 1:
-      return filter(() => true, options)
-    case 2:
-      return stage(options.name, async (rx, tx) => void (await tx.sendMany(rx)), wish(random))
-    case 3:
-      return fanOut({ a: inner(), b: inner() }, options)
-    case 4:
-      return route(() => 'b' as const, { a: inner(), b: inner() }, options)
-    case 5:
-      return balance(2, inner(), options)
-    case 6:
-      return alsoTo(anySink(random, depth - 1), options)
-    default:
-      return pipeline(inner(), inner())
-  }
-}
-
-function anySink(random: Random, depth: number): Sink<unknown, unknown> {
-  const inner = () => anySink(random, depth - 1)
-  if (depth <= 0 || random.int(0, 1)) return drain({ name: name('sink') })
-  if (random.int(0, 1)) return fanOut({ a: inner(), b: inner() }, { name: name('out') })
-  return pipeline(anyStage(random, depth - 1), inner())
-}
-
-function anySource(random: Random, depth: number): Source<unknown> {
-  const inner = () => anySource(random, depth - 1)
-  const inputs = () => [inner(), inner()] as const
-  switch (depth > 0 ? random.int(0, 6) : 0) {
-    case 1:
-      return fanIn(...inputs())
-    case 2:
-      return concat(...inputs())
-    case 3:
-      return interleave(...inputs())
-    case 4:
-      return zip(...inputs())
-    case 5:
-      return mergeSorted(() => 0, ...inputs())
-    case 6:
-      return pipeline(inner(), anyStage(random, depth - 1))
-    default:
-      return range(3, undefined, 1, { name: name('range'), ...wish(random) })
-  }
-}
-
-function anyPipeline(random: Random) {
-  const middle = pipeline(anySource(random, 2), anyStage(random, 2), anyStage(random, 2))
-  return random.int(0, 1) ? middle : pipeline(middle, anySink(random, 2))
-}

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import {
   batch,
   drain,
+  fanOut,
   filter,
   forEach,
   map,
@@ -10,6 +11,7 @@ import {
   range,
   source,
   stage,
+  take,
   writeTo,
   type RunStats,
 } from 'sluice'
@@ -112,6 +114,24 @@ describe('stats()', () => {
     expect(after.bottleneck).toBe('stuck')
     await turns(10)
     expect(run.stats()).toEqual(after)
+  })
+
+  test('counts no time for a custom stage that has ended while others go on', async () => {
+    const own = stage<number, number>('own', async (rx, tx) => tx.sendMany(rx))
+    const run = pipeline(
+      source(probe([0], 'hang')),
+      fanOut({ a: pipeline(own, take(1), drain()), b: forEach(never) }),
+    ).start()
+    await until(() => run.describe().nodes.some(({ name, doing }) => name === 'own' && doing === 'has ended'))
+    const spent = () => {
+      const { elapsed, stages } = run.stats()
+      const { busy, waitingInput, waitingOutput } = stages.find(({ name }) => name === 'own')!
+      return { elapsed, sum: elapsed * (busy + waitingInput + waitingOutput) }
+    }
+    const before = spent()
+    await until(() => spent().elapsed > 2 * before.elapsed + 5)
+    expect(spent().sum).toBeCloseTo(before.sum)
+    await Promise.all([rejection(run.result), run.abort()])
   })
 
   test('takes the end of its target for the work of the sink that waits for it', async () => {
