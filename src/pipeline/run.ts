@@ -21,6 +21,7 @@ import { tell } from './events.ts'
 import { type Graph, graphOfRun } from './graph.ts'
 import { reportOf } from './report.ts'
 import { type CallFailure, type Chain, type Definition, type Ends, hearAll } from './stage.ts'
+import { watchStalls } from './stall.ts'
 import { type RunStats, statsOf } from './stats.ts'
 import { type Owner, Task } from './task.ts'
 
@@ -89,6 +90,7 @@ export class Execution<R> implements Run<R>, Owner {
   // What is let go of at the end.
   #stopWatching: (() => void) | undefined
   #stopListening: (() => void) | undefined
+  #stopStalls: (() => void) | undefined
   #stopTimers: (() => void)[] | undefined
 
   /** The last stage is a sink. */
@@ -120,7 +122,8 @@ export class Execution<R> implements Run<R>, Owner {
     this.#sink = this.#main.at(-1)
     this.#stopWatching = watchRun(this)
     if (signal) this.#stopListening = onAbort(signal, (reason) => this.#abort(reason))
-    if (stallAfter < Infinity) this.#watchStalls(stallAfter)
+    if (stallAfter < Infinity)
+      this.#stopStalls = watchStalls(this.#all, stallAfter, () => this.#stalled(stallAfter))
     this.#building--
     tell('run:start', () => this.#message())
     // From the end: a stage that wants nothing says so before anything is pulled.
@@ -263,7 +266,7 @@ export class Execution<R> implements Run<R>, Owner {
     this.ended = performance.now()
     this.#stopWatching?.()
     this.#stopListening?.()
-    this.#stopStallTimer?.()
+    this.#stopStalls?.()
     for (const stopTimer of this.#stopTimers ?? []) stopTimer()
     for (const task of this.#all) if (!task.done) this.#stageEnded(task)
     const failed = this.#aborted ?? (this.#failure && { reason: this.#failure })
@@ -344,38 +347,10 @@ export class Execution<R> implements Run<R>, Owner {
     return `P${this.#title}:${reportOf(this.tasks)}`
   }
 
-  /**
-   * Says what each stage waits for when nothing has moved for so many milliseconds. It looks four times in that time: looks
-   * are counted, and not the time between them, in which the program may have kept the event loop, or the machine slept.
-   */
-  #watchStalls(stallAfter: number): void {
-    const pause = Math.max(1, Math.ceil(stallAfter / 4))
-    const most = Math.max(pause, stallAfter)
-    let moves = -1
-    let still = 0
-    const look = (): void => {
-      const before = moves
-      moves = this.#all.reduce((sum, task) => sum + task.moves, 0)
-      still = moves === before && !this.#idle ? still + pause : 0
-      if (still >= most && still - pause < most) {
-        const report = `P${this.#title}, has not moved for ${stallAfter} ms:${reportOf(this.tasks)}`
-        warn(report)
-        tell('run:stall', () => ({ ...this.#message(), report }))
-        // An observer may have ended it.
-        if (this.ended !== undefined) return
-      }
-      this.#stopStallTimer = startTimer(pause, look, true)
-    }
-    look()
-  }
-  #stopStallTimer: (() => void) | undefined
-
-  /** It only waits for a source that may be silent for ever. */
-  get #idle(): boolean {
-    const open = this.#all.filter(({ left }) => !left)
-    // The function of a custom stage is always in a call.
-    const works = ({ kernel, busy, meter }: Task): boolean => (kernel ? busy : meter.doing !== 'input')
-    return open.some(({ kernel }) => kernel?.daemon) && !open.some(works)
+  #stalled(stallAfter: number): void {
+    const report = `P${this.#title}, has not moved for ${stallAfter} ms:${reportOf(this.tasks)}`
+    warn(report)
+    tell('run:stall', () => ({ ...this.#message(), report }))
   }
 
   /** The event loop has run dry: nothing will ever move this run again. */

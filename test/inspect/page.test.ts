@@ -68,6 +68,9 @@ function expected({ stages, bottleneck }: RunStats): string[][] {
   ])
 }
 
+/** The machine may be busy. */
+const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 10_000 })
+
 const numbers = async (page: Page) => (await rows(page)).map((cells) => cells.slice(0, 4))
 
 describe('inspect() shows a page', { timeout: 60_000 }, () => {
@@ -112,7 +115,7 @@ describe('inspect() shows a page', { timeout: 60_000 }, () => {
     await using inspector = await inspect(run)
     await using page = await open(inspector)
     await until(() => run.stats().stages[0].sent === 21)
-    await expect.poll(() => numbers(page)).toEqual(expected(run.stats()))
+    await eventually(() => numbers(page)).toEqual(expected(run.stats()))
     expect(await gauges(page)).toEqual(['10 / 10', '10 / 10'])
     expect(await page.$$eval('.gauge.full', (all) => all.length)).toBe(2)
     await run.abort()
@@ -120,15 +123,15 @@ describe('inspect() shows a page', { timeout: 60_000 }, () => {
 
   test('that names the bottleneck, in words and not by colour alone', async () => {
     let calls = 0
-    const slow = (n: number) => (calls++, new Promise<number>((resolve) => setTimeout(resolve, 2, n)))
+    const slow = (n: number) => (calls++, new Promise<number>((resolve) => setTimeout(resolve, 5, n)))
     const run = pipeline(range(0, Infinity), map(slow, { name: 'slow' }), drain()).start({ capacity: 2 })
     run.result.catch(() => {})
     await using inspector = await inspect(run)
     await using page = await open(inspector)
     await until(() => calls > 50)
-    await expect.poll(() => page.textContent('#bottleneck')).toBe('◆ slow')
+    await eventually(() => page.textContent('#bottleneck')).toBe('◆ slow')
     await page.waitForSelector('.box.bottleneck')
-    await expect.poll(async () => (await rows(page))[1][0]).toBe('slow ◆ bottleneck')
+    await eventually(async () => (await rows(page))[1][0]).toBe('slow ◆ bottleneck')
     await run.abort()
   })
 
@@ -147,14 +150,14 @@ describe('inspect() shows a page', { timeout: 60_000 }, () => {
     const names = async () => (await rows(page)).map(([name]) => name.replace(' ◆ bottleneck', ''))
     expect(await names()).toEqual(['source', 'groupBy', 'drain'])
     for (let n = 0; n < 3; n++) await tx.send(n)
-    await expect.poll(names).toEqual(['source', 'groupBy', 'copy', 'copy', 'copy', 'drain'])
+    await eventually(names).toEqual(['source', 'groupBy', 'copy', 'copy', 'copy', 'drain'])
     expect(await page.$$eval('.label', (all) => all.map(({ textContent }) => textContent))).toEqual([
       '0',
       '1',
       '2',
     ])
     for (let n = 3; n < 50; n++) await tx.send(n)
-    await expect.poll(names).toEqual(['source', 'groupBy', 'copy × 50', 'drain'])
+    await eventually(names).toEqual(['source', 'groupBy', 'copy × 50', 'drain'])
     tx.close()
     await run.result
     await page.waitForSelector('#state.ended')
@@ -187,8 +190,8 @@ describe('inspect() shows a page', { timeout: 60_000 }, () => {
     await using page = await open(inspector)
     for (const name of ['first', 'second']) {
       await job.start({ name }).result
-      await expect.poll(() => page.textContent('#name')).toBe(name)
-      await expect.poll(async () => (await rows(page))[0][2]).toBe('3')
+      await eventually(() => page.textContent('#name')).toBe(name)
+      await eventually(async () => (await rows(page))[0][2]).toBe('3')
     }
   })
 

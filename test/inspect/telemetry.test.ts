@@ -46,6 +46,7 @@ describe('the spans of a run', () => {
     expect(span('stage double').attributes).toEqual({
       'sluice.pipeline.name': 'numbers',
       'sluice.stage.name': 'double',
+      'sluice.stage.index': 1,
       'sluice.stage.id': '1',
     })
   })
