@@ -2,21 +2,11 @@
 // program and of the page in headless Chromium, while the page is open; the first is that of the same run without it.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { chromium } from 'playwright-core'
 import { drain, fanOut, interval, map, pipeline, type Stage } from 'sluice'
 import { inspect } from 'sluice/inspect'
+import { openChromium } from './chromium.ts'
 
 const SECONDS = 10
-const chromiumArguments = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
-
 /** 4 branches of 24 stages, and 4 stages around them. */
 function hundredStages() {
   const next = () => map((n: number) => n + 1)
@@ -50,7 +40,7 @@ const page = await inspect(run)
 const watched = await share()
 console.log(`inspected, no page open  ${percent(watched)}`)
 
-const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: chromiumArguments })
+const browser = await openChromium()
 const first: number[] = []
 for (let i = 0; i < 5; i++) {
   const tab = await browser.newPage({ viewport: { width: 1400, height: 900 } })

@@ -135,8 +135,8 @@ function rowView(
     return element
   }
   const head = cell('name', 'rowheader')
+  const mark = setter(make('span', head))
   make('span', head).textContent = box.copies > 1 ? `${box.name} × ${count(box.copies)}` : box.name
-  const mark = setter(make('span', head, 'mark'))
   const numbers = Array.from({ length: 7 }, () => setter(cell('number')))
   const viewBox = '0 0 60 16'
   const chart = draw('svg', cell('minute'), { class: 'chart', viewBox, preserveAspectRatio: 'none' })
@@ -153,7 +153,7 @@ function rowView(
     const from = 60 - history.length
     line(history.map((value, i) => `${from + i},${(15 - (value / most) * 14).toFixed(1)}`).join(' '))
     doing(words)
-    mark(isBottleneck ? ' ◆ bottleneck' : '')
+    mark(isBottleneck ? '◆ ' : '')
     kind(isBottleneck ? 'row bottleneck' : 'row')
   })
 }

@@ -14,9 +14,8 @@ h1{font-size:18px;margin:0}h2{font-size:14px;margin:0 0 6px}
 header div,dl{display:flex;gap:6px;margin:0}dt{color:var(--faint)}dd{margin:0 16px 0 0;font-weight:600}
 .failed,.stalled{color:var(--mark)}
 .failed::before{content:"✕ "}.stalled::before{content:"‖ "}.running::before{content:"▶ "}.ended::before{content:"■ "}
-main{display:grid;grid-template-columns:fit-content(48%) minmax(0,1fr);gap:0 20px;padding:14px 20px}
-@media (max-width:1100px){main{grid-template-columns:minmax(0,1fr)}}
-.scroll{overflow:auto;max-height:calc(100vh - 130px);contain:content}
+main{display:flex;flex-wrap:wrap;gap:14px 20px;padding:14px 20px}#graph{flex:0 1 auto}#graph+section{flex:1 1 800px;min-width:0}
+.scroll{overflow:auto;max-width:100%;max-height:calc(100vh - 130px);contain:content}
 :focus-visible{outline:2px solid var(--busy);outline-offset:2px}
 #graph{position:relative}#graph svg{display:block}
 .box,.gauge,.label{position:absolute;left:0;top:0;text-align:center;white-space:nowrap;overflow:hidden;contain:strict;font-variant-numeric:tabular-nums}
@@ -31,7 +30,7 @@ main{display:grid;grid-template-columns:fit-content(48%) minmax(0,1fr);gap:0 20p
 .gauge.half{--of:var(--half);border-color:var(--half)}.gauge.full{--of:var(--full);border:2.5px solid var(--full);line-height:11px}
 .label{font-size:11px;line-height:14px;color:var(--faint)}
 i.busy{background:var(--busy)}i.input{background:var(--input)}i.output{background:var(--output)}
-.table{min-width:860px;font-variant-numeric:tabular-nums}
+.table{min-width:800px;font-variant-numeric:tabular-nums}
 .row{display:grid;grid-template-columns:17fr repeat(7,7.5fr) 11fr 20fr;height:27px;border-bottom:1px solid var(--grid);contain:layout size style}
 .row>*{padding:3px 8px;white-space:nowrap}
 #rows .row{content-visibility:auto;contain-intrinsic-size:auto 27px}.head{height:64px;color:var(--faint);position:sticky;top:0;background:var(--page);align-items:end}.head>*{white-space:normal;contain:none}

@@ -168,6 +168,7 @@ export class Execution<R> implements Run<R>, Owner {
     this.#building++
     const chain = this.#chain(definitions, output, input, input && task)
     chain[0].label = label
+    if (reader) for (const each of chain) each.inputOf = task
     if (task.attached.length === 0) task.attached = []
     task.attached.push(chain)
     this.#building--

@@ -7,7 +7,8 @@
  *
  * Where one stage keeps the event loop busy, the calls of every other seem to take as long. So among stages that come
  * close to each other, only the time counts in which no other had the event loop; and where that does not tell them
- * apart, the channel between them: who is slower has values before it.
+ * apart, the channel between them: who is slower has values before it. An input limits nothing where its fan-in waits for
+ * room: there are values enough.
  */
 import type { Spent, Times } from './meter.ts'
 import { shown } from './report.ts'
@@ -75,13 +76,16 @@ interface Load {
   readonly share: number
   /** Without the time in which it waited by itself, but another had the event loop. */
   readonly own: number
+  /** How much it waits for room. */
+  readonly blocked: number
 }
 
 function loadOf(task: Task, { times, delayed }: Spent, elapsed: number): Load {
   // What a source waits for is its own; what a fan-in waits for are its inputs.
   const isSource = !task.input && !task.definition.inputs
   const limit = ({ busy, input }: Times): number => (isSource ? busy + input : busy) / (elapsed || 1)
-  return { task, share: limit(times), own: limit(times) - limit(delayed) }
+  const blocked = times.output / (elapsed || 1)
+  return { task, share: limit(times), own: limit(times) - limit(delayed), blocked }
 }
 
 /** A stage limits a run when it is what everything waits for in more of the time than this … */
@@ -90,8 +94,12 @@ const MOST_OF_THE_TIME = 0.7
 const CLEARLY = 1.15
 /** or, of two that come close, the one behind with so many values before it. */
 const PILE = 16
+/** What waits for room in so much of the time has values enough. */
+const HELD_UP = 0.5
 
-function bottleneckOf(loads: readonly Load[]): string | undefined {
+function bottleneckOf(all: readonly Load[]): string | undefined {
+  const heldUp = new Set(all.filter(({ blocked }) => blocked > HELD_UP).map(({ task }) => task))
+  const loads = all.filter(({ task }) => !isSpare(task, heldUp))
   const most = Math.max(...loads.map(({ share }) => share))
   if (!(most > MOST_OF_THE_TIME)) return undefined
   const rivals = loads.filter(({ share }) => share * CLEARLY >= most)
@@ -100,6 +108,12 @@ function bottleneckOf(loads: readonly Load[]): string | undefined {
   if (other === undefined || first.own > other.own * CLEARLY) return first.task.name
   const tasks = rivals.map(({ task }) => task)
   return tasks.filter((task) => isBehind(task, tasks) && task.input!.length >= PILE).at(-1)?.name
+}
+
+/** Whether it is in an input of one of these fan-ins. */
+function isSpare({ inputOf, branchOf }: Task, heldUp: ReadonlySet<Task>): boolean {
+  const around = inputOf ?? branchOf
+  return around !== undefined && ((inputOf !== undefined && heldUp.has(inputOf)) || isSpare(around, heldUp))
 }
 
 /** Whether they are the same stage in branches side by side: these limit the run together. */

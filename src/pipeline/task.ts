@@ -40,6 +40,8 @@ export class Task extends Driven implements Wakeable {
   readonly context: Context
   /** The stage whose output it reads: the one before it, or for the first of a branch the one it branches off. */
   before: Task | undefined
+  /** The fan-in of which it is in an input. */
+  inputOf: Task | undefined
   /** Unique in its run. */
   id!: string
   /** What the branch that it begins is called. */

@@ -17,21 +17,26 @@ import {
   source,
 } from 'sluice'
 import { inspect, type Inspector } from 'sluice/inspect'
-import { openBrowser } from './support-browser.ts'
+import { chromiumPath, openChromium } from '../../bench/chromium.ts'
 import { deferred, until } from '../pipeline/support-waiting.ts'
 
-let browser: Browser
+let browser: Browser | undefined
+// A machine without Chromium passes the other tests; `.ci/run` installs it.
 beforeAll(async () => {
-  browser = await openBrowser()
+  if (chromiumPath) browser = await openChromium()
+  else
+    console.warn(
+      'No Chromium: the page is not tested (Debian: apt-get install chromium, or name it in CHROMIUM)',
+    )
 }, 60_000)
-afterAll(() => browser.close())
+afterAll(() => browser?.close())
 
 /** Opens a page, and fails where it says anything on its console, or asks for anything but itself. */
 async function open(
   inspector: Inspector,
   scheme: 'light' | 'dark' = 'light',
 ): Promise<Page & AsyncDisposable> {
-  const page = await browser.newPage({ colorScheme: scheme, viewport: { width: 1300, height: 900 } })
+  const page = await browser!.newPage({ colorScheme: scheme, viewport: { width: 1300, height: 900 } })
   const problems: string[] = []
   page.on('console', (message) => problems.push(message.text()))
   page.on('pageerror', (error) => problems.push(error.message))
@@ -63,7 +68,7 @@ function gauges(page: Page): Promise<string[]> {
 function expected({ stages, bottleneck }: RunStats): string[][] {
   const count = (value: number) => value.toLocaleString('en')
   return stages.map(({ name, received, sent, failed }) => [
-    name + (name === bottleneck ? ' ◆ bottleneck' : ''),
+    (name === bottleneck ? '◆ ' : '') + name,
     ...[received, sent, failed].map(count),
   ])
 }
@@ -73,7 +78,7 @@ const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 10_000 })
 
 const numbers = async (page: Page) => (await rows(page)).map((cells) => cells.slice(0, 4))
 
-describe('inspect() shows a page', { timeout: 60_000 }, () => {
+describe.runIf(chromiumPath)('inspect() shows a page', { timeout: 60_000 }, () => {
   test('with the numbers of stats(), when the run has ended', async () => {
     const left = pipeline(
       range(30_000),
@@ -131,7 +136,7 @@ describe('inspect() shows a page', { timeout: 60_000 }, () => {
     await until(() => calls > 50)
     await eventually(() => page.textContent('#bottleneck')).toBe('◆ slow')
     await page.waitForSelector('.box.bottleneck')
-    await eventually(async () => (await rows(page))[1][0]).toBe('slow ◆ bottleneck')
+    await eventually(async () => (await rows(page))[1][0]).toBe('◆ slow')
     await run.abort()
   })
 
@@ -147,7 +152,7 @@ describe('inspect() shows a page', { timeout: 60_000 }, () => {
     ).start()
     await using inspector = await inspect(run, { interval: 20 })
     await using page = await open(inspector)
-    const names = async () => (await rows(page)).map(([name]) => name.replace(' ◆ bottleneck', ''))
+    const names = async () => (await rows(page)).map(([name]) => name.replace('◆ ', ''))
     expect(await names()).toEqual(['source', 'groupBy', 'drain'])
     for (let n = 0; n < 3; n++) await tx.send(n)
     await eventually(names).toEqual(['source', 'groupBy', 'copy', 'copy', 'copy', 'drain'])

@@ -207,6 +207,19 @@ describe('the bottleneck is', () => {
       ({ waits }) => pipeline(fanIn(pipeline(endless(), map(waits, slowly))), cheap(), drain()),
     ],
     [
+      'what is behind a fanIn, though one of its inputs has little to give',
+      ({ waits }) => {
+        async function* rare() {
+          for (let n = 0; ; n++) {
+            await sleep(5 * SLOW)
+            yield n
+          }
+        }
+        const input = pipeline(source(rare), cheap())
+        return pipeline(fanIn(endless(), fanIn(input)), cheap(), map(waits, slowly), drain())
+      },
+    ],
+    [
       'one branch of a fanOut',
       ({ waits }) =>
         pipeline(
