@@ -16,6 +16,8 @@ export interface GraphNode {
   index: number
   /** How many values a source gives in all. Missing where nobody knows. */
   size?: number
+  /** The id of the stage whose branch it is in. Only of a run. */
+  branchOf?: string
   /** What it does now, in words. Only of a run. */
   doing?: string
 }
@@ -85,9 +87,10 @@ export function graphOfRun(tasks: readonly Task[]): Graph {
   }
   const graph: Graph = { nodes: [], edges: [] }
   for (const task of shown(tasks)) {
-    const { id, name, index, definition, attached, output } = task
+    const { id, name, index, definition, attached, output, branchOf } = task
     const { inputs, passes } = definition
-    graph.nodes.push({ id, name, index, ...sizeOf(definition), doing: doingOf(task) })
+    const stem = branchOf && { branchOf: branchOf.id }
+    graph.nodes.push({ id, name, index, ...sizeOf(definition), ...stem, doing: doingOf(task) })
     const branches = inputs ? [] : attached
     const join = (edge: Core<unknown>, to: Task | undefined, label?: string): void => {
       if (!to || to.definition.internal) return

@@ -1,6 +1,6 @@
 /** `describe()` draws a pipeline as plain data before anything runs. */
 import { describe, expect, test } from 'vitest'
-import { batch, drain, fanIn, filter, map, pipeline, range, source, stage, toArray } from 'sluice'
+import { batch, drain, fanIn, fanOut, filter, map, pipeline, range, source, stage, toArray } from 'sluice'
 import { probe } from './support-sources.ts'
 
 describe('describe()', () => {
@@ -57,5 +57,28 @@ describe('describe()', () => {
     const names = graph.nodes.map((node) => node.name)
     for (const name of ['range', 'inner one', 'inner two', 'drain']) expect(names).toContain(name)
     expect(graph.edges.map((edge) => edge.capacity)).toContain(4)
+  })
+
+  test('of a run says in whose branch a stage is', async () => {
+    const run = pipeline(
+      range(3),
+      fanOut({
+        a: pipeline(
+          map((n: number) => n, { name: 'one' }),
+          map((n) => n, { name: 'two' }),
+        ),
+      }),
+      drain(),
+    ).start()
+    const { nodes } = run.describe()
+    const stems = nodes.map(({ name, branchOf }) => [name, nodes.find(({ id }) => id === branchOf)?.name])
+    expect(stems).toEqual([
+      ['range', undefined],
+      ['fanOut', undefined],
+      ['one', 'fanOut'],
+      ['two', 'fanOut'],
+      ['drain', undefined],
+    ])
+    await run.result
   })
 })

@@ -6,7 +6,8 @@ import ts from 'typescript'
 import type { Example } from './examples.ts'
 import { root } from './sources.ts'
 
-const entries = ['index.ts', 'testing/index.ts', 'inspect/telemetry.ts'].map((file) => `${root}src/${file}`)
+const files = ['index.ts', 'inspect/index.ts', 'inspect/telemetry.ts', 'testing/index.ts']
+const entries = files.map((file) => `${root}src/${file}`)
 
 /** What the type checker has to say about the examples and the entries. */
 export interface Checked {

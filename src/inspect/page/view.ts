@@ -2,8 +2,8 @@
  * What the page shows of a run: its shape, which changes when a branch comes up, and a sample of its numbers, taken a few
  * times a second. The numbers are those of `stats()` and `describe()`; copies of a stage are added up (condense.ts).
  */
-import type { Graph } from '../pipeline/graph.ts'
-import type { RunStats } from '../pipeline/stats.ts'
+import type { Graph } from '../../pipeline/graph.ts'
+import type { RunStats } from '../../pipeline/stats.ts'
 import { type Condensed, condensed, type CondensedNode } from './condense.ts'
 import { drawn, type Drawing } from './drawing.ts'
 import type { Followed, Watched } from './follow.ts'

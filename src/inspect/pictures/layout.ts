@@ -9,7 +9,7 @@
  * Rejected: `@dagrejs/dagre`. It takes 48 ms for 100 stages, and 500 ms for the 1,000 of a `groupBy`, in the process that
  * is looked at and anew for each branch that comes up; this takes 1 ms and 15 ms.
  */
-import type { Graph } from '../pipeline/graph.ts'
+import type { Graph } from '../../pipeline/graph.ts'
 
 export interface Place {
   rank: number

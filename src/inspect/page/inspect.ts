@@ -11,7 +11,7 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { demand, demandOptions } from '../errors.ts'
+import { demand, demandOptions } from '../../errors.ts'
 import { type Door, doorOf } from './door.ts'
 import { Followed, type Startable, type Watched } from './follow.ts'
 import { pageOf } from './page.ts'

@@ -1,8 +1,8 @@
 /** Which run is looked at, and what it tells by its events: the next run of a pipeline, its failures, its end. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { inspect as show } from 'node:util'
-import type { Graph } from '../pipeline/graph.ts'
-import type { RunStats } from '../pipeline/stats.ts'
+import type { Graph } from '../../pipeline/graph.ts'
+import type { RunStats } from '../../pipeline/stats.ts'
 import type { Failure, State } from './view.ts'
 
 /** A run, as far as it is looked at. */

@@ -2,7 +2,7 @@
  * A graph with the copies of a stage in one node: a `groupBy` has a thousand of them, and nobody reads a thousand boxes.
  * Copies are the stages in the same place of branches of one fan-out that look alike.
  */
-import type { Graph, GraphEdge, GraphNode } from '../pipeline/graph.ts'
+import type { Graph, GraphEdge, GraphNode } from '../../pipeline/graph.ts'
 
 export interface CondensedNode extends GraphNode {
   /** The places in the original graph of the nodes that this one stands for. */

@@ -1,6 +1,6 @@
 /** A graph as text that other programs draw: Mermaid for Markdown, DOT for Graphviz. */
-import { demand, demandOptions } from '../errors.ts'
-import type { Graph, GraphEdge } from '../pipeline/graph.ts'
+import { demand, demandOptions } from '../../errors.ts'
+import type { Graph, GraphEdge } from '../../pipeline/graph.ts'
 
 export interface PictureOptions {
   /** Which way the values go. Default: `'right'`. */

@@ -1,9 +1,9 @@
 /** Where the boxes and lines of the page stand: worked out here, so that the page only draws them. */
 import type { Condensed } from './condense.ts'
-import { layoutOf } from './layout.ts'
-import { lineOf, round } from './lines.ts'
-import { oneLine } from './pictures.ts'
-import { captionPlace } from './svg.ts'
+import { layoutOf } from '../pictures/layout.ts'
+import { lineOf, round } from '../pictures/lines.ts'
+import { oneLine } from '../pictures/pictures.ts'
+import { captionPlace } from '../pictures/svg.ts'
 
 export interface Box {
   id: string

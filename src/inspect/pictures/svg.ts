@@ -1,5 +1,5 @@
 /** A graph as a picture that needs nothing else: an SVG for light and dark, as a file or in a page. */
-import type { Graph, GraphEdge, GraphNode } from '../pipeline/graph.ts'
+import type { Graph, GraphEdge, GraphNode } from '../../pipeline/graph.ts'
 import { layoutOf, type Place } from './layout.ts'
 import { type Line, lineOf, type Point, round } from './lines.ts'
 import { captionOf, checkPicture, oneLine, type PictureOptions, sourcesOf } from './pictures.ts'
