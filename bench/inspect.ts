@@ -6,7 +6,8 @@ import { drain, fanOut, interval, map, pipeline, type Stage } from 'sluice'
 import { inspect } from 'sluice/inspect'
 import { openChromium } from './chromium.ts'
 
-const SECONDS = 10
+const SECONDS = 4
+const ROUNDS = 5
 /** 4 branches of 24 stages, and 4 stages around them. */
 function hundredStages() {
   const next = () => map((n: number) => n + 1)
@@ -31,45 +32,44 @@ async function share(): Promise<number> {
 
 const percent = (value: number) => `${(value * 100).toFixed(2)} %`
 
-const run = hundredStages().start({ name: 'a hundred stages' })
-console.log(`${run.describe().nodes.length} stages`)
-await sleep(1000)
-const alone = await share()
-console.log(`program alone            ${percent(alone)}`)
-const page = await inspect(run)
-const watched = await share()
-console.log(`inspected, no page open  ${percent(watched)}`)
+const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1]
 
-const browser = await openChromium()
-const first: number[] = []
-for (let i = 0; i < 5; i++) {
-  const tab = await browser.newPage({ viewport: { width: 1400, height: 900 } })
-  await tab.goto(page.url)
-  first.push(Number(await tab.evaluate(() => document.body.dataset.drawn)))
-  await tab.close()
-}
-console.log(
-  `first picture            ${first.map((ms) => ms.toFixed(0)).join(', ')} ms after the navigation began`,
-)
-const tab = await browser.newPage({ viewport: { width: 1400, height: 900 } })
-await tab.goto(page.url)
-const session = await tab.context().newCDPSession(tab)
-await session.send('Performance.enable')
-const durations = ['ProcessTime', 'ThreadTime', 'ScriptDuration', 'LayoutDuration']
-const spent = async () => {
-  const { metrics } = await session.send('Performance.getMetrics')
-  return durations.map((duration) => metrics.find(({ name }) => name === duration)!.value)
-}
-await sleep(2000)
-const before = await spent()
-const shown = await share()
-const after = await spent()
-const rendering = after.map((seconds, i) => (seconds - before[i]) / SECONDS)
-console.log(`inspected, one page open ${percent(shown)}, ${percent(shown - alone)} more than alone`)
-console.log(
-  `the page, main thread    ${durations.map((name, i) => `${name} ${percent(rendering[i])}`).join(', ')}`,
-)
-await browser.close()
-await page.close()
-await run.abort(new Error('enough')).catch(() => {})
+const run = hundredStages().start({ name: 'a hundred stages' })
 run.result.catch(() => {})
+const browser = await openChromium()
+console.log(`${run.describe().nodes.length} stages, ${ROUNDS} rounds of ${SECONDS} s; medians`)
+const durations = ['ProcessTime', 'ThreadTime', 'ScriptDuration', 'LayoutDuration']
+const first: number[] = []
+const alone: number[] = []
+const watched: number[] = []
+const rendered: number[][] = durations.map(() => [])
+
+for (let round = 0; round < ROUNDS; round++) {
+  await sleep(1000)
+  alone.push(await share())
+  const inspector = await inspect(run)
+  const tab = await browser.newPage({ viewport: { width: 1400, height: 900 } })
+  await tab.goto(inspector.url)
+  first.push(Number(await tab.evaluate(() => document.body.dataset.drawn)))
+  const session = await tab.context().newCDPSession(tab)
+  await session.send('Performance.enable')
+  const spent = async () => {
+    const { metrics } = await session.send('Performance.getMetrics')
+    return durations.map((duration) => metrics.find(({ name }) => name === duration)!.value)
+  }
+  await sleep(1000)
+  const before = await spent()
+  watched.push(await share())
+  const after = await spent()
+  after.forEach((seconds, i) => rendered[i].push((seconds - before[i]) / SECONDS))
+  await tab.close()
+  await inspector.close()
+}
+console.log(`first picture            ${median(first).toFixed(0)} ms after the navigation began`)
+console.log(`program, alone           ${percent(median(alone))} of a core`)
+console.log(
+  `program, page open       ${percent(median(watched))}, ${percent(median(watched.map((one, i) => one - alone[i])))} more`,
+)
+durations.forEach((name, i) => console.log(`page, ${name.padEnd(18)} ${percent(median(rendered[i]))}`))
+await browser.close()
+await run.abort()

@@ -40,8 +40,10 @@ function setter(element: Element, name?: string): (value: string) => void {
   }
 }
 
+/** A number with commas; `toLocaleString` takes ten times as long. */
 function count(value: number): string {
-  return value.toLocaleString('en')
+  const [whole, ...rest] = String(value).split('.')
+  return [whole.replace(/\B(?=(\d{3})+$)/g, ','), ...rest].join('.')
 }
 
 function short(value: number): string {
@@ -70,16 +72,11 @@ function duration(milliseconds: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
-/** Calls `update` for what is in view, and for the rest where it is `due`. */
-function inView<T extends unknown[]>(
-  sight: Sight,
-  element: Element,
-  update: (...values: T) => void,
-): (due: boolean, ...values: T) => void {
-  sight.observer.observe(element)
-  return (due, ...values) => {
-    if (due || sight.seen.has(element)) update(...values)
-  }
+/** The part of a scrolled element that is in view, from its top, and a little more. */
+function bandOf(element: Element): { from: number; to: number } {
+  const { top, height } = element.getBoundingClientRect()
+  const [from, to] = [Math.max(0, -top), Math.min(height, innerHeight - top)]
+  return { from: element.scrollTop + from - 80, to: element.scrollTop + to + 80 }
 }
 
 /** Puts an element over the drawing, its middle at a point. */
@@ -100,7 +97,7 @@ function cut(text: string, most: number): string {
   return letters.length > most ? `${letters.slice(0, most - 1).join('')}…` : text
 }
 
-function boxView(box: Box, graph: Element, sight: Sight): (due: boolean, sample: StageSample) => void {
+function boxView(box: Box, graph: Element): (sample: StageSample) => void {
   const { name, copies, isSource, size } = box
   const element = make('div', graph)
   place(element, box, { width: 184, height: 66 })
@@ -112,21 +109,17 @@ function boxView(box: Box, graph: Element, sight: Sight): (due: boolean, sample:
   const { style } = make('i', element)
   let bar = ''
   const mark = setter(element, 'class')
-  return inView(sight, element, ([received, sent, failed, rate, ...rest]: StageSample) => {
+  return ([received, sent, failed, rate, ...rest]) => {
     const total = size === null ? short(sent || received) : `${short(sent)} of ${short(size)}`
     text(`${short(rate)}/s · ${total}${failed > 0 ? ` · ${short(failed)} failed` : ''}`)
     const [busy, input, output] = rest.map((share) => Math.round(Number(share) * 100))
     const ends = [busy, busy + input, busy + input + output]
     if (bar !== (bar = ends.join())) ends.forEach((end, i) => style.setProperty(`--${'abc'[i]}`, `${end}%`))
     mark(`box${isSource ? ' source' : ''}${rest[3] ? ' bottleneck' : ''}`)
-  })
+  }
 }
 
-function rowView(
-  box: Box,
-  rows: Element,
-  sight: Sight,
-): (due: boolean, sample: StageSample, history: number[]) => void {
+function rowView(box: Box, rows: Element): (sample: StageSample, history: number[]) => void {
   const row = make('div', rows, 'row')
   row.role = 'row'
   const cell = (kind: string, role = 'cell'): HTMLElement => {
@@ -144,8 +137,7 @@ function rowView(
   const line = setter(draw('polyline', chart, {}), 'points')
   const doing = setter(cell('doing'))
   const kind = setter(row, 'class')
-  return inView(sight, row, (sample: StageSample, history: number[]) => {
-    const [received, sent, failed, rate, busy, input, output, isBottleneck, words] = sample
+  return ([received, sent, failed, rate, busy, input, output, isBottleneck, words], history) => {
     const texts = [received, sent, failed].map(count)
     texts.push(count(rate), percent(busy), percent(input), percent(output))
     texts.forEach((text, i) => numbers[i](text))
@@ -155,16 +147,11 @@ function rowView(
     doing(words)
     mark(isBottleneck ? '◆ ' : '')
     kind(isBottleneck ? 'row bottleneck' : 'row')
-  })
+  }
 }
 
 /** A channel: its line, and a gauge of how full it is. */
-function pipeView(
-  pipe: Pipe,
-  svg: Element,
-  graph: Element,
-  sight: Sight,
-): (due: boolean, length: number) => void {
+function pipeView(pipe: Pipe, svg: Element, graph: Element): (length: number) => void {
   const { path, label, capacity } = pipe
   draw('path', svg, { class: 'line', d: path })
   if (label !== '') {
@@ -178,48 +165,31 @@ function pipeView(
   const text = setter(gauge)
   const kind = setter(gauge, 'class')
   let fill = ''
-  return inView(sight, gauge, (length: number) => {
+  return (length) => {
     const full = capacity ? Math.min(1, length / capacity) : 0
     kind(`gauge ${full >= 0.9 ? 'full' : full >= 0.5 ? 'half' : 'free'}`)
     if (fill !== (fill = `${Math.round(full * 100)}%`)) gauge.style.setProperty('--fill', fill)
     text(`${count(length)} / ${capacity === null ? '∞' : count(capacity)}`)
-  })
-}
-
-interface Sight {
-  seen: Set<Element>
-  observer: IntersectionObserver
+  }
 }
 
 interface View {
-  boxes: ((due: boolean, sample: StageSample) => void)[]
-  rows: ((due: boolean, sample: StageSample, history: number[]) => void)[]
-  pipes: ((due: boolean, length: number) => void)[]
-  /** The page does not show it any more. */
-  end(): void
+  boxes: ((sample: StageSample) => void)[]
+  rows: ((sample: StageSample, history: number[]) => void)[]
+  pipes: ((length: number) => void)[]
 }
 
-/** Draws the graph and the table anew. `seen` is told when something has come into view. */
-function build({ nodes, edges, width, height }: Shape, seen: () => void): View {
+/** Draws the graph and the table anew. */
+function build({ nodes, edges, width, height }: Shape): View {
   const graph = document.getElementById('graph')!
   const rows = document.getElementById('rows')!
   graph.replaceChildren()
   rows.replaceChildren()
   const svg = draw('svg', graph, { width, height, viewBox: `0 0 ${width} ${height}`, 'aria-hidden': 'true' })
-  const sight: Sight = {
-    seen: new Set(),
-    observer: new IntersectionObserver((entries) => {
-      for (const { target, isIntersecting } of entries)
-        if (isIntersecting) sight.seen.add(target)
-        else sight.seen.delete(target)
-      seen()
-    }),
-  }
   return {
-    pipes: edges.map((pipe) => pipeView(pipe, svg, graph, sight)),
-    boxes: nodes.map((box) => boxView(box, graph, sight)),
-    rows: nodes.map((box) => rowView(box, rows, sight)),
-    end: () => sight.observer.disconnect(),
+    pipes: edges.map((pipe) => pipeView(pipe, svg, graph)),
+    boxes: nodes.map((box) => boxView(box, graph)),
+    rows: nodes.map((box) => rowView(box, rows)),
   }
 }
 
@@ -245,14 +215,14 @@ function start(first: Picture): void {
   const [name, state, elapsed, bottleneck, report] = ['name', 'state', 'elapsed', 'bottleneck', 'report'].map(
     text,
   )
+  const reportBox = document.getElementById('report')!
   const stateKind = setter(document.getElementById('state')!, 'class')
-  let view: View | undefined
+  let view: View
   let shape: Shape
   let last: Sample | undefined
-  // The graph is redrawn at each sample; a row of the table, where numbers are read, at every fourth; what is not in view
-  // at every eighth. They take turns, so that no sample is dearer than another.
+  // The graph is redrawn at each sample, and the table, where numbers are read, at every fourth. What is not in view waits
+  // for the sample at which all is redrawn.
   let turn = 0
-  const isTurn = (place: number, turns: number): boolean => (place + turn) % turns === 0
   let history: number[][] = []
   let points = 0
 
@@ -263,30 +233,46 @@ function start(first: Picture): void {
       points = sample.points
       history = sample.stages.map(([, , , rate], i) => [...(history[i] ?? []), rate].slice(-60))
     }
+    last = sample
+    // Before all else: what asks where things are, after something was changed, has them all laid out anew.
+    redraw(sample.state !== 'running')
     state(sample.state === 'waiting' ? 'waits for a run' : sample.state)
     stateKind(sample.state)
     elapsed(duration(sample.elapsed))
     bottleneck(sample.bottleneck === null ? 'none' : `◆ ${sample.bottleneck}`)
     report(sample.report)
-    document.getElementById('report')!.hidden = sample.report === ''
-    last = sample
-    redraw(sample.state !== 'running')
+    reportBox.hidden = sample.report === ''
   }
   const redraw = (all: boolean): void => {
     if (document.hidden || !last) return
     turn++
+    const whole = all || turn % 16 === 0
+    const isTableTurn = whole || turn % 4 === 0
+    const [graph, table] = ['graph', 'table'].map((id) => bandOf(document.getElementById(id)!))
+    const isIn = ({ from, to }: { from: number; to: number }, y: number) => whole || (y > from && y < to)
     last.stages.forEach((stage, i) => {
-      view!.boxes[i](all || isTurn(i, 8), stage)
-      if (all || isTurn(i, 4)) view!.rows[i](all || isTurn(i, 8), stage, history[i] ?? [])
+      if (isIn(graph, shape.nodes[i].y)) view.boxes[i](stage)
+      if (isTableTurn && isIn(table, 64 + 27 * i)) view.rows[i](stage, history[i] ?? [])
     })
-    last.lengths.forEach((length, i) => view!.pipes[i](all || isTurn(i, 8), length))
+    last.lengths.forEach((length, i) => {
+      if (isIn(graph, shape.edges[i].y)) view.pipes[i](length)
+    })
   }
-  document.addEventListener('visibilitychange', () => redraw(true))
+  let waits = false
+  const redrawSoon = (): void => {
+    if (waits) return
+    waits = true
+    requestAnimationFrame(() => {
+      waits = false
+      redraw(true)
+    })
+  }
+  // Scrolling does not bubble.
+  for (const event of ['scroll', 'resize', 'visibilitychange']) addEventListener(event, redrawSoon, true)
   const reshape = (next: Shape): void => {
     shape = next
     last = undefined
-    view?.end()
-    view = build(next, () => redraw(true))
+    view = build(next)
     name(next.run === '' ? 'no run yet' : next.run)
     document.title = next.run === '' ? 'sluice' : `${next.run} · sluice`
   }
@@ -322,7 +308,7 @@ export const clientFunctions = [
   make,
   draw,
   setter,
-  inView,
+  bandOf,
   place,
   cut,
   count,

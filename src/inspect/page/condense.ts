@@ -9,8 +9,14 @@ export interface CondensedNode extends GraphNode {
   members: number[]
 }
 
-export interface Condensed extends Graph {
+export interface CondensedEdge extends GraphEdge {
+  /** The places in the original graph of the channels that are added up in it. */
+  members: number[]
+}
+
+export interface Condensed {
   nodes: CondensedNode[]
+  edges: CondensedEdge[]
 }
 
 /** Joins copies where there are more than `most`. */
@@ -55,24 +61,18 @@ function pathsOf(nodes: readonly GraphNode[], edges: readonly GraphEdge[]): stri
   })
 }
 
-function joinedEdges(edges: readonly GraphEdge[], idOf: ReadonlyMap<string, string>): GraphEdge[] {
-  const joined = new Map<string, GraphEdge & { many: number }>()
-  for (const edge of edges) {
+function joinedEdges(edges: readonly GraphEdge[], idOf: ReadonlyMap<string, string>): CondensedEdge[] {
+  const joined = new Map<string, CondensedEdge>()
+  edges.forEach((edge, place) => {
     const [from, to] = [idOf.get(edge.from)!, idOf.get(edge.to)!]
     const key = `${from} ${to}`
     const known = joined.get(key)
-    if (!known) {
-      joined.set(key, { ...edge, from, to, many: 1 })
-      continue
-    }
-    known.many++
+    if (!known) return void joined.set(key, { ...edge, from, to, members: [place] })
     // Branches that end in one channel share it; those that begin have one each.
-    if (known.label !== undefined) {
-      known.capacity += edge.capacity
-      known.length = (known.length ?? 0) + (edge.length ?? 0)
-    }
-  }
-  return [...joined.values()].map(({ many, ...edge }) =>
-    many > 1 && edge.label !== undefined ? { ...edge, label: `× ${many}` } : edge,
-  )
+    if (known.label === undefined) return
+    known.members.push(place)
+    known.capacity += edge.capacity
+    known.label = `× ${known.members.length}`
+  })
+  return [...joined.values()]
 }

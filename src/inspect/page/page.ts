@@ -4,9 +4,9 @@ import type { Picture } from './view.ts'
 
 const css = `
 :root{color-scheme:light dark;--page:#fff;--panel:#f6f8fa;--text:#1f2328;--faint:#59636e;--line:#8b949e;--grid:#d1d9e0;
---free:#2da88a;--half:#e3b505;--full:#d5521e;--busy:#0969da;--input:#b9c3ce;--output:#7a4fbf;--mark:#d5521e}
+--free:#2da88a;--half:#b58f00;--full:#d5521e;--free-fill:#a9e2d3;--half-fill:#f5da76;--full-fill:#f7b79c;--busy:#0969da;--input:#b9c3ce;--output:#7a4fbf;--mark:#d5521e}
 @media (prefers-color-scheme:dark){:root{--page:#0d1117;--panel:#161b22;--text:#e6edf3;--faint:#9198a1;--line:#6e7681;--grid:#30363d;
---free:#1b7f68;--half:#8f7200;--full:#c2410c;--busy:#4493f8;--input:#484f58;--output:#a371f7;--mark:#ff8552}}
+--free:#2da88a;--half:#d0a800;--full:#ff7a45;--free-fill:#155f4e;--half-fill:#665200;--full-fill:#8c3210;--busy:#4493f8;--input:#484f58;--output:#a371f7;--mark:#ff8552}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--page);color:var(--text);font:14px/1.45 system-ui,-apple-system,"Segoe UI","Noto Sans",Helvetica,Arial,sans-serif}
 header{display:flex;flex-wrap:wrap;gap:4px 28px;align-items:baseline;padding:12px 20px;border-bottom:1px solid var(--grid)}
@@ -14,20 +14,19 @@ h1{font-size:18px;margin:0}h2{font-size:14px;margin:0 0 6px}
 header div,dl{display:flex;gap:6px;margin:0}dt{color:var(--faint)}dd{margin:0 16px 0 0;font-weight:600}
 .failed,.stalled{color:var(--mark)}
 .failed::before{content:"✕ "}.stalled::before{content:"‖ "}.running::before{content:"▶ "}.ended::before{content:"■ "}
-main{display:flex;flex-wrap:wrap;gap:14px 20px;padding:14px 20px}#graph{flex:0 1 auto}#graph+section{flex:1 1 800px;min-width:0}
+main{display:flex;flex-wrap:wrap;gap:14px 20px;padding:14px 20px}#graph{flex:0 1 auto}#table{flex:1 1 800px;min-width:0}
 .scroll{overflow:auto;max-width:100%;max-height:calc(100vh - 130px);contain:content}
 :focus-visible{outline:2px solid var(--busy);outline-offset:2px}
 #graph{position:relative}#graph svg{display:block}
 .box,.gauge,.label{position:absolute;left:0;top:0;text-align:center;white-space:nowrap;overflow:hidden;contain:strict;font-variant-numeric:tabular-nums}
-.box,.gauge{content-visibility:auto}
 .box{background:var(--panel);border:1px solid var(--line);border-radius:6px;padding-top:7px;line-height:19px}.box.source{border-radius:18px}
 .box.bottleneck{border:3px dashed var(--mark);padding-top:5px}
 .box b,.box span{display:block;font-size:13px}.box span{color:var(--faint);font-size:12px}
 .box i{display:block;height:7px;margin:4px 12px 0;background:linear-gradient(90deg,var(--busy) var(--a),var(--input) var(--a) var(--b),var(--output) var(--b) var(--c),transparent var(--c))}
 .box.bottleneck i{margin-top:2px}
 .line{fill:none;stroke:var(--line);stroke-width:1.5}
-.gauge{--of:var(--free);border:1px solid var(--line);border-radius:3px;background:linear-gradient(90deg,var(--of) var(--fill,0%),var(--page) var(--fill,0%));font-size:11px;line-height:14px;text-shadow:0 0 2px var(--page),0 0 2px var(--page),0 0 3px var(--page)}
-.gauge.half{--of:var(--half);border-color:var(--half)}.gauge.full{--of:var(--full);border:2.5px solid var(--full);line-height:11px}
+.gauge{--of:var(--free-fill);border:1px solid var(--line);border-radius:3px;background:linear-gradient(90deg,var(--of) var(--fill,0%),var(--page) var(--fill,0%));font-size:11px;line-height:14px}
+.gauge.half{--of:var(--half-fill);border-color:var(--half)}.gauge.full{--of:var(--full-fill);border:2.5px solid var(--full);line-height:11px}
 .label{font-size:11px;line-height:14px;color:var(--faint)}
 i.busy{background:var(--busy)}i.input{background:var(--input)}i.output{background:var(--output)}
 .table{min-width:800px;font-variant-numeric:tabular-nums}
@@ -67,7 +66,7 @@ const body = `
 <pre id="report" role="alert" hidden></pre>
 <main>
 <section class="scroll" id="graph" tabindex="0" aria-label="Graph"></section>
-<section class="scroll" tabindex="0" aria-label="Stages">
+<section class="scroll" id="table" tabindex="0" aria-label="Stages">
 <div class="table" role="table" aria-label="Stages">
 <div class="row head" role="row">${columns.map(([name, kind]) => `<span role="columnheader" class="${kind}">${name}</span>`).join('')}</div>
 <div id="rows" role="rowgroup"></div></div>

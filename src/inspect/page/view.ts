@@ -76,7 +76,7 @@ const HALF = 0.5
 export class View {
   #shape: Shape = { version: 0, run: '', nodes: [], edges: [], width: 0, height: 0 }
   #graph: Condensed = { nodes: [], edges: [] }
-  #signature = ''
+  #seen: { run: Watched; nodes: number; edges: number } | undefined
   #sample: Sample | undefined
   /** By the id of a stage. */
   #rates = new Map<string, Rate>()
@@ -121,7 +121,7 @@ export class View {
     const stats = run.stats()
     const graph = run.describe()
     this.followed.look(stats)
-    this.#reshape(run.name, graph)
+    this.#reshape(run, graph)
     this.#count(stats.elapsed)
     const { state, report } = this.followed
     return {
@@ -130,7 +130,9 @@ export class View {
       elapsed: stats.elapsed,
       bottleneck: stats.bottleneck ?? null,
       stages: this.#graph.nodes.map((node, place) => this.#stage(node, place, stats, graph)),
-      lengths: this.#graph.edges.map(({ length = 0 }) => length),
+      lengths: this.#graph.edges.map(({ members }) =>
+        members.reduce((sum, member) => sum + (graph.edges[member].length ?? 0), 0),
+      ),
       report,
       points: this.#points,
     }
@@ -164,15 +166,12 @@ export class View {
     return [...counts, rate, busy, input, output, isBottleneck, graph.nodes[members[0]].doing ?? '']
   }
 
-  #reshape(run: string, graph: Graph): void {
-    this.#graph = condensed(graph, MOST_COPIES)
-    const { nodes, edges } = this.#graph
-    const signature = JSON.stringify([
-      nodes.map(({ id, members }) => [id, members.length]),
-      edges.map(({ from, to, capacity }) => [from, to, capacity]),
-    ])
-    if (signature === this.#signature && run === this.#shape.run) return
-    this.#signature = signature
-    this.#shape = { version: this.#shape.version + 1, run, ...drawn(this.#graph) }
+  /** A graph only grows. */
+  #reshape(run: Watched, { nodes, edges }: Graph): void {
+    const seen = this.#seen
+    if (seen?.run === run && seen.nodes === nodes.length && seen.edges === edges.length) return
+    this.#seen = { run, nodes: nodes.length, edges: edges.length }
+    this.#graph = condensed({ nodes, edges }, MOST_COPIES)
+    this.#shape = { version: this.#shape.version + 1, run: run.name, ...drawn(this.#graph) }
   }
 }
