@@ -1,11 +1,13 @@
 /** Modules of Node that the core uses where they are there. They are asked for, not imported, so that it runs in browsers. */
 interface Builtins {
-  'node:async_hooks': { AsyncLocalStorage?: { snapshot?(): Scope } }
+  'node:async_hooks': { AsyncResource: new (type: string, options: object) => Scope }
   'node:diagnostics_channel': { channel(name: string): DiagnosticsChannel }
 }
 
-/** Calls a function in the context, of `AsyncLocalStorage`, in which it was made. */
-export type Scope = <T>(work: (argument: T) => void, argument: T) => void
+/** The context, of `AsyncLocalStorage`, in which it was made. */
+export interface Scope {
+  runInAsyncScope<T>(work: (argument: T) => void, self: undefined, argument: T): void
+}
 
 export interface DiagnosticsChannel {
   readonly hasSubscribers: boolean
@@ -17,4 +19,11 @@ export function builtin<Name extends keyof Builtins>(name: Name): Builtins[Name]
     process?: { getBuiltinModule?(name: string): Builtins[Name] | undefined }
   }
   return process?.getBuiltinModule?.(name)
+}
+
+/** A scope for the context of whoever calls this. */
+export function newScope(): Scope | undefined {
+  // `AsyncLocalStorage.snapshot` would do as well; it takes 13 µs on Node 20, this 0.2 µs.
+  const hooks = builtin('node:async_hooks')
+  return hooks && new hooks.AsyncResource('sluice', { requireManualDestroy: true })
 }

@@ -16,8 +16,8 @@ import {
   DrainTimeoutError,
   type StageError,
 } from '../errors.ts'
-import { builtin } from './builtin.ts'
-import { tell } from './events.ts'
+import { newScope } from './builtin.ts'
+import { tell, tellSoon } from './events.ts'
 import { type Graph, graphOfRun } from './graph.ts'
 import { reportOf } from './report.ts'
 import { type CallFailure, type Chain, type Definition, type Ends, hearAll } from './stage.ts'
@@ -74,7 +74,7 @@ export class Execution<R> implements Run<R>, Owner {
   #main: readonly Task[] = []
   readonly result: Promise<R>
   readonly began = performance.now()
-  readonly scope = builtin('node:async_hooks')?.AsyncLocalStorage?.snapshot?.()
+  readonly scope = newScope()
   ended: number | undefined
   readonly #capacity: number
   readonly name: string
@@ -272,9 +272,7 @@ export class Execution<R> implements Run<R>, Owner {
     for (const task of this.#all) if (!task.done) this.#stageEnded(task)
     const failed = this.#aborted ?? (this.#failure && { reason: this.#failure })
     // The step in which it has ended is not measured yet; and before whoever waits for the result goes on.
-    queueMicrotask(() =>
-      tell('run:end', () => ({ ...this.#message(), ...(failed && { error: failed.reason }) })),
-    )
+    tellSoon('run:end', () => ({ ...this.#message(), ...(failed && { error: failed.reason }) }))
     if (failed) this.#reject(failed.reason)
     else this.#resolve(this.#sink?.kernel?.result?.() as R)
     for (const heard of this.#whenOver) heard()

@@ -166,7 +166,7 @@ const step = (task: Steppable): void => task.step()
 /** In a context that is not its own, a task is led into its own: else its functions would find the store of another run. */
 function stepIn(scope: Scope | undefined, task: Steppable): void {
   if (task.scope === scope || task.scope === undefined) task.step()
-  else task.scope(step, task)
+  else task.scope.runInAsyncScope(step, undefined, task)
 }
 
 /**
@@ -248,7 +248,7 @@ function turned(): void {
   resting = false
   const scope = queue[head & (queue.length - 1)]?.scope
   if (scope === undefined) flush(undefined)
-  else scope(flush, scope)
+  else scope.runInAsyncScope(flush, undefined, scope)
 }
 
 /**
