@@ -18,8 +18,11 @@ const nothing = `
   const none = { nothing: 0, busy: 0, called: 0, input: 0, output: 0 }
   export class Meter {
     doing = 'nothing'
+    before = 'nothing'
+    steps = 0
     change() {}
     stepped() {}
+    changed() { this.before = this.doing }
     leave() {}
     until() { return { times: none, delayed: none } }
   }`

@@ -96,10 +96,6 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
     if (output?.writerParked && room(output) > 0) output.wakeWriter()
   }
 
-  stepped(began?: number, ended?: number): void {
-    this.meter.stepped(began, ended)
-  }
-
   /** Whether there is something to read, and room for it. */
   #goesOn(): boolean {
     const { input, output } = this

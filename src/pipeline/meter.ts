@@ -25,13 +25,15 @@ export class Meter {
   doing: Doing = 'nothing'
   readonly #spent: Spent = { times: none(), delayed: none() }
   /** What it has done between its steps since `#since`. */
-  #before: Doing = 'nothing'
+  before: Doing = 'nothing'
+  /** How many steps it has made since. The run queue counts them, since a call for each would cost more than the rest. */
+  steps = 0
   #since: number
   /** How much all tasks had worked then. */
   #worked = worked
-  /** How many steps it has made since, and how long one takes. */
-  #steps = 0
+  /** How long one takes, and how long those took that are not among them any more. */
   #took = 0
+  #stepping = 0
   /** When it has left: from then on it does nothing. */
   #left = Infinity
 
@@ -51,27 +53,32 @@ export class Meter {
     this.#left = performance.now()
   }
 
-  /** A step took from `began` to `ended`; or it was not timed. */
-  stepped(began?: number, ended?: number): void {
-    this.#steps++
-    if (ended !== undefined) {
-      this.#took = ended - began!
-      this.#account(ended)
-    } else if (this.doing !== this.#before) this.#account(performance.now())
+  /** The last step took from `began` to `ended`. */
+  stepped(began: number, ended: number): void {
+    const took = ended - began
+    this.#stepping += (this.steps - 1) * this.#took + took
+    this.#took = took
+    this.steps = 0
+    if (this.doing !== this.before) this.#account(ended)
+  }
+
+  /** With the last step, which was not timed, it has begun to do something else. */
+  changed(): void {
+    this.#account(performance.now())
   }
 
   #account(now: number): void {
-    this.#add(this.#spent, this.#before, now)
-    this.#before = this.doing
+    this.#add(this.#spent, this.before, now)
+    this.before = this.doing
     this.#since = now
     this.#worked = worked
-    this.#steps = 0
+    this.#stepping = this.steps = 0
   }
 
   /** Adds the time since. Between its steps it has done what it did `before`. */
   #add({ times, delayed }: Spent, before: Doing, now: number): void {
     const passed = now - this.#since
-    const stepping = Math.min(passed, this.#steps * this.#took)
+    const stepping = Math.min(passed, this.#stepping + this.steps * this.#took)
     const between = passed - stepping
     times.busy += stepping
     times[before] += between
@@ -83,7 +90,7 @@ export class Meter {
     const { times, delayed } = this.#spent
     const spent = { times: { ...times }, delayed: { ...delayed } }
     // The task or the run may have ended within a step, which was accounted after that.
-    this.#add(spent, this.#before, Math.max(Math.min(now, this.#left), this.#since))
+    this.#add(spent, this.before, Math.max(Math.min(now, this.#left), this.#since))
     return spent
   }
 }

@@ -51,8 +51,14 @@ export interface Steppable {
   readonly scope: Scope | undefined
   /** Does what can be done without waiting. */
   step(): void
-  /** The step took from `began` to `ended`; or it was not timed. */
-  stepped(began?: number, ended?: number): void
+  /** Measures what it spends its time on. */
+  readonly meter: {
+    steps: number
+    readonly doing: string
+    readonly before: string
+    stepped(began: number, ended: number): void
+    changed(): void
+  }
 }
 
 // Bound when the module loads: a test's fake clock must not stop the queue.
@@ -197,8 +203,10 @@ export function flush(scope: Scope | undefined): void {
     queue[at] = undefined
     if (head === tail) head = tail = 0
     task.queued = false
+    const { meter } = task
     if (task.instant && untimed-- > 0) {
       stepIn(scope, task)
+      meter.steps++
       old = true
       const took = looked - time
       if (took > 0) time = looked
@@ -206,8 +214,8 @@ export function flush(scope: Scope | undefined): void {
       if (took > SUSPECT) {
         worked += took
         adapt(task, took)
-        task.stepped(time - took, time)
-      } else task.stepped()
+        meter.stepped(time - took, time)
+      } else if (meter.doing !== meter.before) meter.changed()
       continue
     }
     const began = old ? now() : time
@@ -217,7 +225,8 @@ export function flush(scope: Scope | undefined): void {
     unlooked = 0
     worked += time - began
     adapt(task, time - began)
-    task.stepped(began, time)
+    meter.steps++
+    meter.stepped(began, time)
   }
   running = false
 }
