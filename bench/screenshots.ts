@@ -3,20 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import {
-  alsoTo,
-  batch,
-  channel,
-  drain,
-  fanIn,
-  fanOut,
-  forEach,
-  groupBy,
-  map,
-  pipeline,
-  range,
-  source,
-} from 'sluice'
+import { batch, channel, fanIn, fanOut, forEach, map, pipeline, range, source } from 'sluice'
 import { inspect } from 'sluice/inspect'
 import { openChromium } from './chromium.ts'
 
@@ -35,7 +22,7 @@ async function* webOrders(): AsyncGenerator<Order> {
   }
 }
 
-/** Orders of a file and of the web are looked up, archived, and counted per shop. The look-up is the slow one. */
+/** Orders of a file and of the web are looked up, archived and counted. The look-up is the slow one. */
 function orders() {
   const file = pipeline(
     range(0, 50_000, 1, { name: 'orders.csv' }),
@@ -50,23 +37,14 @@ function orders() {
     batch<Order>(50, { ms: 200 }),
     forEach(() => sleep(12), { name: 'append to file' }),
   )
-  const counted = groupBy(
-    ({ shop }: Order) => shop,
-    () => batch<Order>(25),
-    { capacity: 64 },
-  )
+  const totals = new Map<number, number>()
+  const counted = forEach(({ shop }: Order) => void totals.set(shop, (totals.get(shop) ?? 0) + 1), {
+    name: 'count',
+  })
   return pipeline(
     fanIn(file, source(webOrders, { name: 'web' })),
     map(lookUp, { name: 'look up', concurrency: 4, onError: 'skip' }),
-    alsoTo(archive),
-    counted,
-    fanOut({
-      report: drain(),
-      mail: pipeline(
-        map((some: Order[]) => some.length),
-        drain(),
-      ),
-    }),
+    fanOut({ archive, counted }),
   )
 }
 
@@ -76,7 +54,7 @@ async function shoot(
   colorScheme: 'light' | 'dark',
   height: number,
 ): Promise<void> {
-  const page = await browser.newPage({ colorScheme, viewport: { width: 1280, height } })
+  const page = await browser.newPage({ colorScheme, viewport: { width: 1320, height } })
   await page.goto(url)
   await sleep(2500)
   // Where the project lies is nobody's business.

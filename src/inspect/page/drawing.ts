@@ -14,7 +14,6 @@ export interface Box {
   /** How many values it will give, where that is known. */
   size: number | null
   isSource: boolean
-  isSink: boolean
   /** The middle of the box. */
   x: number
   y: number
@@ -52,7 +51,6 @@ export function drawn(graph: Condensed): Drawing {
     y: round(MARGIN + BOX.height / 2 + rank * (BOX.height + BETWEEN.ranks)),
   })
   const fed = new Set(edges.map(({ to }) => to))
-  const feeding = new Set(edges.map(({ from }) => from))
   const last = at({ rank: layout.ranks - 1, row: layout.rows - 1 })
   return {
     nodes: nodes.map(({ id, name, index, members, size = null }, place) => ({
@@ -62,7 +60,6 @@ export function drawn(graph: Condensed): Drawing {
       copies: members.length,
       size,
       isSource: !fed.has(id),
-      isSink: !feeding.has(id),
       ...at(layout.places[place]),
     })),
     edges: edges.map((edge, place) => {

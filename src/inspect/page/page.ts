@@ -30,7 +30,7 @@ main{display:flex;flex-wrap:wrap;gap:14px 20px;padding:14px 20px}#graph{flex:0 1
 .label{font-size:11px;line-height:14px;color:var(--faint)}
 i.busy{background:var(--busy)}i.input{background:var(--input)}i.output{background:var(--output)}
 .table{min-width:800px;font-variant-numeric:tabular-nums}
-.row{display:grid;grid-template-columns:17fr repeat(7,7.5fr) 11fr 20fr;height:27px;border-bottom:1px solid var(--grid);contain:layout size style}
+.row{display:grid;grid-template-columns:minmax(0,17fr) repeat(7,minmax(0,7.5fr)) minmax(0,11fr) minmax(0,20fr);height:27px;border-bottom:1px solid var(--grid);contain:layout size style}
 .row>*{padding:3px 8px;white-space:nowrap}
 #rows .row{content-visibility:auto;contain-intrinsic-size:auto 27px}.head{height:64px;color:var(--faint);position:sticky;top:0;background:var(--page);align-items:end}.head>*{white-space:normal;contain:none}
 .name,.doing{overflow:hidden;text-overflow:ellipsis}.row .name{font-weight:600}.number{text-align:right}

@@ -156,11 +156,11 @@ export class View {
     const [busy, input, output] = (['busy', 'waitingInput', 'waitingOutput'] as const).map(
       (key) => +(sum(key) / all.length).toFixed(4),
     )
-    const { isSink, isSource } = this.#shape.nodes[place]
+    const { isSource } = this.#shape.nodes[place]
     const counts = [sum('received'), sum('sent'), sum('failed')] as const
     const meter = this.#rates.get(id) ?? new Rate()
     this.#rates.set(id, meter)
-    const rate = meter.add(isSink ? counts[0] : counts[1], stats.elapsed, this.#points)
+    const rate = meter.add(all[0].output ? counts[1] : counts[0], stats.elapsed, this.#points)
     const limits = all.some((stage) => stage.busy + (isSource ? stage.waitingInput : 0) > HALF)
     const isBottleneck = name === stats.bottleneck && limits
     return [...counts, rate, busy, input, output, isBottleneck, graph.nodes[members[0]].doing ?? '']
