@@ -51,7 +51,7 @@ export function drawn(graph: Condensed): Drawing {
     y: round(MARGIN + BOX.height / 2 + rank * (BOX.height + BETWEEN.ranks)),
   })
   const fed = new Set(edges.map(({ to }) => to))
-  const last = at({ rank: layout.ranks - 1, row: layout.rows - 1 })
+  const last = at({ rank: Math.max(0, layout.ranks - 1), row: Math.max(0, layout.rows - 1) })
   return {
     nodes: nodes.map(({ id, name, index, members, size = null }, place) => ({
       id,

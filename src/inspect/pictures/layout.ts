@@ -9,6 +9,7 @@
  * Rejected: `@dagrejs/dagre`. It takes 48 ms for 100 stages, and 500 ms for the 1,000 of a `groupBy`, in the process that
  * is looked at and anew for each branch that comes up; this takes 1 ms and 15 ms.
  */
+import { demand } from '../../errors.ts'
 import type { Graph } from '../../pipeline/graph.ts'
 
 export interface Place {
@@ -37,7 +38,12 @@ const SWEEPS = 6
 export function layoutOf({ nodes, edges }: Graph): Layout {
   const spots: Spot[] = nodes.map((_, order) => ({ rank: 0, row: 0, order, before: [], behind: [] }))
   const byId = new Map(nodes.map(({ id }, place) => [id, spots[place]]))
-  const ends = edges.map(({ from, to }) => [byId.get(from)!, byId.get(to)!] as const)
+  const spotOf = (id: string): Spot => {
+    const spot = byId.get(id)
+    demand(spot, 'draw', 'edges', 'edges between its nodes', id, TypeError)
+    return spot!
+  }
+  const ends = edges.map(({ from, to }) => [spotOf(from), spotOf(to)] as const)
   for (const [from, to] of ends) {
     from.behind.push(to)
     to.before.push(from)
@@ -50,11 +56,11 @@ export function layoutOf({ nodes, edges }: Graph): Layout {
   for (const spotsOfRank of ranks) spotsOfRank.sort((a, b) => a.order - b.order)
   arrange(ranks)
   const rows = ranks.flat().map(({ row }) => row)
-  const least = Math.min(...rows)
+  const [least, most] = [Math.min, Math.max].map((pick) => rows.reduce((a, b) => pick(a, b), rows[0] ?? 0))
   const placeOf = ({ rank, row }: Spot): Place => ({ rank, row: row - least })
   return {
     ranks: ranks.length,
-    rows: rows.length === 0 ? 0 : Math.max(...rows) - least + 1,
+    rows: rows.length === 0 ? 0 : most - least + 1,
     places: spots.map(placeOf),
     routes: routes.map((route) => route.map(placeOf)),
   }

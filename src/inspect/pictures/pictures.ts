@@ -25,6 +25,16 @@ export function captionOf({ label, length, capacity }: GraphEdge): string {
   return label === undefined ? values : `${label}: ${values}`
 }
 
+/** What nodes are called in the text of a picture: by their place, whatever their ids are. */
+function namesOf({ nodes }: Graph): (id: string) => string {
+  const places = new Map(nodes.map(({ id }, place) => [id, `n${place}`]))
+  return (id) => {
+    const name = places.get(id)
+    demand(name, 'draw', 'edges', 'edges between its nodes', id, TypeError)
+    return name!
+  }
+}
+
 /** Sources have another shape. */
 export function sourcesOf({ nodes, edges }: Graph): Set<string> {
   const fed = new Set(edges.map(({ to }) => to))
@@ -47,14 +57,17 @@ export function sourcesOf({ nodes, edges }: Graph): Set<string> {
 export function toMermaid(graph: Graph, options: PictureOptions = {}): string {
   const { direction, title } = checkPicture('draw Mermaid', options)
   const sources = sourcesOf(graph)
+  const nameOf = namesOf(graph)
   const lines = [
     ...(title === '' ? [] : ['---', `title: ${JSON.stringify(title)}`, '---']),
     `flowchart ${direction === 'right' ? 'LR' : 'TD'}`,
     ...graph.nodes.map(({ id, name }) => {
       const text = mermaidText(name)
-      return `  n${id}${sources.has(id) ? `([${text}])` : `[${text}]`}`
+      return `  ${nameOf(id)}${sources.has(id) ? `([${text}])` : `[${text}]`}`
     }),
-    ...graph.edges.map((edge) => `  n${edge.from} -- ${mermaidText(captionOf(edge))} --> n${edge.to}`),
+    ...graph.edges.map(
+      (edge) => `  ${nameOf(edge.from)} -- ${mermaidText(captionOf(edge))} --> ${nameOf(edge.to)}`,
+    ),
   ]
   return lines.join('\n') + '\n'
 }
@@ -82,15 +95,18 @@ function mermaidText(text: string): string {
 export function toDot(graph: Graph, options: PictureOptions = {}): string {
   const { direction, title } = checkPicture('draw DOT', options)
   const sources = sourcesOf(graph)
+  const nameOf = namesOf(graph)
   const lines = [
     'digraph {',
     ...(title === '' ? [] : [`  label=${dotText(title)}; labelloc=t`]),
     `  rankdir=${direction === 'right' ? 'LR' : 'TB'}`,
     '  node [shape=box, style=rounded]',
     ...graph.nodes.map(
-      ({ id, name }) => `  n${id} [label=${dotText(name)}${sources.has(id) ? ', peripheries=2' : ''}]`,
+      ({ id, name }) => `  ${nameOf(id)} [label=${dotText(name)}${sources.has(id) ? ', peripheries=2' : ''}]`,
     ),
-    ...graph.edges.map((edge) => `  n${edge.from} -> n${edge.to} [label=${dotText(captionOf(edge))}]`),
+    ...graph.edges.map(
+      (edge) => `  ${nameOf(edge.from)} -> ${nameOf(edge.to)} [label=${dotText(captionOf(edge))}]`,
+    ),
     '}',
   ]
   return lines.join('\n') + '\n'

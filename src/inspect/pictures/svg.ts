@@ -7,6 +7,7 @@ import { captionOf, checkPicture, oneLine, type PictureOptions, sourcesOf } from
 const MARGIN = 16
 const HEIGHT = 36
 const LETTER = 7.3
+const TITLE_LETTER = 8.5
 const NAME_LETTERS = 28
 const CAPTION_LETTERS = 18
 
@@ -50,8 +51,12 @@ export function toSvg(graph: Graph, options: PictureOptions = {}): string {
     const [right, down] = across ? [rank * along, row * aside] : [row * aside, rank * along]
     return { x: MARGIN + width / 2 + right, y: top + HEIGHT / 2 + down }
   }
-  const last = at({ rank: layout.ranks - 1, row: layout.rows - 1 })
-  const size = { width: round(last.x + width / 2 + MARGIN), height: round(last.y + HEIGHT / 2 + MARGIN) }
+  const last = at({ rank: Math.max(0, layout.ranks - 1), row: Math.max(0, layout.rows - 1) })
+  const least = title.length * TITLE_LETTER + 2 * MARGIN
+  const size = {
+    width: round(Math.max(least, last.x + width / 2 + MARGIN)),
+    height: round(last.y + HEIGHT / 2 + MARGIN),
+  }
   const half = across ? width / 2 : HEIGHT / 2
   const sources = sourcesOf(graph)
   const paths = graph.edges.map((edge, i) => {
