@@ -56,6 +56,8 @@ export interface SourceKind {
   exact: boolean
   /** Can wait for ever, or fail. */
   breaks: boolean
+  /** Gives its values in an order that is not fixed. */
+  loose?: boolean
 }
 
 /** Called once where it was left early, and never after an end. */
@@ -326,8 +328,8 @@ export const sourceKinds = [
 
 type Join = (...inputs: FanInInput<unknown>[]) => SourceOf<unknown>
 
-export const joins: { title: string; join: Join; pairs?: boolean }[] = [
-  { title: 'fanIn', join: fanIn },
+export const joins: { title: string; join: Join; pairs?: boolean; loose?: boolean }[] = [
+  { title: 'fanIn', join: fanIn, loose: true },
   { title: 'concat', join: concat },
   { title: 'interleave', join: interleave },
   { title: 'mergeSorted', join: (...inputs) => mergeSorted(() => 0, ...inputs) },
@@ -345,7 +347,8 @@ export const joins: { title: string; join: Join; pairs?: boolean }[] = [
 
 /** Every join of two inputs of one kind, one of them as a pipeline. */
 export const joinsOf = (each: WatchedKind): SourceKind[] =>
-  joins.map(({ title, join, pairs = false }) => ({
+  joins.map(({ title, join, pairs = false, loose = false }) => ({
+    loose,
     title: `${title} of ${each.title} and a pipeline over another`,
     exact: !pairs && each.exact,
     breaks: each.breaks,
