@@ -77,8 +77,6 @@ let tail = 0
 let running = false
 let resting = false
 let flushQueued = false
-/** In whose context the next flush will be. */
-let nextScope: Scope | undefined
 /** Until when there may be work in this turn of the event loop; 0 before any. */
 let restAt = 0
 /** How many more steps may go without a look at the clock, and a number that goes on with every look. */
@@ -152,19 +150,23 @@ function wakeOlder(): void {
   }
 }
 
-export function schedule(task: Steppable): void {
+/** `within`: called in the context of the task. Anybody who has a handle of it can wake one. */
+export function schedule(task: Steppable, within = false): void {
   if (task.queued) return
   task.queued = true
   if (tail - head === queue.length) grow()
   queue[tail++ & (queue.length - 1)] = task
   if (running || resting || flushQueued) return
   flushQueued = true
-  nextScope = task.scope
-  void resolved.then(flushQueue)
+  const { scope } = task
+  // Others may flush before, and schedule again: the scope goes with the callback.
+  void resolved.then(within ? () => flush(scope) : () => flushIn(scope))
 }
 
-function flushQueue(): void {
-  flush(nextScope)
+/** Runs what is scheduled, from a context that is not known. */
+function flushIn(scope: Scope | undefined): void {
+  if (scope === undefined || head === tail) flush(undefined)
+  else scope.runInAsyncScope(flush, undefined, scope)
 }
 
 const step = (task: Steppable): void => task.step()
@@ -255,9 +257,7 @@ function turned(): void {
   over = false
   if (!resting) return
   resting = false
-  const scope = queue[head & (queue.length - 1)]?.scope
-  if (scope === undefined) flush(undefined)
-  else scope.runInAsyncScope(flush, undefined, scope)
+  flushIn(queue[head & (queue.length - 1)]?.scope)
 }
 
 /**

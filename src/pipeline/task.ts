@@ -328,6 +328,6 @@ export class Task extends Driven implements Wakeable {
   callEnded(): void {
     this.calls--
     if (this.left) this.#settle()
-    else schedule(this)
+    else schedule(this, true)
   }
 }

@@ -1,8 +1,24 @@
 /** What a function of a stage finds in an `AsyncLocalStorage` is what was there when its run began. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { describe, expect, test } from 'vitest'
-import { channel, drain, fanOut, filter, forEach, groupBy, map, pipeline, range, source, stage } from 'sluice'
-import { turns } from './support-waiting.ts'
+import {
+  batch,
+  channel,
+  drain,
+  fanOut,
+  filter,
+  forEach,
+  groupBy,
+  interval,
+  map,
+  pipeline,
+  range,
+  type Sender,
+  source,
+  stage,
+  tap,
+} from 'sluice'
+import { deferred, turns } from './support-waiting.ts'
 
 const storage = new AsyncLocalStorage<string>()
 const names = ['one', 'two', 'three']
@@ -69,6 +85,76 @@ describe('the functions of runs that go on side by side see the context of their
       )
     })
     expect(seen).toEqual(own)
+  })
+
+  test('where async iterators and async calls of several runs come in at the same time', async () => {
+    const seen = await found((look) => {
+      async function* numbers() {
+        for (let n = 0; n < 500; n++) yield await Promise.resolve(n)
+      }
+      return pipeline(
+        source(numbers),
+        map(async (n) => n),
+        filter((n) => look(n) >= 0),
+        map(async (n) => look(n)),
+        forEach(look),
+      )
+    })
+    expect(seen).toEqual(own)
+  })
+
+  test('where somebody else sends through a stage of their own', async () => {
+    const stores = new Set<string | undefined>()
+    const [opened, done] = [deferred<Sender<number>>(), deferred()]
+    const running = storage.run('own', () =>
+      pipeline(
+        range(0),
+        stage<number, number>('lent', (_, tx) => (opened.resolve(tx), done.promise)),
+        map((n) => (stores.add(storage.getStore()), n)),
+        drain(),
+      ).run(),
+    )
+    const tx = await opened.promise
+    for (let n = 0; n < 3; n++) {
+      await storage.run('other', () => tx.send(n))
+      await turns(2)
+    }
+    done.resolve()
+    await running
+    expect(stores).toEqual(new Set(['own']))
+  })
+
+  test('where somebody else stops it', async () => {
+    const stores = new Set<string | undefined>()
+    const begun = deferred()
+    const run = storage.run('own', () =>
+      pipeline(
+        interval(1),
+        tap(() => begun.resolve()),
+        batch(1_000_000),
+        forEach(() => void stores.add(storage.getStore())),
+      ).start(),
+    )
+    await begun.promise
+    await storage.run('other', () => run.stop())
+    expect(stores).toEqual(new Set(['own']))
+  })
+
+  test('where a function enters another context for good: that of the other runs stays theirs', async () => {
+    const seen = await found((look) => {
+      const enter = (n: number) => {
+        if (storage.getStore() === 'one' && n === 100) storage.enterWith('entered')
+        return n
+      }
+      return pipeline(
+        range(3_000),
+        map(enter),
+        filter(look),
+        forEach(async (n) => look(n)),
+      )
+    })
+    expect(seen).toEqual({ ...own, one: new Set(['one', 'entered']) })
+    expect(storage.getStore()).toBeUndefined()
   })
 
   test('where one run reads what another sends', async () => {
