@@ -50,8 +50,17 @@ export class StageError extends Error {
     cause: unknown,
     culprit?: { value: unknown },
   ) {
-    super(`Stage "${stage}" failed: ${cause instanceof Error ? cause.message : show(cause)}`, { cause })
+    super(`Stage "${stage}" failed: ${messageOf(cause)}`, { cause })
     if (culprit) this.value = culprit.value
+  }
+}
+
+/** Anything can be thrown, even what throws when it is looked at. */
+function messageOf(cause: unknown): string {
+  try {
+    return cause instanceof Error ? String(cause.message) : show(cause)
+  } catch {
+    return 'with an error that cannot be shown'
   }
 }
 

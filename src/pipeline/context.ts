@@ -38,9 +38,16 @@ export class Context implements StageContext {
 
   /** Whether `error` is only the echo of our own abort. */
   caused(error: unknown): boolean {
-    return (
-      this.#reason !== undefined && (error === this.#reason.reason || (error as Error)?.name === 'AbortError')
-    )
+    return this.#reason !== undefined && (error === this.#reason.reason || has(error, 'name', 'AbortError'))
+  }
+}
+
+/** Whether a property of an error is `value`. Anything can be thrown, even what throws when it is looked at. */
+export function has(error: unknown, property: 'name' | 'code', value: string): boolean {
+  try {
+    return (error as Record<string, unknown> | null | undefined)?.[property] === value
+  } catch {
+    return false
   }
 }
 
@@ -52,4 +59,10 @@ export class HandlerFailure extends Error {
   ) {
     super('onError threw')
   }
+
+  static override [Symbol.hasInstance](error: unknown): boolean {
+    // Looks at nothing of it: what a function threw may be a proxy.
+    return typeof error === 'object' && error !== null && #own in error
+  }
+  readonly #own = true
 }

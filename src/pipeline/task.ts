@@ -12,7 +12,7 @@ import { closeSide, endWriting, room } from './edge.ts'
 import { Meter } from './meter.ts'
 import type { Scope } from './builtin.ts'
 import { pace, schedule } from './scheduler.ts'
-import { Context, HandlerFailure } from './context.ts'
+import { Context, HandlerFailure, has } from './context.ts'
 import type { CallFailure, Chain, Custom, Definition, Ends, Kernel } from './stage.ts'
 
 /** What a task tells its run. */
@@ -128,7 +128,7 @@ export class Task extends Driven implements Wakeable {
 
   #threw(error: unknown): void {
     const { output } = this
-    const closed = (error as { code?: unknown } | undefined)?.code === 'CLOSED'
+    const closed = has(error, 'code', 'CLOSED')
     // Its reader has left, or it was interrupted, or it passes on what failed before it: no failure of its own.
     if ((closed && !output!.accepting) || this.context.caused(error)) return this.#returned()
     this.fail(error)

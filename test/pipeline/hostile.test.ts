@@ -414,3 +414,47 @@ test('through() fails where the writable side of a pair refuses a value and the 
   const input: unknown[] = [5, new Uint8Array(1)]
   expect(await rejection(pipeline(source(input), gzip).run())).toBeInstanceOf(StageError)
 })
+
+describe('what is thrown can be anything', () => {
+  const refuses = (): never => {
+    throw new Error('look elsewhere')
+  }
+  const all: Record<string, unknown> = {
+    'an error whose message throws': Object.defineProperty(new Error(), 'message', { get: refuses }),
+    'an error whose message is a symbol': Object.assign(new Error(), { message: Symbol('text') }),
+    'an error whose name throws': Object.defineProperty(new Error(), 'name', { get: refuses }),
+    'a proxy that refuses everything': new Proxy({}, { get: refuses, getPrototypeOf: refuses }),
+    nothing: undefined,
+  }
+  const kinds = Object.keys(all)
+
+  test.each(kinds)('%s: the run fails with it, and others go on', async (kind) => {
+    const thrown = all[kind]
+    const fail = (): never => {
+      throw thrown
+    }
+    const custom = stage<number, number>('custom', async () => fail())
+    for (const failing of [map(fail, { name: 'mapped' }), custom]) {
+      const error = (await rejection(pipeline(range(3), failing, drain()).run())) as StageError
+      expect(error).toBeInstanceOf(StageError)
+      expect(Object.is(error.cause, thrown)).toBe(true)
+      expect(error.message).toMatch(/^Stage "(mapped|custom)" failed: /)
+      expect(await pipeline(range(3), count()).run()).toBe(3)
+    }
+  })
+
+  test.each(kinds)('%s: also where a stage fails that has been told to end', async (kind) => {
+    const thrown = all[kind]
+    const release = deferred()
+    const late = async (): Promise<never> => {
+      await release.promise
+      throw thrown
+    }
+    const run = pipeline(range(3), map(late), drain()).start()
+    const aborted = run.abort(boom)
+    release.resolve()
+    expect(await rejection(run.result)).toBe(boom)
+    await aborted
+    expect(await pipeline(range(3), count()).run()).toBe(3)
+  })
+})
