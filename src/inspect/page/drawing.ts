@@ -3,7 +3,7 @@ import type { Condensed } from './condense.ts'
 import { layoutOf } from '../pictures/layout.ts'
 import { lineOf, round } from '../pictures/lines.ts'
 import { oneLine } from '../pictures/pictures.ts'
-import { captionPlace } from '../pictures/svg.ts'
+import { captionPlaces } from '../pictures/svg.ts'
 
 export interface Box {
   id: string
@@ -50,6 +50,7 @@ export function drawn(graph: Condensed): Drawing {
     x: round(MARGIN + BOX.width / 2 + row * (BOX.width + BETWEEN.rows)),
     y: round(MARGIN + BOX.height / 2 + rank * (BOX.height + BETWEEN.ranks)),
   })
+  const captionPlace = captionPlaces(graph)
   const fed = new Set(edges.map(({ to }) => to))
   const last = at({ rank: Math.max(0, layout.ranks - 1), row: Math.max(0, layout.rows - 1) })
   return {
@@ -64,7 +65,7 @@ export function drawn(graph: Condensed): Drawing {
     })),
     edges: edges.map((edge, place) => {
       const route = layout.routes[place].map(at)
-      const caption = captionPlace(graph, edge)
+      const caption = captionPlace(edge)
       const line = lineOf({ route, half: BOX.height / 2, across: false, caption })
       const { from, to, label = '', capacity } = edge
       const [x, y] = [round(line.at.x), round(line.at.y)]

@@ -9,7 +9,6 @@
  * Rejected: `@dagrejs/dagre`. It takes 48 ms for 100 stages, and 500 ms for the 1,000 of a `groupBy`, in the process that
  * is looked at and anew for each branch that comes up; this takes 1 ms and 15 ms.
  */
-import { demand } from '../../errors.ts'
 import type { Graph } from '../../pipeline/graph.ts'
 
 export interface Place {
@@ -38,17 +37,12 @@ const SWEEPS = 6
 export function layoutOf({ nodes, edges }: Graph): Layout {
   const spots: Spot[] = nodes.map((_, order) => ({ rank: 0, row: 0, order, before: [], behind: [] }))
   const byId = new Map(nodes.map(({ id }, place) => [id, spots[place]]))
-  const spotOf = (id: string): Spot => {
-    const spot = byId.get(id)
-    demand(spot, 'draw', 'edges', 'edges between its nodes', id, TypeError)
-    return spot!
-  }
-  const ends = edges.map(({ from, to }) => [spotOf(from), spotOf(to)] as const)
+  const ends = edges.map(({ from, to }) => [byId.get(from)!, byId.get(to)!] as const)
   for (const [from, to] of ends) {
     from.behind.push(to)
     to.before.push(from)
   }
-  rank(spots)
+  rank(inFlow(spots))
   for (const spot of spots) Object.assign(spot, { before: [], behind: [] })
   const ranks: Spot[][] = []
   for (const spot of spots) (ranks[spot.rank] ??= []).push(spot)
@@ -56,7 +50,8 @@ export function layoutOf({ nodes, edges }: Graph): Layout {
   for (const spotsOfRank of ranks) spotsOfRank.sort((a, b) => a.order - b.order)
   arrange(ranks)
   const rows = ranks.flat().map(({ row }) => row)
-  const [least, most] = [Math.min, Math.max].map((pick) => rows.reduce((a, b) => pick(a, b), rows[0] ?? 0))
+  // There may be more than a call can have arguments.
+  const [least, most] = rows.reduce(([low, high], row) => [Math.min(low, row), Math.max(high, row)], [0, 0])
   const placeOf = ({ rank, row }: Spot): Place => ({ rank, row: row - least })
   return {
     ranks: ranks.length,
@@ -66,7 +61,24 @@ export function layoutOf({ nodes, edges }: Graph): Layout {
   }
 }
 
-/** The nodes come in the order of the flow. */
+/** The nodes of a run come in the order of the flow; those of a graph made by hand are put in it, as far as there is one. */
+function inFlow(spots: readonly Spot[]): readonly Spot[] {
+  if (spots.every(({ order, behind }) => behind.every((next) => next.order > order))) return spots
+  const left = new Map(spots.map((spot) => [spot, spot.before.length]))
+  const sorted = new Set(spots.filter(({ before }) => before.length === 0))
+  for (const { behind } of sorted)
+    for (const next of behind) {
+      left.set(next, left.get(next)! - 1)
+      if (left.get(next) === 0) sorted.add(next)
+    }
+  // What is in a circle stays as it came.
+  for (const spot of spots) sorted.add(spot)
+  const all = [...sorted]
+  all.forEach((spot, order) => (spot.order = order))
+  return all
+}
+
+/** They come in the order of the flow. */
 function rank(spots: readonly Spot[]): void {
   for (const { rank, order, behind } of spots)
     for (const next of behind) if (next.order > order) next.rank = Math.max(next.rank, rank + 1)
@@ -74,7 +86,8 @@ function rank(spots: readonly Spot[]): void {
   const free = new Map<Spot, boolean>()
   for (const spot of spots)
     free.set(spot, spot.behind.length === 1 && spot.before.every((one) => free.get(one)))
-  for (const spot of spots.toReversed()) if (free.get(spot)) spot.rank = spot.behind[0].rank - 1
+  for (const spot of spots.toReversed())
+    if (free.get(spot) && spot.behind[0].order > spot.order) spot.rank = spot.behind[0].rank - 1
 }
 
 /** Lays an edge through all ranks between its ends. */

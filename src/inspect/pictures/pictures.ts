@@ -9,7 +9,17 @@ export interface PictureOptions {
   title?: string
 }
 
-export function checkPicture(action: string, options: PictureOptions): Required<PictureOptions> {
+export function checkPicture(
+  action: string,
+  graph: Graph,
+  options: PictureOptions,
+): Required<PictureOptions> {
+  const { nodes, edges } = Object(graph) as Partial<Graph>
+  const isGraph = Array.isArray(nodes) && Array.isArray(edges)
+  demand(isGraph, action, 'graph', 'what describe() gives', graph, TypeError)
+  const ids = new Set(nodes!.map(({ id }) => id))
+  const lost = edges!.flatMap(({ from, to }) => [from, to]).find((id) => !ids.has(id))
+  demand(lost === undefined, action, 'edges', 'between nodes of the graph', lost, TypeError)
   demandOptions(options, action)
   const { direction = 'right', title = '' } = options
   const known = direction === 'right' || direction === 'down'
@@ -25,14 +35,9 @@ export function captionOf({ label, length, capacity }: GraphEdge): string {
   return label === undefined ? values : `${label}: ${values}`
 }
 
-/** What nodes are called in the text of a picture: by their place, whatever their ids are. */
-function namesOf({ nodes }: Graph): (id: string) => string {
-  const places = new Map(nodes.map(({ id }, place) => [id, `n${place}`]))
-  return (id) => {
-    const name = places.get(id)
-    demand(name, 'draw', 'edges', 'edges between its nodes', id, TypeError)
-    return name!
-  }
+/** What each node is called in the text. Ids of a graph that was made by hand can be anything. */
+function wordsOf({ nodes }: Graph): Map<string, string> {
+  return new Map(nodes.map(({ id }, place) => [id, /^\w+$/.test(id) ? `n${id}` : `x${place}`]))
 }
 
 /** Sources have another shape. */
@@ -55,18 +60,18 @@ export function sourcesOf({ nodes, edges }: Graph): Set<string> {
  * text.split('\n') // => ['flowchart LR', '  n0(["range"])', '  n1["batch"]', '  n0 -- "256" --> n1', '']
  */
 export function toMermaid(graph: Graph, options: PictureOptions = {}): string {
-  const { direction, title } = checkPicture('draw Mermaid', options)
+  const { direction, title } = checkPicture('draw Mermaid', graph, options)
   const sources = sourcesOf(graph)
-  const nameOf = namesOf(graph)
+  const words = wordsOf(graph)
   const lines = [
     ...(title === '' ? [] : ['---', `title: ${JSON.stringify(title)}`, '---']),
     `flowchart ${direction === 'right' ? 'LR' : 'TD'}`,
     ...graph.nodes.map(({ id, name }) => {
       const text = mermaidText(name)
-      return `  ${nameOf(id)}${sources.has(id) ? `([${text}])` : `[${text}]`}`
+      return `  ${words.get(id)}${sources.has(id) ? `([${text}])` : `[${text}]`}`
     }),
     ...graph.edges.map(
-      (edge) => `  ${nameOf(edge.from)} -- ${mermaidText(captionOf(edge))} --> ${nameOf(edge.to)}`,
+      (edge) => `  ${words.get(edge.from)} -- ${mermaidText(captionOf(edge))} --> ${words.get(edge.to)}`,
     ),
   ]
   return lines.join('\n') + '\n'
@@ -93,19 +98,20 @@ function mermaidText(text: string): string {
  * text.includes('n0 -> n1 [label="256"]') // => true
  */
 export function toDot(graph: Graph, options: PictureOptions = {}): string {
-  const { direction, title } = checkPicture('draw DOT', options)
+  const { direction, title } = checkPicture('draw DOT', graph, options)
   const sources = sourcesOf(graph)
-  const nameOf = namesOf(graph)
+  const words = wordsOf(graph)
   const lines = [
     'digraph {',
     ...(title === '' ? [] : [`  label=${dotText(title)}; labelloc=t`]),
     `  rankdir=${direction === 'right' ? 'LR' : 'TB'}`,
     '  node [shape=box, style=rounded]',
     ...graph.nodes.map(
-      ({ id, name }) => `  ${nameOf(id)} [label=${dotText(name)}${sources.has(id) ? ', peripheries=2' : ''}]`,
+      ({ id, name }) =>
+        `  ${words.get(id)} [label=${dotText(name)}${sources.has(id) ? ', peripheries=2' : ''}]`,
     ),
     ...graph.edges.map(
-      (edge) => `  ${nameOf(edge.from)} -> ${nameOf(edge.to)} [label=${dotText(captionOf(edge))}]`,
+      (edge) => `  ${words.get(edge.from)} -> ${words.get(edge.to)} [label=${dotText(captionOf(edge))}]`,
     ),
     '}',
   ]
@@ -116,8 +122,8 @@ function dotText(text: string): string {
   return `"${oneLine(text).replace(/[\\"]/g, '\\$&')}"`
 }
 
-/** Names are what users make them: line ends and other control characters are no part of a picture. */
+/** Names are what users make them: line ends, control characters and what XML forbids are no part of a picture. */
 export function oneLine(text: string): string {
   // eslint-disable-next-line no-control-regex
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffe\uffff]+/g, ' ')
 }

@@ -7,7 +7,6 @@ import { captionOf, checkPicture, oneLine, type PictureOptions, sourcesOf } from
 const MARGIN = 16
 const HEIGHT = 36
 const LETTER = 7.3
-const TITLE_LETTER = 8.5
 const NAME_LETTERS = 28
 const CAPTION_LETTERS = 18
 
@@ -34,16 +33,14 @@ const style = `
  * toSvg(pipeline(range(5), batch(2)).describe()).startsWith('<svg xmlns="http://www.w3.org/2000/svg"') // => true
  */
 export function toSvg(graph: Graph, options: PictureOptions = {}): string {
-  const { direction, title } = checkPicture('draw SVG', options)
+  const { direction, title } = checkPicture('draw SVG', graph, options)
   const layout = layoutOf(graph)
   const across = direction === 'right'
-  const width = Math.max(
-    64,
-    ...graph.nodes.map(({ name }) => shortened(name, NAME_LETTERS).length * LETTER + 28),
-  )
+  const letters = graph.nodes.map(({ name }) => shortened(name, NAME_LETTERS).length)
+  const width = Math.max(64, most(letters) * LETTER + 28)
   const captions = graph.edges.map((edge) => shortened(captionOf(edge), CAPTION_LETTERS))
   // Room for the captions between two ranks.
-  const between = across ? Math.max(48, ...captions.map(({ length }) => length * 6.2 + 24)) : 44
+  const between = across ? Math.max(48, most(captions.map(({ length }) => length)) * 6.2 + 24) : 44
   const along = (across ? width : HEIGHT) + between
   const aside = across ? HEIGHT + 20 : width + 28
   const top = MARGIN + (title === '' ? 0 : 30)
@@ -52,16 +49,13 @@ export function toSvg(graph: Graph, options: PictureOptions = {}): string {
     return { x: MARGIN + width / 2 + right, y: top + HEIGHT / 2 + down }
   }
   const last = at({ rank: Math.max(0, layout.ranks - 1), row: Math.max(0, layout.rows - 1) })
-  const least = title.length * TITLE_LETTER + 2 * MARGIN
-  const size = {
-    width: round(Math.max(least, last.x + width / 2 + MARGIN)),
-    height: round(last.y + HEIGHT / 2 + MARGIN),
-  }
+  const size = { width: round(last.x + width / 2 + MARGIN), height: round(last.y + HEIGHT / 2 + MARGIN) }
   const half = across ? width / 2 : HEIGHT / 2
   const sources = sourcesOf(graph)
+  const captionPlace = captionPlaces(graph)
   const paths = graph.edges.map((edge, i) => {
     const route = layout.routes[i].map(at)
-    return edgeOf(edge, captions[i], lineOf({ route, half, across, caption: captionPlace(graph, edge) }))
+    return edgeOf(edge, captions[i], lineOf({ route, half, across, caption: captionPlace(edge) }))
   })
   const boxes = graph.nodes.map((node, i) => nodeOf(node, at(layout.places[i]), width, sources.has(node.id)))
   const label = escaped(title || `Pipeline: ${graph.nodes.map(({ name }) => name).join(', ')}`)
@@ -80,10 +74,23 @@ export function toSvg(graph: Graph, options: PictureOptions = {}): string {
   ].join('\n')
 }
 
-/** Away from where lines meet. */
-export function captionPlace({ edges }: Graph, { from, to }: GraphEdge): number {
-  if (edges.some((other) => other.from === from && other.to !== to)) return 0.7
-  return edges.some((other) => other.to === to && other.from !== from) ? 0.3 : 0.5
+function most(numbers: readonly number[]): number {
+  return numbers.reduce((high, number) => Math.max(high, number), 0)
+}
+
+/** Where the captions stand: away from where lines meet. */
+export function captionPlaces({ edges }: Graph): (edge: GraphEdge) => number {
+  const [behind, before] = [new Map<string, Set<string>>(), new Map<string, Set<string>>()]
+  const add = (all: Map<string, Set<string>>, one: string, other: string): void => {
+    const known = all.get(one)
+    if (known) known.add(other)
+    else all.set(one, new Set([other]))
+  }
+  for (const { from, to } of edges) {
+    add(behind, from, to)
+    add(before, to, from)
+  }
+  return ({ from, to }) => (behind.get(from)!.size > 1 ? 0.7 : before.get(to)!.size > 1 ? 0.3 : 0.5)
 }
 
 function nodeOf({ name }: GraphNode, { x, y }: Point, width: number, isSource: boolean): string {
