@@ -1,9 +1,11 @@
 /** The server behind the live page: who is let in, what it tells, and that it holds nothing. */
+import { hasSubscribers } from 'node:diagnostics_channel'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import { drain, map, pipeline, range, source } from 'sluice'
+import { channel, drain, map, pipeline, range, source } from 'sluice'
 import { inspect, type Inspector } from 'sluice/inspect'
+import type { Picture } from '../../src/inspect/page/view.ts'
 import { runProgram } from '../support/child-program.ts'
 
 const job = () => pipeline(range(1000), drain())
@@ -89,21 +91,25 @@ describe('inspect()', () => {
     expect((await ask(`${inspector.url}stats`)).text).toBe('null')
   })
 
-  test('sends the whole picture first, then samples; and its shape anew when there is another run', async () => {
+  test('sends the whole picture first, and again when there is another run', async () => {
     const piece = job()
     await using inspector = await inspect(piece, { interval: 10 })
-    const told = events(inspector.url, 3)
+    const told = events(inspector.url, 2)
     await expect.poll(async () => (await ask(`${inspector.url}stats`)).status).toBe(200)
     await piece.run()
-    const [first, ...rest] = await told
+    const [first, second] = await told
     expect(first).toMatchObject({ event: 'picture', data: { sample: { state: 'waiting', stages: [] } } })
-    expect(rest.map(({ event }) => event)).toEqual(['shape', 'sample'])
-    expect(rest[1].data).toMatchObject({
-      state: 'ended',
-      stages: [
-        [0, 1000, 0],
-        [1000, 0, 0],
-      ].map(startingWith),
+    expect(second).toMatchObject({
+      event: 'picture',
+      data: {
+        sample: {
+          state: 'ended',
+          stages: [
+            [0, 1000, 0],
+            [1000, 0, 0],
+          ].map(startingWith),
+        },
+      },
     })
   })
 
@@ -121,6 +127,60 @@ describe('inspect()', () => {
         { stage: 'check', error: 'TypeError: no seven', value: '{ id: 7 }', attempts: 1, fatal: false },
       ],
     })
+  })
+
+  test('counts the rates of a run from its own beginning', async () => {
+    const [tx, rx] = channel<number>(1)
+    await using inspector = await inspect(undefined, { interval: 10 })
+    const picture = async () => (await events(inspector.url, 1))[0].data as Picture
+    await pipeline(range(100_000), drain()).start({ name: 'first' }).result
+    await expect.poll(async () => (await picture()).shape.run).toBe('first')
+    const run = pipeline(source(rx), drain()).start({ name: 'second' })
+    await tx.send(1)
+    // The first rate over a whole second, of a source that has given one value.
+    await expect.poll(async () => (await picture()).history, { timeout: 5_000 }).toEqual([[1], [1]])
+    tx.close()
+    await run.result
+  })
+
+  test('shows no more failures than a page keeps, but the one that ends the run', async () => {
+    let looks = 0
+    const value = { [Symbol.for('nodejs.util.inspect.custom')]: () => String(++looks) }
+    const numbers = pipeline(
+      range(5_000),
+      map((n) => (n < 4_999 ? value : undefined)),
+      map((one) => Promise.reject(new Error(one ? 'dropped' : 'last')), {
+        onError: ({ error, value: of }) => {
+          if (of === undefined) throw error
+        },
+      }),
+      drain(),
+    )
+    const inspector = await inspect(numbers, { interval: 600_000 })
+    await numbers.run().catch(() => {})
+    await inspector.close()
+    expect(looks).toBe(100)
+  })
+
+  test('survives errors that cannot be shown', async () => {
+    const refuses = (): never => {
+      throw new Error('do not look')
+    }
+    const errors = [
+      Object.defineProperty(new Error(), 'message', { get: refuses }),
+      Object.assign(new Error(), { message: Symbol('text') }),
+      new Proxy({}, { get: refuses, getPrototypeOf: refuses }),
+    ]
+    const fail = (n: number): never => {
+      throw errors[n]
+    }
+    const failing = pipeline(range(3), map(fail, { onError: 'skip' }), drain())
+    await using inspector = await inspect(failing, { interval: 10 })
+    await failing.run()
+    const told = async () => ((await events(inspector.url, 1))[0].data as Picture).failures
+    await expect
+      .poll(async () => (await told()).map(({ error }) => error))
+      .toEqual(['an error that cannot be shown', 'Error: Symbol(text)', 'an error that cannot be shown'])
   })
 
   test('survives values that cannot be shown', async () => {
@@ -181,6 +241,12 @@ describe('inspect() lets in', () => {
     expect((await ask(inspector.url, {}, method)).status).toBe(405)
   })
 
+  test('who only asks for the head, and lets him go', async () => {
+    await using inspector = await inspect(job())
+    for (const path of ['', 'events', 'stats'])
+      expect(await ask(`${inspector.url}${path}`, {}, 'HEAD')).toMatchObject({ status: 200, text: '' })
+  })
+
   test('nothing but its own paths', async () => {
     await using inspector = await inspect(job())
     for (const path of ['/x', '/stats/', '//', '/..', '/%2e%2e/stats', '*'])
@@ -215,6 +281,7 @@ describe('inspect() lets in', () => {
 
 describe('inspect() refuses', () => {
   test.each([
+    ['half a run', [{ stats: () => {} }], /"target" must be a run or a pipeline, got Object$/],
     ['a target that is none', [7], /^Cannot inspect: "target" must be a run or a pipeline, got 7$/],
     ['options that are none', [undefined, null], /^Cannot inspect: "options" must be an object, got null$/],
     ['a port', [undefined, { port: 70_000 }], /"port" must be an integer from 0 to 65535, got 70000$/],
@@ -229,6 +296,8 @@ describe('inspect() refuses', () => {
     await using inspector = await inspect(job())
     const port = Number(new URL(inspector.url).port)
     await expect(inspect(job(), { port })).rejects.toMatchObject({ code: 'EADDRINUSE' })
+    await inspector.close()
+    expect(hasSubscribers('sluice:run:start')).toBe(false)
   })
 })
 
@@ -240,6 +309,39 @@ describe('inspect() holds nothing', { timeout: 30_000 }, () => {
     await inspector.close()
     await expect(response.text()).rejects.toThrow()
     await expect(ask(inspector.url)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  })
+
+  test('no run, after it was closed or follows another', async () => {
+    const { stdout } = await runProgram(
+      `
+      import { drain, pipeline, range } from 'sluice'
+      import { inspect } from 'sluice/inspect'
+      import { setFlagsFromString } from 'node:v8'
+      import { runInNewContext } from 'node:vm'
+      setFlagsFromString('--expose-gc')
+      const gc = runInNewContext('gc')
+      const turn = () => new Promise((resolve) => setTimeout(resolve, 30))
+      const piece = pipeline(range(10), drain())
+      const page = await inspect(piece, { interval: 10 })
+      const begin = async () => {
+        const run = piece.start()
+        await run.result
+        await turn()
+        return new WeakRef(run)
+      }
+      const runs = [await begin(), await begin()]
+      const tell = async () => {
+        await turn()
+        gc()
+        console.log(runs.map((run) => run.deref() !== undefined).join())
+      }
+      await tell()
+      await page.close()
+      await tell()
+      console.log(page.url.slice(0, 4))
+    `,
+    )
+    expect(stdout).toBe('false,true\nfalse,false\nhttp\n')
   })
 
   test('no process whose work is done, though a page is open', async () => {

@@ -28,7 +28,7 @@ interface Told {
   report?: string
 }
 
-/** What is kept between two looks. */
+/** What is kept between two looks. To show a value takes long: those above that are not shown. */
 const MOST = 100
 
 export class Followed {
@@ -41,11 +41,11 @@ export class Followed {
   #moved = 0
   /** The time of the run at the last look. */
   #elapsed = -1
-  readonly #unsubscribe: () => void
+  #unsubscribe: () => void
 
   /** Without a `target` it follows whatever run starts next. */
   constructor(target: Watched | Startable | undefined) {
-    if (target && 'stats' in target) this.#begin(target)
+    if (isRun(target)) this.#begin(target)
     this.#unsubscribe = listen({
       'run:start': ({ run, pipeline }) => {
         if (target === undefined || pipeline === target) this.#begin(run)
@@ -77,9 +77,9 @@ export class Followed {
 
   #failed(told: Told): void {
     const { stage = '', error, value, attempts = 1, fatal = true } = told
+    if (!fatal && this.failures.length >= MOST) return
     const shown = 'value' in told ? preview(value) : ''
     this.failures.push({ time: Date.now(), stage, error: messageOf(error), value: shown, attempts, fatal })
-    if (this.failures.length > MOST) this.failures.shift()
   }
 
   #ended(told: Told): void {
@@ -95,9 +95,16 @@ export class Followed {
     this.#elapsed = stats.elapsed
   }
 
+  /** Hears nothing more, and holds no run. */
   stop(): void {
     this.#unsubscribe()
+    this.#unsubscribe = () => {}
+    this.run = undefined
   }
+}
+
+function isRun(target: Watched | Startable | undefined): target is Watched {
+  return typeof (target as Partial<Watched> | undefined)?.stats === 'function'
 }
 
 function listen(heard: Record<string, (told: Told) => void>): () => void {
@@ -133,6 +140,10 @@ function preview(value: unknown): string {
 
 /** A report of a deadlock has many lines, and all of them count. */
 function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return preview(error)
-  return `${error.name}: ${error.message}`.slice(0, 20 * LONGEST)
+  try {
+    if (!(error instanceof Error)) return preview(error)
+    return `${String(error.name)}: ${String(error.message)}`.slice(0, 20 * LONGEST)
+  } catch {
+    return 'an error that cannot be shown'
+  }
 }

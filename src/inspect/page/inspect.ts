@@ -59,10 +59,15 @@ class Server implements Inspector {
   }
 
   async listen(port: number, host: string, hosts: readonly string[]): Promise<this> {
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen(port, host, resolve)
-    })
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#server.once('error', reject)
+        this.#server.listen(port, host, resolve)
+      })
+    } catch (error) {
+      this.followed.stop()
+      throw error
+    }
     this.#server.unref()
     const { port: taken } = this.#server.address() as AddressInfo
     this.#door = doorOf(host, hosts)
@@ -73,17 +78,25 @@ class Server implements Inspector {
 
   #look(): void {
     const began = performance.now()
-    const { version } = this.#view.shape
-    const sample = this.#view.take()
-    if (this.#view.shape.version !== version) this.#send('shape', this.#view.shape)
-    // A run that has ended, or not begun, is told of once.
-    const isNews = sample.failures.length > 0 || !isSame(sample, this.#sent)
-    if (isNews) this.#send('sample', sample)
-    this.#sent = sample
+    this.#tell()
     // What one look took may be the machine's fault, what each of several took is not.
     this.#took = [performance.now() - began, ...this.#took].slice(0, 4)
     this.#timer = setTimeout(() => this.#look(), Math.max(this.interval, Math.min(...this.#took) / SHARE))
     this.#timer.unref()
+  }
+
+  /** Tells what has changed. */
+  #tell(): void {
+    const view = this.#view
+    const { shape, run } = view
+    const sample = view.take()
+    const before = this.#sent
+    this.#sent = sample
+    // The history of another run is not its own.
+    if (view.run !== run) return this.#send('picture', view.picture)
+    if (view.shape !== shape) this.#send('shape', view.shape)
+    // A run that has ended, or not begun, is told of once.
+    if (sample.failures.length > 0 || !isSame(sample, before)) this.#send('sample', sample)
   }
 
   #send(event: string, data: object): void {
@@ -100,7 +113,7 @@ class Server implements Inspector {
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
     if (refusal) return plain(response, refusal.status, refusal.text)
     const pathname = request.url?.replace(/\?.*$/s, '')
-    if (pathname === '/events') this.#stream(response)
+    if (pathname === '/events') this.#stream(request, response)
     else if (pathname === '/') {
       response.setHeader('Content-Type', 'text/html; charset=utf-8')
       response.end(pageOf(this.#view.picture, nonce))
@@ -111,8 +124,10 @@ class Server implements Inspector {
     } else plain(response, 404, 'There is the page at /, its numbers at /stats, and nothing else')
   }
 
-  #stream(response: ServerResponse): void {
+  #stream({ method }: IncomingMessage, response: ServerResponse): void {
     response.setHeader('Content-Type', 'text/event-stream')
+    // It would wait for an end that never comes.
+    if (method === 'HEAD') return void response.end()
     response.write(messageOf('picture', this.#view.picture))
     this.#pages.add(response)
     response.on('close', () => this.#pages.delete(response))
@@ -121,6 +136,7 @@ class Server implements Inspector {
   async close(): Promise<void> {
     clearTimeout(this.#timer)
     this.followed.stop()
+    this.#view.forget()
     const closed = new Promise((resolve) => this.#server.close(resolve))
     this.#server.closeAllConnections()
     await closed
@@ -190,8 +206,9 @@ export async function inspect(
   options: InspectOptions = {},
 ): Promise<Inspector> {
   const action = 'inspect'
-  const { stats, start } = Object(target) as { stats?: unknown; start?: unknown }
-  const ok = target === undefined || typeof stats === 'function' || typeof start === 'function'
+  const { stats, start, describe } = Object(target) as Record<string, unknown>
+  const isOne = (typeof stats === 'function' || typeof start === 'function') && typeof describe === 'function'
+  const ok = target === undefined || isOne
   demand(ok, action, 'target', 'a run or a pipeline', target, TypeError)
   demandOptions(options, action)
   const { port = 0, host = '127.0.0.1', hosts = [], interval = 250 } = options

@@ -81,7 +81,6 @@ export class View {
   /** By the id of a stage. */
   #rates = new Map<string, Rate>()
   #points = 0
-  #elapsed = -1
   #failures: Failure[] = []
 
   constructor(readonly followed: Followed) {}
@@ -94,6 +93,16 @@ export class View {
 
   get shape(): Shape {
     return this.#shape
+  }
+
+  /** Whose shape and history it has. */
+  get run(): Watched | undefined {
+    return this.#seen?.run
+  }
+
+  /** Holds no run any more. */
+  forget(): void {
+    this.#seen = undefined
   }
 
   /** Looks at the run. */
@@ -140,12 +149,6 @@ export class View {
 
   /** Every second of the run is a point of its history. */
   #count(elapsed: number): void {
-    // Another run begins anew.
-    if (elapsed < this.#elapsed) {
-      this.#rates.clear()
-      this.#points = 0
-    }
-    this.#elapsed = elapsed
     this.#points = Math.max(this.#points, Math.floor(elapsed / 1000))
   }
 
@@ -170,6 +173,11 @@ export class View {
   #reshape(run: Watched, { nodes, edges }: Graph): void {
     const seen = this.#seen
     if (seen?.run === run && seen.nodes === nodes.length && seen.edges === edges.length) return
+    // Another run begins anew.
+    if (seen?.run !== run) {
+      this.#rates.clear()
+      this.#points = 0
+    }
     this.#seen = { run, nodes: nodes.length, edges: edges.length }
     this.#graph = condensed({ nodes, edges }, MOST_COPIES)
     this.#shape = { version: this.#shape.version + 1, run: run.name, ...drawn(this.#graph) }
