@@ -100,14 +100,15 @@ const HELD_UP = 0.5
 function bottleneckOf(all: readonly Load[]): string | undefined {
   const heldUp = new Set(all.filter(({ blocked }) => blocked > HELD_UP).map(({ task }) => task))
   const loads = all.filter(({ task }) => !isSpare(task, heldUp))
-  const most = Math.max(...loads.map(({ share }) => share))
+  // There may be more branches than a call can have arguments.
+  const most = loads.reduce((high, { share }) => Math.max(high, share), 0)
   if (!(most > MOST_OF_THE_TIME)) return undefined
   const rivals = loads.filter(({ share }) => share * CLEARLY >= most)
   const [first, ...others] = [...rivals].sort((a, b) => b.own - a.own)
   const other = others.find(({ task }) => !areCopies(task, first.task))
   if (other === undefined || first.own > other.own * CLEARLY) return first.task.name
-  const tasks = rivals.map(({ task }) => task)
-  return tasks.filter((task) => isBehind(task, tasks) && task.input!.length >= PILE).at(-1)?.name
+  const tasks = new Set(rivals.map(({ task }) => task))
+  return [...tasks].filter((task) => isBehind(task, tasks) && task.input!.length >= PILE).at(-1)?.name
 }
 
 /** Whether it is in an input of one of these fan-ins. */
@@ -122,6 +123,6 @@ function areCopies(one: Task, other: Task): boolean {
   return branchOf !== undefined && branchOf === other.branchOf && name === other.name && index === other.index
 }
 
-function isBehind({ before }: Task, others: readonly Task[]): boolean {
-  return before !== undefined && (others.includes(before) || isBehind(before, others))
+function isBehind({ before }: Task, others: ReadonlySet<Task>): boolean {
+  return before !== undefined && (others.has(before) || isBehind(before, others))
 }
