@@ -72,7 +72,15 @@ function isFilled<T>(input: LateInput<T>): input is Input<T> {
 /** Listens to the promises that an input is or has, as far as they are there already. */
 export function hear(input: unknown): void {
   if (isThenable(input)) heard(input)
-  else if (Array.isArray(input)) for (const value of input as unknown[]) if (isThenable(value)) heard(value)
+  else if (Array.isArray(input)) for (const value of input as unknown[]) hearValue(value)
+}
+
+function hearValue(value: unknown): void {
+  try {
+    if (isThenable(value)) heard(value)
+  } catch {
+    // Its `then` throws: so it will when the value is read, and then the stage fails.
+  }
 }
 
 /** A receiver: takes what is there, and asks for more only when there is room, so that it has nothing in its hands. */

@@ -443,6 +443,12 @@ describe('what is thrown can be anything', () => {
     }
   })
 
+  test('a value that does not let itself be looked at fails its source', async () => {
+    const values = [1, new Proxy({}, { get: refuses })]
+    const error = await rejection(pipeline(source(values, { name: 'values' }), drain()).run())
+    expect(error).toMatchObject({ stage: 'values', cause: { message: 'look elsewhere' } })
+  })
+
   test.each(kinds)('%s: also where a stage fails that has been told to end', async (kind) => {
     const thrown = all[kind]
     const release = deferred()
