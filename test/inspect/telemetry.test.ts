@@ -64,6 +64,27 @@ describe('the spans of a run', () => {
     expect(span('run outside').parentSpanContext).toBeUndefined()
   })
 
+  it('end with their run, whatever it failed with', async () => {
+    vi.spyOn(diag, 'error').mockImplementation(() => {})
+    const refuses = (): never => {
+      throw new Error('look elsewhere')
+    }
+    const thrown: unknown[] = [
+      new Proxy({}, { get: refuses, getPrototypeOf: refuses }),
+      Object.defineProperty(new Error(), 'name', { get: refuses }),
+    ]
+    const { names, sum } = observe()
+    for (const error of thrown) {
+      const fail = (): never => {
+        throw error
+      }
+      const run = pipeline(range(3), map(fail), drain()).start()
+      await run.result.catch(() => {})
+    }
+    expect(names().filter((name) => name === 'run pipeline')).toHaveLength(2)
+    expect(await sum('sluice.run.ended', { 'sluice.run.outcome': 'failed', 'error.type': '_OTHER' })).toBe(2)
+  })
+
   it('say what a stage and its run failed with', async () => {
     const { span } = observe()
     await pipeline(range(5), failing, drain())

@@ -33,13 +33,22 @@ const OTHER = '_OTHER'
 
 /** Told by name: an entry has no copy of the classes of the core. */
 function isNamed(error: unknown, ...names: string[]): error is Error {
-  return error instanceof Error && names.includes(error.name)
+  return names.includes(nameOf(error))
+}
+
+/** Empty for what is no error. Anything can be thrown, even what throws when it is looked at. */
+function nameOf(error: unknown): string {
+  try {
+    return error instanceof Error ? String(error.name) : ''
+  } catch {
+    return ''
+  }
 }
 
 /** `error.type`: of a failed stage, that of what its function threw. */
 export function typeOf(error: unknown): string {
   if (isNamed(error, 'StageError')) return typeOf(error.cause)
-  return error instanceof Error ? error.name || OTHER : OTHER
+  return nameOf(error) || OTHER
 }
 
 /** The stage that a run failed at. */

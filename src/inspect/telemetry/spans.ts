@@ -49,13 +49,17 @@ export class Spans {
     if (!traced) return
     const { span } = traced
     this.#runs.delete(run)
-    span.setAttribute(OUTCOME, outcomeOf(message))
-    const { bottleneck } = run.stats()
-    if (bottleneck !== undefined) span.setAttribute(BOTTLENECK, bottleneck)
-    const culprit = culpritOf(error)
-    if (culprit !== undefined) span.setAttribute(STAGE, culprit)
-    if ('error' in message && !isAbort(error)) fail(span, error)
-    endAll(traced)
+    // Whatever an error does that is looked at, its spans end.
+    try {
+      span.setAttribute(OUTCOME, outcomeOf(message))
+      const { bottleneck } = run.stats()
+      if (bottleneck !== undefined) span.setAttribute(BOTTLENECK, bottleneck)
+      const culprit = culpritOf(error)
+      if (culprit !== undefined) span.setAttribute(STAGE, culprit)
+      if ('error' in message && !isAbort(error)) fail(span, error)
+    } finally {
+      endAll(traced)
+    }
   }
 
   runStalled({ run, report }: RunMessage): void {
