@@ -37,6 +37,8 @@ export class Followed {
   report = ''
   /** What has failed since somebody took them. */
   readonly failures: Failure[] = []
+  /** Called when the run has ended. */
+  whenEnded = (): void => {}
   /** How much had moved when it stalled. */
   #moved = 0
   /** The time of the run at the last look. */
@@ -85,6 +87,7 @@ export class Followed {
   #ended(told: Told): void {
     this.state = 'error' in told ? 'failed' : 'ended'
     this.report = 'error' in told ? messageOf(told.error) : ''
+    this.whenEnded()
   }
 
   /** Sees what is not told: that it goes on after a stall, and that it had ended before anybody followed it. */

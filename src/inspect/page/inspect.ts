@@ -36,8 +36,9 @@ export interface Inspector extends AsyncDisposable {
   close(): Promise<void>
 }
 
-/** To look at a run may take this much of the time, at most. */
+/** To look at a run may take this much of the time, at most; and where runs end, to which nobody should wait long. */
 const SHARE = 0.01
+const SHARE_AT_END = 0.1
 
 class Server implements Inspector {
   readonly #view: View
@@ -47,6 +48,8 @@ class Server implements Inspector {
   #sent: Sample | undefined
   /** Milliseconds of the last looks. */
   #took: number[] = []
+  /** When it looks again. */
+  #due = Infinity
   #door!: Door
   url = ''
 
@@ -69,6 +72,7 @@ class Server implements Inspector {
       throw error
     }
     this.#server.unref()
+    this.followed.whenEnded = () => this.#lookSoon(SHARE_AT_END)
     const { port: taken } = this.#server.address() as AddressInfo
     this.#door = doorOf(host, hosts)
     this.url = `http://${host.includes(':') ? `[${host}]` : host}:${taken}/`
@@ -81,7 +85,18 @@ class Server implements Inspector {
     this.#tell()
     // What one look took may be the machine's fault, what each of several took is not.
     this.#took = [performance.now() - began, ...this.#took].slice(0, 4)
-    this.#timer = setTimeout(() => this.#look(), Math.max(this.interval, Math.min(...this.#took) / SHARE))
+    this.#due = Infinity
+    this.#lookSoon(SHARE)
+  }
+
+  /** Looks again when that takes no more than this share of the time. */
+  #lookSoon(share: number): void {
+    const pause = Math.max(this.interval, Math.min(...this.#took) / share)
+    const due = performance.now() + pause
+    if (due >= this.#due) return
+    this.#due = due
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#look(), pause)
     this.#timer.unref()
   }
 
