@@ -286,8 +286,16 @@ export class Execution<R> implements Run<R>, Owner {
   #abort(reason: unknown): void {
     if (this.#aborted || this.ended !== undefined) return
     this.#aborted = { reason }
-    for (const task of this.#all) task.abort(reason)
+    this.#within(() => {
+      for (const task of this.#all) task.abort(reason)
+    })
     this.#settleAborted()
+  }
+
+  /** Whoever ends a run is in a context of his own: clean-up and listeners of the stages are not to find that. */
+  #within(work: () => void): void {
+    if (this.scope) this.scope.runInAsyncScope(work, undefined, undefined)
+    else work()
   }
 
   async abort(reason: unknown = new DOMException('The run was aborted', 'AbortError')): Promise<void> {
@@ -306,7 +314,9 @@ export class Execution<R> implements Run<R>, Owner {
       return Promise.reject(error)
     }
     if (this.ended === undefined) {
-      for (const task of this.#all) task.stop()
+      this.#within(() => {
+        for (const task of this.#all) task.stop()
+      })
       const stopTimer = startTimer(deadline, () => {
         const busy = this.tasks.filter((task) => task.busy || task.cleaning)
         this.#abort(

@@ -140,6 +140,42 @@ describe('the functions of runs that go on side by side see the context of their
     expect(stores).toEqual(new Set(['own']))
   })
 
+  test.each(['stop', 'abort', 'signal'])(
+    'in what cleans up, where somebody else ends it: %s',
+    async (how) => {
+      const stores: (string | undefined)[] = []
+      const look = () => void stores.push(storage.getStore())
+      const begun = deferred()
+      const gate = deferred()
+      function* numbers() {
+        try {
+          for (let n = 0; ; n++) yield n
+        } finally {
+          look()
+        }
+      }
+      const wait = async (_: number, __: number, { signal }: { signal: AbortSignal }) => {
+        signal.addEventListener('abort', look)
+        begun.resolve()
+        await gate.promise
+      }
+      const controller = new AbortController()
+      const options = { signal: controller.signal, capacity: 1 }
+      const run = storage.run('own', () => pipeline(source(numbers), forEach(wait)).start(options))
+      const end: Record<string, () => unknown> = {
+        stop: () => run.stop(),
+        abort: () => run.abort(),
+        signal: () => controller.abort(),
+      }
+      run.result.catch(() => {})
+      await begun.promise
+      const ended = storage.run('other', end[how])
+      gate.resolve()
+      await ended
+      expect(stores).toEqual(how === 'stop' ? ['own'] : ['own', 'own'])
+    },
+  )
+
   test('where a function enters another context for good: that of the other runs stays theirs', async () => {
     const seen = await found((look) => {
       const enter = (n: number) => {
