@@ -40,7 +40,11 @@ async function raw({ url }: Inspector, head: string): Promise<string> {
 }
 
 /** Reads the events of a page until there are so many. */
-async function events(url: string, count: number): Promise<{ event: string; data: unknown }[]> {
+async function events(
+  url: string,
+  count: number,
+  begun = (): unknown => undefined,
+): Promise<{ event: string; data: unknown }[]> {
   const controller = new AbortController()
   const response = await fetch(`${url}events`, { signal: controller.signal })
   const decoder = new TextDecoder()
@@ -51,6 +55,7 @@ async function events(url: string, count: number): Promise<{ event: string; data
     const messages = text.split('\n\n')
     text = messages.pop()!
     for (const message of messages) {
+      if (found.length === 0) begun()
       const [, event, data] = /^event: (.*)\ndata: (.*)$/.exec(message)!
       found.push({ event, data: JSON.parse(data) as unknown })
     }
@@ -94,9 +99,7 @@ describe('inspect()', () => {
   test('sends the whole picture first, and again when there is another run', async () => {
     const piece = job()
     await using inspector = await inspect(piece, { interval: 10 })
-    const told = events(inspector.url, 2)
-    await expect.poll(async () => (await ask(`${inspector.url}stats`)).status).toBe(200)
-    await piece.run()
+    const told = events(inspector.url, 2, () => piece.run())
     const [first, second] = await told
     expect(first).toMatchObject({ event: 'picture', data: { sample: { state: 'waiting', stages: [] } } })
     expect(second).toMatchObject({

@@ -1,5 +1,5 @@
 /** Which run is looked at, and what it tells by its events: the next run of a pipeline, its failures, its end. */
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { channel } from 'node:diagnostics_channel'
 import { inspect as show } from 'node:util'
 import type { Graph } from '../../pipeline/graph.ts'
 import type { RunStats } from '../../pipeline/stats.ts'
@@ -112,11 +112,12 @@ function isRun(target: Watched | Startable | undefined): target is Watched {
 
 function listen(heard: Record<string, (told: Told) => void>): () => void {
   const listeners = Object.entries(heard).map(
-    ([event, hear]) => [`sluice:${event}`, (told: unknown) => hear(told as Told)] as const,
+    // Held here: Bun collects a channel that nobody holds, with those who listen.
+    ([event, hear]) => [channel(`sluice:${event}`), (told: unknown) => hear(told as Told)] as const,
   )
-  for (const [name, listener] of listeners) subscribe(name, listener)
+  for (const [told, listener] of listeners) told.subscribe(listener)
   return () => {
-    for (const [name, listener] of listeners) unsubscribe(name, listener)
+    for (const [told, listener] of listeners) told.unsubscribe(listener)
   }
 }
 
