@@ -54,7 +54,7 @@ describe('toMermaid()', () => {
   test('names branches, and says how full the channels of a run are', async () => {
     const run = pipeline(range(2), fanOut({ all: drain() })).start()
     await run.result
-    expect(toMermaid(run.describe())).toContain('n1 -- "all: 0/256" --> n2')
+    expect(toMermaid(run.describe())).toMatch(/n\d -- "all: 0\/256" --> n\d/)
   })
 
   test('goes down, with a title', () => {
@@ -134,13 +134,6 @@ describe('toSvg()', () => {
 })
 
 describe('pictures refuse', () => {
-  test.each([toMermaid, toDot, toSvg])('edges that lead nowhere: %o', (draw) => {
-    const edges = [{ from: '0', to: 'x', capacity: 1 }]
-    expect(() => draw({ nodes: [{ id: '0', name: 'a', index: 0 }], edges })).toThrow(
-      'Cannot draw: "edges" must be edges between its nodes, got "x"',
-    )
-  })
-
   test.each([toMermaid, toDot, toSvg])('wrong options: %o', (draw) => {
     expect(() => draw(linear, { direction: 'up' as never })).toThrow(
       /^Cannot draw (Mermaid|DOT|SVG): "direction" must be 'right' or 'down', got "up"$/,
