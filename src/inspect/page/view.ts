@@ -7,7 +7,7 @@ import type { RunStats } from '../../pipeline/stats.ts'
 import { type Condensed, condensed, type CondensedNode } from './condense.ts'
 import { drawn, type Drawing } from './drawing.ts'
 import type { Followed, Watched } from './follow.ts'
-import { Rate } from './rate.ts'
+import { History } from './history.ts'
 
 export type State = 'waiting' | 'running' | 'stalled' | 'ended' | 'failed'
 
@@ -79,7 +79,7 @@ export class View {
   #seen: { run: Watched; nodes: number; edges: number } | undefined
   #sample: Sample | undefined
   /** By the id of a stage. */
-  #rates = new Map<string, Rate>()
+  #histories = new Map<string, History>()
   #points = 0
   #failures: Failure[] = []
 
@@ -87,7 +87,7 @@ export class View {
 
   get picture(): Picture {
     const sample = { ...(this.#sample ?? this.take()), failures: [] }
-    const history = this.#graph.nodes.map(({ id }) => this.#rates.get(id)?.history ?? [])
+    const history = this.#graph.nodes.map(({ id }) => this.#histories.get(id)?.points ?? [])
     return { shape: this.#shape, sample, history, failures: this.#failures }
   }
 
@@ -161,9 +161,9 @@ export class View {
     )
     const { isSource } = this.#shape.nodes[place]
     const counts = [sum('received'), sum('sent'), sum('failed')] as const
-    const meter = this.#rates.get(id) ?? new Rate()
-    this.#rates.set(id, meter)
-    const rate = meter.add(all[0].output ? counts[1] : counts[0], stats.elapsed, this.#points)
+    const past = this.#histories.get(id) ?? new History()
+    this.#histories.set(id, past)
+    const rate = past.add(all[0].output ? counts[1] : counts[0], stats.elapsed, this.#points)
     const limits = all.some((stage) => stage.busy + (isSource ? stage.waitingInput : 0) > HALF)
     const isBottleneck = name === stats.bottleneck && limits
     return [...counts, rate, busy, input, output, isBottleneck, graph.nodes[members[0]].doing ?? '']
@@ -175,7 +175,7 @@ export class View {
     if (seen?.run === run && seen.nodes === nodes.length && seen.edges === edges.length) return
     // Another run begins anew.
     if (seen?.run !== run) {
-      this.#rates.clear()
+      this.#histories.clear()
       this.#points = 0
     }
     this.#seen = { run, nodes: nodes.length, edges: edges.length }

@@ -8,7 +8,7 @@
 import type { Graph, GraphNode } from '../../pipeline/graph.ts'
 import type { Run } from '../../pipeline/run.ts'
 import type { RunStats } from '../../pipeline/stats.ts'
-import { Pace, perSecond } from './pace.ts'
+import { Pace, perSecond } from '../pace.ts'
 import { plain } from './width.ts'
 
 /** More than so many copies of a stage are one row. */
