@@ -11,9 +11,9 @@
  *
  * It needs `@opentelemetry/api`, an optional peer dependency, and does nothing where no SDK is registered.
  */
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { type MeterProvider, metrics, trace, type TracerProvider } from '@opentelemetry/api'
 import { demand, demandOptions } from '../errors.ts'
+import { listen } from './listen.ts'
 import { attempt } from './telemetry/attempt.ts'
 import { Metrics } from './telemetry/metrics.ts'
 import type { RunMessage, StageMessage } from './telemetry/names.ts'
@@ -83,7 +83,7 @@ export function instrument(options: InstrumentOptions = {}): Instrumentation {
 
   const counted = new Metrics(meterProvider.getMeter(SCOPE))
   const traced = new Spans(tracerProvider.getTracer(SCOPE), stageSpans)
-  const stopListening = listen(counted, traced)
+  const stopListening = tellBoth(counted, traced)
   const stop = (): void => {
     stopListening()
     attempt(() => counted.stop())
@@ -93,27 +93,23 @@ export function instrument(options: InstrumentOptions = {}): Instrumentation {
 }
 
 /** Tells both what happens. Gives what ends that. */
-function listen(counted: Metrics, traced: Spans): () => void {
-  const hear = <T>(event: string, ...told: ((message: T) => void)[]) => ({
-    name: `sluice:${event}`,
-    listener: (message: unknown) => told.forEach((tell) => attempt(() => tell(message as T))),
-  })
-  const heard = [
-    hear<RunMessage>(
-      'run:start',
+function tellBoth(counted: Metrics, traced: Spans): () => void {
+  const hear =
+    <T>(...told: ((message: T) => void)[]) =>
+    (message: unknown): void =>
+      told.forEach((tell) => attempt(() => tell(message as T)))
+  return listen({
+    'run:start': hear<RunMessage>(
       (message) => counted.runStarted(message),
       (message) => traced.runStarted(message),
     ),
-    hear<RunMessage>(
-      'run:end',
+    'run:end': hear<RunMessage>(
       (message) => counted.runEnded(message),
       (message) => traced.runEnded(message),
     ),
-    hear<RunMessage>('run:stall', (message) => traced.runStalled(message)),
-    hear<StageMessage>('stage:start', (message) => traced.stageStarted(message)),
-    hear<StageMessage>('stage:end', (message) => traced.stageEnded(message)),
-    hear<StageMessage>('stage:failure', (message) => traced.stageFailed(message)),
-  ]
-  for (const { name, listener } of heard) subscribe(name, listener)
-  return () => heard.forEach(({ name, listener }) => unsubscribe(name, listener))
+    'run:stall': hear<RunMessage>((message) => traced.runStalled(message)),
+    'stage:start': hear<StageMessage>((message) => traced.stageStarted(message)),
+    'stage:end': hear<StageMessage>((message) => traced.stageEnded(message)),
+    'stage:failure': hear<StageMessage>((message) => traced.stageFailed(message)),
+  })
 }

@@ -1,8 +1,8 @@
 /** Which run is looked at, and what it tells by its events: the next run of a pipeline, its failures, its end. */
-import { channel } from 'node:diagnostics_channel'
 import { inspect as show } from 'node:util'
 import type { Graph } from '../../pipeline/graph.ts'
 import type { RunStats } from '../../pipeline/stats.ts'
+import { listen } from '../listen.ts'
 import type { Failure, State } from './view.ts'
 
 /** A run, as far as it is looked at. */
@@ -48,7 +48,7 @@ export class Followed {
   /** Without a `target` it follows whatever run starts next. */
   constructor(target: Watched | Startable | undefined) {
     if (isRun(target)) this.#begin(target)
-    this.#unsubscribe = listen({
+    this.#unsubscribe = listen<Told>({
       'run:start': ({ run, pipeline }) => {
         if (target === undefined || pipeline === target) this.#begin(run)
       },
@@ -108,17 +108,6 @@ export class Followed {
 
 function isRun(target: Watched | Startable | undefined): target is Watched {
   return typeof (target as Partial<Watched> | undefined)?.stats === 'function'
-}
-
-function listen(heard: Record<string, (told: Told) => void>): () => void {
-  const listeners = Object.entries(heard).map(
-    // Held here: Bun collects a channel that nobody holds, with those who listen.
-    ([event, hear]) => [channel(`sluice:${event}`), (told: unknown) => hear(told as Told)] as const,
-  )
-  for (const [told, listener] of listeners) told.subscribe(listener)
-  return () => {
-    for (const [told, listener] of listeners) told.unsubscribe(listener)
-  }
 }
 
 function moved({ stages }: RunStats): number {

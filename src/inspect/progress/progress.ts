@@ -3,11 +3,12 @@
  *
  * A run is only looked at, a few times a second. Its `result` is not touched: whoever listens to a promise takes its
  * rejection away from those who did not, and JavaScript would no longer report it. The end is told by
- * `node:diagnostics_channel`, before anybody who awaits the result goes on; where a runtime has none, it is seen at the
- * next picture. The timer holds no process.
+ * `node:diagnostics_channel`, before anybody who awaits the result goes on; where the core has none, it is seen at the next
+ * picture. The timer holds no process.
  */
 import { demand, demandNumber, demandOptions } from '../../errors.ts'
 import type { Run } from '../../pipeline/run.ts'
+import { listen } from '../listen.ts'
 import { type Head, summary, table } from './picture.ts'
 import { Rows } from './rows.ts'
 import { type Line, type Picture, type ProgressStream, type Screen, screenOf } from './screen.ts'
@@ -38,14 +39,9 @@ interface Host {
     readonly env?: Readonly<Record<string, string | undefined>>
     on?(event: 'exit', listener: () => void): void
     off?(event: 'exit', listener: () => void): void
-    getBuiltinModule?(name: string): Channels | undefined
   }
 }
-interface Channels {
-  subscribe?(name: string, listener: (message: unknown) => void): void
-  unsubscribe?(name: string, listener: (message: unknown) => void): void
-}
-/** The runtime, asked for and not imported: nothing of `sluice/inspect` fails to load in a browser. */
+/** The process, as far as it is there. */
 const host = globalThis as Host
 
 /** Longer delays make timers fire at once. */
@@ -108,6 +104,7 @@ class Display implements Progress, Picture {
   readonly #screen: Screen | undefined
   readonly #coloured = !host.process?.env?.NO_COLOR
   readonly #timer: ReturnType<typeof setInterval> | undefined
+  readonly #stopListening: () => void
   #head: Head
   #over = false
 
@@ -122,7 +119,7 @@ class Display implements Progress, Picture {
     if (stream.isTTY && host.process?.env?.TERM !== 'dumb') this.#screen = screenOf(stream)
     if (open.size === 0) host.process?.on?.('exit', exits)
     open.add(this)
-    channels()?.subscribe?.('sluice:run:end', this.#heard)
+    this.#stopListening = listen({ 'run:end': (message) => this.#heard(message) })
     this.#look()
     this.#screen?.add(this)
     if (this.#isEnded) this.finish('ended after')
@@ -149,7 +146,7 @@ class Display implements Progress, Picture {
     if (this.#over) return
     this.#over = true
     clearInterval(this.#timer)
-    channels()?.unsubscribe?.('sluice:run:end', this.#heard)
+    this.#stopListening()
     open.delete(this)
     if (open.size === 0) host.process?.off?.('exit', exits)
     this.#look(state, reason)
@@ -174,7 +171,7 @@ class Display implements Progress, Picture {
     this.stream.write(`${summary(this.#head, this.rows.all)}\n`)
   }
 
-  readonly #heard = (message: unknown): void => {
+  #heard(message: unknown): void {
     const ending = message as { run: unknown; error?: unknown }
     if (ending.run !== this.run) return
     if ('error' in ending) this.finish(...whyOf(ending.error))
@@ -185,10 +182,6 @@ class Display implements Progress, Picture {
   get #isEnded(): boolean {
     return (this.run as { ended?: number }).ended !== undefined
   }
-}
-
-function channels(): Channels | undefined {
-  return host.process?.getBuiltinModule?.('node:diagnostics_channel')
 }
 
 /** How a run has ended that rejects, and the first line of why. */
