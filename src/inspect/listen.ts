@@ -1,4 +1,4 @@
-/** Hears what runs tell on the channels of `node:diagnostics_channel`. */
+/** Hears what runs tell on the channels of `node:diagnostics_channel`; and whether one had ended before anybody listened. */
 import { channel } from 'node:diagnostics_channel'
 
 /** By the event: `run:end` is told on `sluice:run:end`. `T` is what is told. Gives what ends it. */
@@ -12,4 +12,9 @@ export function listen<T>(heard: Readonly<Record<string, (message: T) => void>>)
   return () => {
     for (const [told, listener] of listeners) told.unsubscribe(listener)
   }
+}
+
+/** A run keeps the time of its end, not as a part of its interface. */
+export function hasEnded(run: object): boolean {
+  return (run as { ended?: number }).ended !== undefined
 }

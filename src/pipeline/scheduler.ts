@@ -165,7 +165,9 @@ export function schedule(task: Steppable, within = false): void {
 
 /** Runs what is scheduled, from a context that is not known. */
 function flushIn(scope: Scope | undefined): void {
-  if (scope === undefined || head === tail) flush(undefined)
+  // Who has flushed before left nothing to do.
+  if (head === tail) flushQueued = false
+  else if (scope === undefined) flush(undefined)
   else scope.runInAsyncScope(flush, undefined, scope)
 }
 

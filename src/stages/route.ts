@@ -94,7 +94,12 @@ class Keyed<In> extends Branching<In> {
 
 /** A key in reports and pictures. */
 function labelOf(key: unknown): string {
-  return Object(key) === key ? Object.prototype.toString.call(key) : String(key)
+  try {
+    return Object(key) === key ? Object.prototype.toString.call(key) : String(key)
+  } catch {
+    // To look at it throws; as a key it is as good as any.
+    return typeof key
+  }
 }
 
 /**

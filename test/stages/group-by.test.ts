@@ -339,6 +339,19 @@ describe('groupBy()', () => {
     expect(await pipeline(range(3000), open, count()).run()).toBe(3000)
   })
 
+  test('takes a key that throws when it is looked at', async () => {
+    const key = {
+      get [Symbol.toStringTag](): string {
+        throw new Error('do not look')
+      },
+    }
+    const grouped = groupBy(
+      () => key,
+      () => batch<number>(10),
+    )
+    expect(await pipeline(range(3), grouped).run()).toEqual([[0, 1, 2]])
+  })
+
   test('makes and starts nothing after its key or its maker has aborted the run', async () => {
     for (const where of ['key', 'maker']) {
       const seen = { made: 0, started: 0 }

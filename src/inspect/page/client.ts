@@ -54,10 +54,7 @@ function short(value: number): string {
   ]
   const [size, unit] = units.find(([least]) => value >= least) ?? [1, '']
   const divided = value / (unit === 'k' ? 1000 : size)
-  return (
-    (divided < 100 && divided % 1 !== 0 ? divided.toFixed(1) : Math.round(divided).toLocaleString('en')) +
-    unit
-  )
+  return (divided < 100 && divided % 1 !== 0 ? divided.toFixed(1) : count(Math.round(divided))) + unit
 }
 
 function percent(share: number): string {
@@ -221,8 +218,8 @@ function start(first: Picture): void {
   let shape: Shape
   let last: Sample | undefined
   // The graph is redrawn at each sample, and the table, where numbers are read, at every fourth. What is not in view waits
-  // for the sample at which all is redrawn.
-  let turn = 0
+  // for the sample at which all is redrawn, as the first one is.
+  let turn = -1
   let history: number[][] = []
   let points = 0
 
@@ -272,6 +269,7 @@ function start(first: Picture): void {
   const reshape = (next: Shape): void => {
     shape = next
     last = undefined
+    turn = -1
     view = build(next)
     name(next.run === '' ? 'no run yet' : next.run)
     document.title = next.run === '' ? 'sluice' : `${next.run} · sluice`
@@ -283,7 +281,6 @@ function start(first: Picture): void {
     document.getElementById('failures')!.replaceChildren()
     addFailures(picture.failures)
     show(picture.sample)
-    redraw(true)
   }
   const parse = <T>(event: Event): T => JSON.parse((event as MessageEvent<string>).data) as T
 

@@ -8,7 +8,6 @@ import { captionPlaces } from '../pictures/svg.ts'
 export interface Box {
   id: string
   name: string
-  index: number
   /** How many copies of the stage it stands for. */
   copies: number
   /** How many values it will give, where that is known. */
@@ -20,8 +19,6 @@ export interface Box {
 }
 
 export interface Pipe {
-  from: string
-  to: string
   /** The branch that begins here. */
   label: string
   /** `null` for a channel without a bound. */
@@ -39,7 +36,7 @@ export interface Drawing {
   height: number
 }
 
-export const BOX = { width: 184, height: 66 }
+const BOX = { width: 184, height: 66 }
 const MARGIN = 12
 const BETWEEN = { rows: 24, ranks: 58 }
 
@@ -54,10 +51,9 @@ export function drawn(graph: Condensed): Drawing {
   const fed = new Set(edges.map(({ to }) => to))
   const last = at({ rank: Math.max(0, layout.ranks - 1), row: Math.max(0, layout.rows - 1) })
   return {
-    nodes: nodes.map(({ id, name, index, members, size = null }, place) => ({
+    nodes: nodes.map(({ id, name, members, size = null }, place) => ({
       id,
       name: oneLine(name),
-      index,
       copies: members.length,
       size,
       isSource: !fed.has(id),
@@ -67,11 +63,9 @@ export function drawn(graph: Condensed): Drawing {
       const route = layout.routes[place].map(at)
       const caption = captionPlace(edge)
       const line = lineOf({ route, half: BOX.height / 2, across: false, caption })
-      const { from, to, label = '', capacity } = edge
+      const { label = '', capacity } = edge
       const [x, y] = [round(line.at.x), round(line.at.y)]
       return {
-        from,
-        to,
         label: oneLine(label),
         capacity: capacity === Infinity ? null : capacity,
         path: line.path,

@@ -2,7 +2,7 @@
 import { inspect as show } from 'node:util'
 import type { Graph } from '../../pipeline/graph.ts'
 import type { RunStats } from '../../pipeline/stats.ts'
-import { listen } from '../listen.ts'
+import { hasEnded, listen } from '../listen.ts'
 import type { Failure, State } from './view.ts'
 
 /** A run, as far as it is looked at. */
@@ -41,8 +41,6 @@ export class Followed {
   whenEnded = (): void => {}
   /** How much had moved when it stalled. */
   #moved = 0
-  /** The time of the run at the last look. */
-  #elapsed = -1
   #unsubscribe: () => void
 
   /** Without a `target` it follows whatever run starts next. */
@@ -66,9 +64,8 @@ export class Followed {
 
   #begin(run: Watched): void {
     this.run = run
-    this.state = 'running'
+    this.state = hasEnded(run) ? 'ended' : 'running'
     this.report = ''
-    this.#elapsed = -1
   }
 
   #stalled(run: Watched, report: string): void {
@@ -90,12 +87,11 @@ export class Followed {
     this.whenEnded()
   }
 
-  /** Sees what is not told: that it goes on after a stall, and that it had ended before anybody followed it. */
+  /** Sees what is not told: that it goes on after a stall. */
   look(stats: RunStats): void {
-    if (this.state === 'stalled' && moved(stats) !== this.#moved) this.state = 'running'
-    if (this.state === 'running') this.report = ''
-    if (this.state === 'running' && stats.elapsed === this.#elapsed) this.state = 'ended'
-    this.#elapsed = stats.elapsed
+    if (this.state !== 'stalled' || moved(stats) === this.#moved) return
+    this.state = 'running'
+    this.report = ''
   }
 
   /** Hears nothing more, and holds no run. */

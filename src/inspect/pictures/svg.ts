@@ -114,6 +114,6 @@ function shortened(text: string, most: number): string {
   return letters.length > most ? `${letters.slice(0, most - 1).join('')}…` : letters.join('')
 }
 
-export function escaped(text: string): string {
+function escaped(text: string): string {
   return oneLine(text).replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
 }

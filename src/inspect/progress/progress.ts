@@ -8,7 +8,7 @@
  */
 import { demand, demandNumber, demandOptions } from '../../errors.ts'
 import type { Run } from '../../pipeline/run.ts'
-import { listen } from '../listen.ts'
+import { hasEnded, listen } from '../listen.ts'
 import { type Head, summary, table } from './picture.ts'
 import { Rows } from './rows.ts'
 import { type Line, type Picture, type ProgressStream, type Screen, screenOf } from './screen.ts'
@@ -178,9 +178,8 @@ class Display implements Progress, Picture {
     else this.finish('done in')
   }
 
-  /** A run keeps the time of its end, not as a part of its interface. */
   get #isEnded(): boolean {
-    return (this.run as { ended?: number }).ended !== undefined
+    return hasEnded(this.run)
   }
 }
 
