@@ -4,6 +4,7 @@ export default defineConfig({
   entry: {
     index: 'src/index.ts',
     inspect: 'src/inspect/index.ts',
+    io: 'src/io/index.ts',
     opentelemetry: 'src/inspect/telemetry.ts',
     testing: 'src/testing/index.ts',
   },

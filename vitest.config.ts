@@ -9,6 +9,7 @@ export default defineConfig({
     alias: [
       { find: /^sluice$/, replacement: source('index.ts') },
       { find: /^sluice\/inspect$/, replacement: source('inspect/index.ts') },
+      { find: /^sluice\/io$/, replacement: source('io/index.ts') },
       { find: /^sluice\/testing$/, replacement: source('testing/index.ts') },
       { find: /^sluice\/opentelemetry$/, replacement: source('inspect/telemetry.ts') },
     ],

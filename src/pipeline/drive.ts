@@ -15,7 +15,7 @@ import { arrived, listen, parkReader, parkWriter, room, skip } from './edge.ts'
 import type { Scope } from './builtin.ts'
 import type { Meter } from './meter.ts'
 import { BRISK, schedule, type Steppable, tired } from './scheduler.ts'
-import type { CallFailure, Chain, Definition, Ends, Kernel, Port } from './stage.ts'
+import type { CallFailure, Chain, Culprit, Definition, Ends, Kernel, Port } from './stage.ts'
 
 const FIRST_QUANTUM = 16
 /** What a task that does not run has before it. It is as generic as the arrays of chunks. */
@@ -65,8 +65,8 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
   abstract attach(definitions: readonly Definition[], ends: Ends): Chain
   abstract wake(): void
   abstract finish(): void
-  abstract fail(error: unknown, culprit?: { value: unknown }): void
-  abstract failing(error: unknown, culprit?: { value: unknown }): void
+  abstract fail(error: unknown, culprit?: Culprit): void
+  abstract failing(error: unknown, culprit?: Culprit): void
   abstract skipped(failure: CallFailure<unknown>): void
   abstract callEnded(): void
   abstract cancel(): void

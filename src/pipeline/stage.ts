@@ -61,9 +61,15 @@ export interface Port<In, Out> {
   /** The stage has had enough: closes the input, lets the output drain. */
   finish(): void
   /** The stage has failed, or what it called was interrupted, at `culprit.value` where one value did it. What it still puts out is dropped. */
-  fail(error: unknown, culprit?: { value: unknown }): void
+  fail(error: unknown, culprit?: Culprit): void
   /** The stage has failed, but what came before the failure is still to be put out: `fail` follows. */
-  failing(error: unknown, culprit?: { value: unknown }): void
+  failing(error: unknown, culprit?: Culprit): void
+}
+
+/** The value that is to blame; and its own error, where its handler is what failed. */
+export interface Culprit {
+  value: unknown
+  error?: unknown
 }
 
 export interface Kernel<In, Out> {
@@ -83,6 +89,8 @@ export interface Kernel<In, Out> {
   stop?(port: Port<In, Out>): PromiseLike<unknown> | void
   /** What a sink has come to. */
   result?(): unknown
+  /** Where a later run could go on, as plain data: behind the values it has given, or has made last. */
+  position?(): unknown
   /** Whether waiting for ever is in order, as it is on a daemon channel. */
   readonly daemon?: boolean
   /** What it waits for now, but for room, in words. Default: its calls, or a value, or its source. */
@@ -157,6 +165,8 @@ export interface Definition {
   readonly passes?: boolean
   /** How many values a source gives in all, where that is known before a run. */
   readonly size?: () => number | undefined
+  /** The same stage, going on where a kernel of an earlier run had come to. */
+  readonly resume?: (position: unknown) => Definition
   /** Listens to the promises it is going to read: its turn may come long after the run has begun. */
   readonly hear?: () => void
 }
@@ -204,6 +214,7 @@ export function part<K extends Kind, In, Out>(
     labels?: readonly string[]
     passes?: boolean
     size?: () => number | undefined
+    resume?: (position: unknown) => Definition
     hear?: () => void
   },
 ): Part<K, In, Out> {

@@ -13,7 +13,7 @@ import { Meter } from './meter.ts'
 import type { Scope } from './builtin.ts'
 import { pace, schedule } from './scheduler.ts'
 import { Context, HandlerFailure, has } from './context.ts'
-import type { CallFailure, Chain, Custom, Definition, Ends, Kernel } from './stage.ts'
+import type { CallFailure, Chain, Culprit, Custom, Definition, Ends, Kernel } from './stage.ts'
 
 /** What a task tells its run. */
 export interface Owner {
@@ -207,10 +207,10 @@ export class Task extends Driven implements Wakeable {
     this.#leave()
   }
 
-  failing(error: unknown, culprit?: { value: unknown }): void {
+  failing(error: unknown, culprit?: Culprit): void {
     if (this.context.caused(error)) return
     // The value of a handler that threw has been counted.
-    if (!(error instanceof HandlerFailure)) this.failures++
+    if (!(error instanceof HandlerFailure) && !(culprit && 'error' in culprit)) this.failures++
     // Nobody wants the result of a call that fails after its stage was left, unless it was left because the run failed.
     if (this.#cancelled && !this.owner.knows(this.context.signal.reason)) return
     const failure = this.#wrap(error, culprit)
@@ -230,7 +230,7 @@ export class Task extends Driven implements Wakeable {
     this.fail(failure)
   }
 
-  fail(error: unknown, culprit?: { value: unknown }): void {
+  fail(error: unknown, culprit?: Culprit): void {
     if (this.#failure === undefined) {
       if (this.context.caused(error)) return this.cancel()
       // A failure of a stage before this one passes through as it is.
@@ -246,10 +246,12 @@ export class Task extends Driven implements Wakeable {
     this.#leave(true)
   }
 
-  #wrap(error: unknown, culprit?: { value: unknown }): StageError {
-    if (!(error instanceof HandlerFailure)) return new StageError(this.name, this.index, error, culprit)
-    const failure = this.#wrap(error.thrown, culprit)
-    failure.suppressed.push(this.#wrap(error.handled, culprit))
+  #wrap(error: unknown, culprit?: Culprit): StageError {
+    const wrapped = (cause: unknown): StageError => new StageError(this.name, this.index, cause, culprit)
+    const handler = error instanceof HandlerFailure
+    const failure = wrapped(handler ? error.thrown : error)
+    if (handler) failure.suppressed.push(wrapped(error.handled))
+    else if (culprit && 'error' in culprit) failure.suppressed.push(wrapped(culprit.error))
     return failure
   }
 

@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from './sources.ts'
 
+const connectors = ['io']
+
 const folder = mkdtempSync(join(tmpdir(), 'sluice-package-'))
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
 
@@ -43,7 +45,8 @@ function checkImports(): void {
   // What the entries beside the core ask their users to install.
   for (const scope of ['@sinonjs', '@opentelemetry'])
     symlinkSync(join(root, 'node_modules', scope), join(folder, 'node_modules', scope))
-  for (const entry of ['sluice', 'sluice/inspect', 'sluice/opentelemetry', 'sluice/testing']) {
+  const besides = ['inspect', 'opentelemetry', 'testing', ...connectors].map((name) => `sluice/${name}`)
+  for (const entry of ['sluice', ...besides]) {
     const [imported, required] = [
       exportsIn('import.mjs', `import * as entry from '${entry}'`),
       exportsIn('require.cjs', `const entry = require('${entry}')`),
@@ -61,11 +64,17 @@ function exportsIn(file: string, load: string): string {
 
 /** No entry has a piece of another: a second copy of the core would not know the channels and errors of the first. */
 function checkEntriesAreApart(): void {
+  // Of the core, only what is the same however often it is there: checks of arguments, and what makes a piece.
   const foreign = [
-    ...sourcesOf('index').filter((file) => /^src\/(testing|inspect)\//.test(file)),
+    ...sourcesOf('index').filter((file) => /^src\/(testing|inspect|io|connect)\//.test(file)),
     ...sourcesOf('inspect').filter((file) => !/^src\/(inspect\/|errors\.ts$)/.test(file)),
     ...sourcesOf('testing').filter((file) => !/^src\/(testing\/|errors\.ts$)/.test(file)),
     ...sourcesOf('opentelemetry').filter((file) => !/^src\/(inspect\/|errors\.ts$)/.test(file)),
+    ...connectors.flatMap((entry) =>
+      sourcesOf(entry).filter(
+        (file) => !/^src\/(io\/|connect\/|errors\.ts$|pipeline\/(stage|results)\.ts$)/.test(file),
+      ),
+    ),
   ]
   if (foreign.length > 0)
     throw new Error(`An entry was built with what is not its own: ${foreign.join(', ')}`)

@@ -1,0 +1,211 @@
+/**
+ * A sink over something outside that takes many values at once: a file, a table.
+ *
+ * All values that have come are handed over together. A connector that can take more gives nothing back; one that
+ * cannot gives a promise, and until it settles the values wait in the channel: that is the backpressure. What it holds
+ * back for a larger write is its own affair, and so is writing it when nothing more comes for a while.
+ */
+import { isThenable } from '../pipeline/results.ts'
+import {
+  type Kernel,
+  part,
+  type Port,
+  type Sink,
+  type StageContext,
+  type StageOptions,
+} from '../pipeline/stage.ts'
+import { Culprit, culpritOf, type OnError, onErrorOf, recover } from './on-error.ts'
+
+/** What a connector is given. */
+export interface SinkContext extends StageContext {
+  /** Writing has failed while nobody waited for it. */
+  broke(error: unknown): void
+}
+
+/** A connector that writes. None of its methods is called before what the last one gave has settled, but `abandon`. */
+export interface ChunkWriter<T, R> {
+  /** Takes the values. A promise settles when it can take more. */
+  write(values: readonly T[]): PromiseLike<unknown> | void
+  /** All is there: writes what it holds, makes it last and lets go. Gives what the run is worth. */
+  end(): PromiseLike<R> | R
+  /** The run failed or was `aborted`, maybe while a call is under way: lets go. Called instead of `end`, or after one that failed. */
+  abandon(aborted: boolean): PromiseLike<unknown> | void
+  /** Where the next run could go on, as plain data, once `end` has settled. */
+  position?(): unknown
+}
+
+export interface WriteOptions<In> extends StageOptions {
+  /** What becomes of a value that cannot be written as it is. Default: `'fail'`, the stage fails. */
+  onError?: OnError<In>
+}
+
+export interface SinkMaking<In, E, R> {
+  /** Called once a run, at its first turn, with the position to begin at where there is one. */
+  open(context: SinkContext, from: unknown): ChunkWriter<E, R> | PromiseLike<ChunkWriter<E, R>>
+  /** Makes of each value what the connector writes; a value for which it throws follows `onError`. */
+  encode(value: In, index: number): E
+}
+
+/** Makes a sink of a connector. */
+export function chunkSink<In, E, R>(
+  make: string,
+  options: WriteOptions<In>,
+  making: SinkMaking<In, E, R>,
+): Sink<In, R> {
+  const onError = onErrorOf(make, options)
+  const from = (position: unknown): Sink<In, R> =>
+    part('sink', make, options, {
+      kernel: (port: Port<In, R>) => new Writing(port as Port<In, never>, making, onError, position),
+      resume: (to) => from(to).definitions[0],
+    })
+  return from(undefined)
+}
+
+const nothing = (): void => {}
+
+class Writing<In, E, R> implements Kernel<In, never> {
+  #writer: ChunkWriter<E, R> | undefined
+  /** What is to be handed over next. */
+  #batch: E[] = []
+  #index = 0
+  /** What the stage is to fail with when the batch is through. */
+  #failure: { error: unknown } | undefined
+  #waiting = false
+  #ending = false
+  #over = false
+  #result: R | undefined
+
+  constructor(
+    readonly port: Port<In, never>,
+    readonly making: SinkMaking<In, E, R>,
+    readonly onError: OnError<In>,
+    readonly from: unknown,
+  ) {}
+
+  run(port: Port<In, never>): void {
+    // The stage has not ended before its target has.
+    if (this.#ending) return void (port.full = !this.#over)
+    if (this.#writer === undefined && !this.#waiting) this.#open()
+    while (this.#writer !== undefined && !this.#waiting && !this.#over) {
+      if (this.#failure === undefined && port.at < port.end) this.#encode(port)
+      if (this.#waiting || this.#over) break
+      if (this.#batch.length > 0) this.#handOver()
+      else if (this.#failure !== undefined) return this.#fail(this.#failure.error)
+      else break
+    }
+    port.held = this.#waiting
+  }
+
+  #open(): void {
+    const { port } = this
+    const { context } = port
+    const opened = this.making.open(
+      {
+        name: context.name,
+        get signal() {
+          return context.signal
+        },
+        broke: (error) => {
+          if (!this.#over) this.#fail(error)
+        },
+      },
+      this.from,
+    )
+    if (isThenable(opened)) this.#await(opened, this.#opened)
+    else this.#writer = opened
+  }
+
+  readonly #opened = (writer: ChunkWriter<E, R>): PromiseLike<unknown> | void => {
+    this.#writer = writer
+    if (this.#over) return writer.abandon(true)
+  }
+
+  /** Makes a batch of what has come, up to a value that fails. */
+  #encode(port: Port<In, never>): void {
+    const { items } = port
+    const { making } = this
+    const batch = this.#batch
+    while (port.at < port.end) {
+      try {
+        for (; port.at < port.end; port.at++) batch.push(making.encode(items[port.at], this.#index++))
+      } catch (error) {
+        return this.#recover(items[port.at++], error)
+      }
+    }
+  }
+
+  #recover(value: In, error: unknown): void {
+    // What came before it is written first.
+    const keep = (thrown: unknown): void => void (this.#failure = { error: thrown })
+    if (this.onError === 'fail') return keep(new Culprit(error, { value }))
+    this.#await(recover(this.port, this.onError, value, error).catch(keep), nothing)
+  }
+
+  #handOver(): void {
+    const batch = this.#batch
+    this.#batch = []
+    const written = this.#writer!.write(batch)
+    if (isThenable(written)) this.#await(written, nothing)
+  }
+
+  #await<T>(work: PromiseLike<T>, take: (result: T) => PromiseLike<unknown> | void): void {
+    const { port } = this
+    this.#waiting = true
+    port.calls++
+    Promise.resolve(work)
+      .then(take)
+      .then(
+        () => {
+          this.#waiting = false
+          port.callEnded()
+        },
+        (error: unknown) => {
+          this.#fail(error)
+          this.#waiting = false
+          port.callEnded()
+        },
+      )
+  }
+
+  #fail(error: unknown): void {
+    const { thrown, culprit } = culpritOf(error)
+    this.port.fail(thrown, culprit)
+  }
+
+  get pending(): boolean {
+    return this.#waiting
+  }
+
+  get wants(): string | undefined {
+    if (!this.#waiting) return undefined
+    if (this.#writer === undefined) return 'its target to be opened'
+    return `its target to ${this.#ending ? 'end' : 'take more'}`
+  }
+
+  end(port: Port<In, never>, failure: { cause: unknown } | undefined): void {
+    if (failure || this.#over) return
+    this.#ending = true
+    const done = (result: R): void => {
+      this.#result = result
+      this.#over = true
+    }
+    const ended = this.#writer!.end()
+    if (isThenable(ended)) this.#await(ended, done)
+    else done(ended)
+    port.full = !this.#over
+  }
+
+  close(aborted: boolean): PromiseLike<unknown> | void {
+    if (this.#over) return
+    this.#over = true
+    return this.#writer?.abandon(aborted)
+  }
+
+  result(): unknown {
+    return this.#result
+  }
+
+  position(): unknown {
+    return this.#writer?.position?.() ?? this.from
+  }
+}

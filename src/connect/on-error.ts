@@ -1,0 +1,50 @@
+/** What connectors make of a value that cannot be read or written: the `onError` of the catalogue. */
+import { demand, demandOptions } from '../errors.ts'
+import type { CallFailure, Port } from '../pipeline/stage.ts'
+
+export type OnError<T> = 'fail' | 'skip' | ((failure: CallFailure<T>) => void | PromiseLike<void>)
+
+/** Gives the option, checked. */
+export function onErrorOf<T>(make: string, options: { onError?: OnError<T> }): OnError<T> {
+  demandOptions(options, `create ${make}`)
+  const { onError = 'fail' } = options
+  const known = onError === 'fail' || onError === 'skip' || typeof onError === 'function'
+  demand(known, `create ${make}`, 'onError', "'fail', 'skip' or a function", onError, TypeError)
+  return onError
+}
+
+/** A value that failed for good; `thrown` is what its stage fails with. */
+export class Culprit extends Error {
+  constructor(
+    readonly thrown: unknown,
+    readonly culprit: { value: unknown; error?: unknown },
+  ) {
+    super('A value failed')
+  }
+}
+
+/** What a stage fails with, and the value that is to blame. */
+export function culpritOf(error: unknown): {
+  thrown: unknown
+  culprit?: { value: unknown; error?: unknown }
+} {
+  return error instanceof Culprit ? error : { thrown: error }
+}
+
+/** Resolves where the stage goes on without the value; otherwise rejects with a `Culprit`. */
+export async function recover<T>(
+  port: Pick<Port<never, unknown>, 'context' | 'skipped'>,
+  onError: OnError<T>,
+  value: T,
+  error: unknown,
+): Promise<void> {
+  if (onError === 'fail') throw new Culprit(error, { value })
+  const failure = { value, error, stage: port.context.name, attempts: 1 }
+  port.skipped(failure)
+  if (onError === 'skip') return
+  try {
+    await onError(failure)
+  } catch (thrown) {
+    throw new Culprit(thrown, { value, error })
+  }
+}

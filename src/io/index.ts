@@ -1,0 +1,1 @@
+export type { OnError } from '../connect/on-error.ts'

@@ -1,0 +1,187 @@
+import { describe, expect, test } from 'vitest'
+import { map, pipeline, range, source, type StageError } from 'sluice'
+import { type ChunkWriter, chunkSink, type WriteOptions } from '../../src/connect/chunk-sink.ts'
+import { deferred } from '../pipeline/support-waiting.ts'
+
+/** A connector that keeps what it is given, and what was asked of it. */
+function memory(parts: Partial<ChunkWriter<unknown, string>> = {}) {
+  const log: string[] = []
+  const seen: unknown[] = []
+  const writer: ChunkWriter<unknown, string> = {
+    write(values) {
+      log.push('write')
+      seen.push(...values)
+    },
+    end() {
+      log.push('end')
+      return 'done'
+    },
+    abandon: (aborted) => void log.push(aborted ? 'aborted' : 'abandon'),
+    ...parts,
+  }
+  const sink = (options: WriteOptions<unknown> = {}, encode = (value: unknown) => value) =>
+    chunkSink('test', options, { open: () => writer, encode })
+  return { writer, log, seen, sink }
+}
+
+test('takes all values in order, ends once, and gives what the run is worth', async () => {
+  const { seen, log, sink } = memory()
+  expect(await pipeline(range(1000), sink()).run()).toBe('done')
+  expect(seen).toEqual(Array.from({ length: 1000 }, (_, i) => i))
+  expect(log.filter((entry) => entry !== 'write')).toEqual(['end'])
+})
+
+test('is opened and ended without a value too', async () => {
+  const { log, sink } = memory()
+  expect(await pipeline(range(0), sink()).run()).toBe('done')
+  expect(log).toEqual(['end'])
+})
+
+test('while it cannot take more, the values wait in the channel', async () => {
+  const gate = deferred<void>()
+  const { seen, sink, writer } = memory()
+  writer.write = (values) => {
+    seen.push(...values)
+    return gate.promise
+  }
+  let made = 0
+  const run = pipeline(
+    range(100),
+    map((n) => (made++, n), { capacity: 3 }),
+    sink(),
+  ).start({ capacity: 2 })
+  await new Promise((resolve) => setTimeout(resolve, 10))
+  const before = seen.length
+  expect(made - before).toBeLessThanOrEqual(4)
+  gate.resolve()
+  expect(await run.result).toBe('done')
+  expect(seen).toHaveLength(100)
+})
+
+test('the run waits for the end', async () => {
+  const ended = deferred<string>()
+  const { sink } = memory({ end: () => ended.promise })
+  const run = pipeline(range(3), sink()).start()
+  let settled = false
+  void run.result.then(() => (settled = true))
+  await new Promise((resolve) => setTimeout(resolve, 10))
+  expect(settled).toBe(false)
+  ended.resolve('late')
+  expect(await run.result).toBe('late')
+})
+
+describe('it is abandoned, and not ended', () => {
+  const boom = new Error('boom')
+  const failing = () => {
+    throw boom
+  }
+
+  test.each([
+    ['at once', failing],
+    ['later', () => Promise.reject(boom)],
+  ])('when a write fails %s', async (_, write) => {
+    const { log, sink } = memory({ write })
+    await expect(pipeline(range(3), sink()).run()).rejects.toMatchObject({ stage: 'test', cause: boom })
+    expect(log).toEqual(['abandon'])
+  })
+
+  test.each([
+    ['at once', failing],
+    ['later', () => Promise.reject(boom)],
+  ])('when its end fails %s', async (_, end) => {
+    const { log, sink } = memory({ end })
+    await expect(pipeline(range(3), sink()).run()).rejects.toMatchObject({ stage: 'test', cause: boom })
+    expect(log).toEqual(['write', 'abandon'])
+  })
+
+  test('when a stage before it fails, after what came before', async () => {
+    const { log, seen, sink } = memory()
+    const failsAtTwo = map((n: number) => (n === 2 ? failing() : n))
+    await expect(pipeline(range(3), failsAtTwo, sink()).run()).rejects.toMatchObject({ cause: boom })
+    expect(seen).toEqual([0, 1])
+    expect(log.at(-1)).toBe('abandon')
+    expect(log).not.toContain('end')
+  })
+
+  test('when the run is aborted, and the run waits for that', async () => {
+    const abandoned = deferred<void>()
+    const { sink } = memory({ write: () => new Promise(() => {}), abandon: () => abandoned.promise })
+    const run = pipeline(range(3), sink()).start()
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    let settled = false
+    const aborted = run.abort(boom).then(() => (settled = true))
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    expect(settled).toBe(false)
+    abandoned.resolve()
+    await expect(run.result).rejects.toBe(boom)
+    void aborted
+  })
+
+  test('when it breaks while nobody waits', async () => {
+    const { writer } = memory()
+    const values = deferred<number[]>()
+    const sink = chunkSink<number, unknown, string>(
+      'test',
+      {},
+      {
+        open: (context) => {
+          setTimeout(() => context.broke(boom), 5)
+          return writer
+        },
+        encode: (value) => value,
+      },
+    )
+    await expect(pipeline(source(values.promise), sink).run()).rejects.toMatchObject({ cause: boom })
+  })
+})
+
+describe('a value that cannot be written', () => {
+  const encode = (value: unknown) => {
+    if (value === 2) throw new Error('not two')
+    return value
+  }
+
+  test('fails the stage once what came before it is written', async () => {
+    const { seen, log, sink } = memory()
+    const error = await pipeline(range(5), sink({}, encode))
+      .run()
+      .catch((thrown: unknown) => thrown as StageError)
+    expect(error).toMatchObject({ stage: 'test', value: 2, message: 'Stage "test" failed: not two' })
+    expect(seen).toEqual([0, 1])
+    expect(log).toEqual(['write', 'abandon'])
+  })
+
+  test('is skipped, and counted', async () => {
+    const { seen, sink } = memory()
+    const run = pipeline(range(5), sink({ onError: 'skip' }, encode)).start()
+    await run.result
+    expect(seen).toEqual([0, 1, 3, 4])
+    expect(run.stats().stages[1].failed).toBe(1)
+  })
+
+  test('is told of', async () => {
+    const { seen, sink } = memory()
+    const told: unknown[] = []
+    await pipeline(range(5), sink({ onError: ({ value }) => void told.push(value) }, encode)).run()
+    expect(seen).toEqual([0, 1, 3, 4])
+    expect(told).toEqual([2])
+  })
+
+  test('its own error is suppressed where its handler throws, and what came before is written', async () => {
+    const thrown = new Error('handler')
+    const { seen, sink } = memory()
+    const error = await pipeline(range(5), sink({ onError: () => Promise.reject(thrown) }, encode))
+      .run()
+      .catch((error: unknown) => error as StageError)
+    expect(error).toMatchObject({ cause: thrown, value: 2 })
+    expect((error as StageError).suppressed).toMatchObject([{ message: 'Stage "test" failed: not two' }])
+    expect(seen).toEqual([0, 1])
+  })
+})
+
+test('a wrong onError is a TypeError where the sink is made', () => {
+  const { sink } = memory()
+  expect(() => sink({ onError: 'ignore' as 'skip' })).toThrow(
+    `Cannot create test: "onError" must be 'fail', 'skip' or a function, got "ignore"`,
+  )
+})
