@@ -29,7 +29,7 @@ export interface SourceContext extends StageContext {
 export interface ChunkReader<T> {
   /** The next values, maybe none yet; `undefined` at the end. Throws where reading fails. */
   next(): PromiseLike<readonly T[] | undefined> | readonly T[] | undefined
-  /** No more is wanted: a `next` that waits for news gives what there is, and the one after it `undefined`. */
+  /** No more is wanted: `next` gives what has been read already, if that would be lost, then `undefined`. Without it, `next` is not called again. */
   stop?(): void
   /** Lets go of everything: called once, after the end or before it, and maybe while a `next` is under way. */
   close?(): PromiseLike<unknown> | void
@@ -109,7 +109,7 @@ class Reading<T> implements Kernel<never, T> {
     if (this.#reader === undefined) {
       if (this.#stopped) this.#closed = true
       else this.#await(this.open(this.#context(), this.from), this.#opened)
-    } else if (this.#ended || this.#stopped) this.#await(this.#close(), nothing)
+    } else if (this.#ended || (this.#stopped && !this.#reader.stop)) this.#await(this.#close(), nothing)
     else this.#await(this.#reader.next(), this.#arrived)
   }
 

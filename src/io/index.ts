@@ -1,1 +1,19 @@
+/**
+ * `sluice/io`: files at both ends of a pipeline.
+ *
+ * ```text
+ * orders.csv ─▶ readCsv ─▶ … ─▶ writeJsonl ─▶ paid.jsonl
+ * ```
+ */
+export { FormatError, type Place } from './files/format-error.ts'
+export type { Inputs } from './files/inputs.ts'
+export { type LineOptions, readBytes, readJsonl, readLines } from './files/read-lines.ts'
+export type { FileOptions } from './files/rows.ts'
+export { type CsvOptions, type CsvRow, readCsv } from './files/read-csv.ts'
+export type { ColumnType, ColumnValue } from './files/csv-columns.ts'
+export type { CsvFormat } from './files/csv-scanner.ts'
+export { type CsvWriteOptions, writeCsv, writeJsonl, writeLines } from './files/write-lines.ts'
+export type { FileWriteOptions, Written } from './files/write-file.ts'
+export type { ReadOptions } from '../connect/chunk-source.ts'
+export type { WriteOptions } from '../connect/chunk-sink.ts'
 export type { OnError } from '../connect/on-error.ts'

@@ -14,7 +14,10 @@ function memory(chunks: (readonly unknown[] | Error)[], { sync = false, from = 0
       if (chunk instanceof Error) throw chunk
       return sync ? chunk : Promise.resolve(chunk)
     },
-    stop: () => void log.push('stop'),
+    stop() {
+      log.push('stop')
+      at = chunks.length
+    },
     close: () => void log.push('close'),
     position: () => at,
   }
@@ -83,13 +86,15 @@ test('a stop lets the chunk in hand out, then closes', async () => {
   ).start()
   await run.result
   expect(seen).toEqual([1, 2, 3, 4, 5])
-  expect(log).toEqual(['next', 'stop', 'close'])
+  expect(log).toEqual(['next', 'stop', 'next', 'close'])
 })
 
 test('a chunk that is under way at a stop is not lost', async () => {
   const chunk = deferred<readonly number[]>()
+  let asked = 0
+  const next = () => (asked++ === 0 ? chunk.promise : undefined)
   const run = pipeline(
-    chunkSource<number>('test', {}, () => ({ next: () => chunk.promise, stop: () => chunk.resolve([7]) })),
+    chunkSource<number>('test', {}, () => ({ next, stop: () => chunk.resolve([7]) })),
     toArray(),
   ).start()
   await new Promise((resolve) => setTimeout(resolve, 5))

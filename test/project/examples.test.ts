@@ -1,7 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { runInThisContext } from 'node:vm'
 import * as sluice from 'sluice'
-import { describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { docExamples, markdownExamples, toProgram, type Example, type Runtime } from './examples.ts'
 import { root, sourceFiles } from './sources.ts'
 import { typecheck } from './typecheck.ts'
@@ -40,6 +42,15 @@ const examples = [
 ]
 
 describe('the documentation', () => {
+  // Examples write files where they run.
+  const before = process.cwd()
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-examples-'))
+  beforeAll(() => process.chdir(folder))
+  afterAll(() => {
+    process.chdir(before)
+    rmSync(folder, { recursive: true })
+  })
+
   it.each(examples.filter(({ runs }) => runs))('$name says what happens', run, 10_000)
 
   it('has examples without type errors, one for every exported function', { timeout: 60_000 }, () => {

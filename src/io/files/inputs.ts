@@ -1,0 +1,51 @@
+/** What a reader is pointed at: files, patterns, the standard input. */
+import { stat } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { demand } from '../../errors.ts'
+
+/** A path or a `file:` URL, a pattern as `logs/*.log`, `'-'` for the standard input, or several of these, read one after the other. */
+export type Inputs = string | URL | readonly (string | URL)[]
+
+/** Checks what a reader is given, and gives it as a list. */
+export function checkInputs(make: string, inputs: Inputs): readonly (string | URL)[] {
+  const list = (Array.isArray(inputs) ? inputs : [inputs]) as readonly (string | URL)[]
+  for (const input of list) {
+    const ok = input instanceof URL ? input.protocol === 'file:' : typeof input === 'string' && input !== ''
+    demand(ok, `create ${make}`, 'path', 'a path, a file: URL, or a list of these', input, TypeError)
+  }
+  demand(list.length > 0, `create ${make}`, 'path', 'at least one path', 'none', TypeError)
+  return list
+}
+
+/** The files that are meant, patterns replaced by what matches them, in the order of their names. */
+export async function filesOf(list: readonly (string | URL)[]): Promise<string[]> {
+  const files: string[] = []
+  for (const input of list) {
+    const path = input instanceof URL ? fileURLToPath(input) : input
+    // A file may have brackets or asterisks in its name.
+    if (/[*?[\]{}]/.test(path) && (await missing(path))) files.push(...(await matching(path)))
+    else files.push(path)
+  }
+  return files
+}
+
+async function missing(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => false,
+    () => true,
+  )
+}
+
+async function matching(pattern: string): Promise<string[]> {
+  const { glob } = await import('tinyglobby').catch((cause: unknown) => {
+    throw new Error(
+      `Cannot read ${pattern}: patterns need the package "tinyglobby" (npm install tinyglobby)`,
+      {
+        cause,
+      },
+    )
+  })
+  const files = await glob(pattern, { dot: true, expandDirectories: false })
+  if (files.length === 0) throw new Error(`Cannot read ${pattern}: no file matches`)
+  return files.sort()
+}
