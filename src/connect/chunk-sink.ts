@@ -15,6 +15,7 @@ import {
   type StageOptions,
 } from '../pipeline/stage.ts'
 import { Culprit, culpritOf, type OnError, onErrorOf, recover } from './on-error.ts'
+import { resumeBy } from './resume.ts'
 
 /** What a connector is given. */
 export interface SinkContext extends StageContext {
@@ -42,6 +43,8 @@ export interface WriteOptions<In> extends StageOptions {
 export interface SinkMaking<In, E, R> {
   /** Called once a run, at its first turn, with the position to begin at where there is one. */
   open(context: SinkContext, from: unknown): ChunkWriter<E, R> | PromiseLike<ChunkWriter<E, R>>
+  /** Whether a later run can add to what an earlier one wrote. Default: yes. */
+  goesOn?: boolean
   /** Makes of each value what the connector writes; a value for which it throws follows `onError`. */
   encode?(value: In, index: number): E
   /** Makes such a function for one run, where it depends on the values before, or on the target. */
@@ -58,7 +61,7 @@ export function chunkSink<In, E, R>(
   const from = (position: unknown): Sink<In, R> =>
     part('sink', make, options, {
       kernel: (port: Port<In, R>) => new Writing(port as Port<In, never>, making, onError, position),
-      resume: (to) => from(to).definitions[0],
+      resume: resumeBy(make, making.goesOn, (to) => from(to).definitions[0]),
     })
   return from(undefined)
 }

@@ -5,8 +5,7 @@
  * async-source, 240 ns). The next chunk is asked for when the last one has been put out, so that a connector is never
  * called twice at a time; one that reads ahead does so itself.
  *
- * After a `stop`, the chunk in hand still goes out: nothing that was read is lost, and the `position` of the connector
- * is then that of all values it has given.
+ * After a `stop`, what of the chunk in hand can be read again is left; otherwise it goes out first.
  */
 import { isThenable } from '../pipeline/results.ts'
 import {
@@ -18,6 +17,7 @@ import {
   type StageOptions,
 } from '../pipeline/stage.ts'
 import { culpritOf, type OnError, onErrorOf, recover } from './on-error.ts'
+import { resumeBy } from './resume.ts'
 
 /** What a connector is given. */
 export interface SourceContext extends StageContext {
@@ -33,8 +33,13 @@ export interface ChunkReader<T> {
   stop?(): void
   /** Lets go of everything: called once, after the end or before it, and maybe while a `next` is under way. */
   close?(): PromiseLike<unknown> | void
-  /** Where the next run could go on, as plain data: behind the values that the last `next` gave. */
-  position?(): unknown
+  /** What was read and not put out can be read again, in this run or another one: a file, not a pipe. Default: no. */
+  readonly replayable?: boolean
+  /**
+   * Where a later run can go on, as plain data, when so many values of the chunk that `next` gave last have been put out.
+   * Without it, that one reads from the beginning again, and passes over what this one gave.
+   */
+  position?(given: number): unknown
 }
 
 export interface ReadOptions extends StageOptions {
@@ -47,18 +52,33 @@ export type OpenReader<T> = (
   from: unknown,
 ) => ChunkReader<T> | PromiseLike<ChunkReader<T>>
 
-/** Makes a source of a connector. `open` is called once a run, with the position to begin at where there is one. */
-export function chunkSource<T>(make: string, options: ReadOptions, open: OpenReader<T>): Source<T> {
+/**
+ * Makes a source of a connector. `open` is called once a run, with the position to begin at where there is one; `goesOn`:
+ * whether a later run can go on where an earlier one had come to, by default it can.
+ */
+export function chunkSource<T>(
+  make: string,
+  options: ReadOptions,
+  open: OpenReader<T>,
+  goesOn?: boolean,
+): Source<T> {
   const onError = onErrorOf(make, options)
   const from = (position: unknown): Source<T> =>
     part('source', make, options, {
-      kernel: (port) => new Reading(port, open, onError, position),
-      resume: (to) => from(to).definitions[0],
+      kernel: (port) => new Reading(port, open, onError, position as Position | undefined),
+      resume: resumeBy(make, goesOn, (to) => from(to).definitions[0]),
     })
   return from(undefined)
 }
 
 const NONE: readonly never[] = []
+
+/** Where the connector was, or how many values have been put out. */
+interface Position {
+  at?: unknown
+  skip?: number
+}
+
 const nothing = (): void => {}
 
 class Reading<T> implements Kernel<never, T> {
@@ -66,6 +86,9 @@ class Reading<T> implements Kernel<never, T> {
   #values: readonly T[] = NONE
   /** How many of them are put out. */
   #given = 0
+  /** How many values have been put out in all; how many earlier runs have, of a connector that knows no position. */
+  #total = 0
+  readonly #skip: number
   /** It waits for the connector: to be opened, to read or to close. */
   #waiting = false
   #settling: Promise<void> | undefined
@@ -78,8 +101,10 @@ class Reading<T> implements Kernel<never, T> {
     readonly port: Port<never, T>,
     readonly open: OpenReader<T>,
     readonly onError: OnError<unknown>,
-    readonly from: unknown,
-  ) {}
+    readonly from: Position | undefined,
+  ) {
+    this.#skip = from?.skip ?? 0
+  }
 
   run(port: Port<never, T>): void {
     this.#putOut(port)
@@ -93,23 +118,23 @@ class Reading<T> implements Kernel<never, T> {
   #putOut(port: Port<never, T>): void {
     const { out } = port
     const values = this.#values
-    let given = this.#given
+    const before = this.#given
+    let given = before
     let { count } = port
     const end = Math.min(values.length, given + port.room - count)
     while (given < end) out[count++] = values[given++]!
     this.#given = given
     port.count = count
-    if (given < values.length) return
-    this.#values = NONE
-    this.#given = 0
+    this.#total += given - before
+    if (given >= values.length) this.#values = NONE
   }
 
   /** One step: a chunk is put out before the next one is asked for, however fast they come. */
   #advance(): void {
     if (this.#reader === undefined) {
       if (this.#stopped) this.#closed = true
-      else this.#await(this.open(this.#context(), this.from), this.#opened)
-    } else if (this.#ended || (this.#stopped && !this.#reader.stop)) this.#await(this.#close(), nothing)
+      else this.#await(this.open(this.#context(), this.from?.at), this.#opened)
+    } else if (this.#ended || (this.#stopped && !this.#goesOut)) this.#await(this.#close(), nothing)
     else this.#await(this.#reader.next(), this.#arrived)
   }
 
@@ -120,8 +145,19 @@ class Reading<T> implements Kernel<never, T> {
   }
 
   readonly #arrived = (values: readonly T[] | undefined): void => {
-    if (values === undefined) this.#ended = true
-    else this.#values = values
+    if (values === undefined) {
+      this.#ended = true
+      return
+    }
+    // As far as an earlier run has given them.
+    this.#given = Math.min(Math.max(0, this.#skip - this.#total), values.length)
+    this.#total += this.#given
+    this.#values = this.#stopped && !this.#goesOut ? NONE : values
+  }
+
+  /** After a stop, whether what was read would be lost. */
+  get #goesOut(): boolean {
+    return this.#reader!.replayable !== true && this.#reader!.stop !== undefined
   }
 
   /** Goes on with what may be there already. */
@@ -168,6 +204,7 @@ class Reading<T> implements Kernel<never, T> {
 
   stop(): void {
     this.#stopped = true
+    if (this.#reader?.replayable) this.#values = NONE
     this.#reader?.stop?.()
   }
 
@@ -182,7 +219,9 @@ class Reading<T> implements Kernel<never, T> {
     return this.#reader.close?.()
   }
 
-  position(): unknown {
-    return this.#reader?.position?.() ?? this.from
+  position(): Position | undefined {
+    if (this.#reader === undefined) return this.from
+    if (this.#reader.position === undefined) return { skip: Math.max(this.#total, this.#skip) }
+    return { at: this.#reader.position(this.#given) }
   }
 }

@@ -5,6 +5,7 @@
  * orders.csv ─▶ readCsv ─▶ … ─▶ writeJsonl ─▶ paid.jsonl
  * ```
  */
+export { checkpoint, type CheckpointOptions, type Job, type JobResult } from './checkpoint/checkpoint.ts'
 export { FormatError, type Place } from './files/format-error.ts'
 export type { Inputs } from './files/inputs.ts'
 export { type LineOptions, readBytes, readJsonl, readLines } from './files/read-lines.ts'

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { drain, forEach, pipeline, type StageError, take, toArray } from 'sluice'
 import { type ChunkReader, chunkSource } from '../../src/connect/chunk-source.ts'
+import type { Kernel, Port, Source } from '../../src/pipeline/stage.ts'
 import { deferred } from '../pipeline/support-waiting.ts'
 
 /** A connector over chunks in memory: keeps what was asked of it. */
@@ -163,10 +164,48 @@ describe('a value that cannot be read', () => {
   })
 })
 
-test('a position is where the next run goes on', async () => {
-  const chunks = [[1, 2], [3], [4, 5]]
-  const source = chunkSource('test', {}, (_, from) => memory(chunks, { from: (from as number) ?? 0 }).reader)
-  const [definition] = source.definitions
-  const resumed = { ...source, definitions: [definition.resume!(1)] }
-  expect(await pipeline(resumed).run()).toEqual([3, 4, 5])
+describe('a later run goes on', () => {
+  const chunks = [[1, 2], [3, 4, 5, 6], [7]]
+
+  /** What a run gives that is stopped at a value, and what the run gives that goes on there. */
+  async function cut(at: number, position?: (asked: number, given: number) => number) {
+    const source = chunkSource('test', { capacity: 1 }, (_, from) => {
+      let asked = (from as number | undefined) ?? 0
+      const next = () => Promise.resolve(chunks[asked++])
+      const known = position && { position: (given: number) => position(asked, given) }
+      return { next, ...known, replayable: true }
+    })
+    const [definition] = source.definitions
+    let kernel: Kernel<unknown, unknown>
+    const make = (port: Port<unknown, unknown>) => (kernel = definition.kernel!(port))
+    const noted: Source<unknown> = { kind: 'source', definitions: [{ ...definition, kernel: make }] }
+    const seen: unknown[] = []
+    const run = pipeline(
+      noted,
+      forEach(async (value) => {
+        seen.push(value)
+        if (value === at) void run.stop()
+        await Promise.resolve()
+      }),
+    ).start()
+    await run.result
+    const saved = JSON.parse(JSON.stringify(kernel!.position!())) as unknown
+    const later: Source<unknown> = { kind: 'source', definitions: [definition.resume!(saved)] }
+    return [seen, await pipeline(later).run()]
+  }
+
+  test.each([1, 2, 3, 4, 6, 7])('where one without a position was stopped at %i', async (at) => {
+    const [seen, rest] = await cut(at)
+    expect([...seen, ...rest]).toEqual([1, 2, 3, 4, 5, 6, 7])
+  })
+  test('in the chunk of which not all was given, where it has positions', async () => {
+    // One that goes on at whole chunks only: what is given twice is seen.
+    const [seen, rest] = await cut(4, (asked, given) =>
+      given < chunks[asked - 1].length ? asked - 1 : asked,
+    )
+    expect([seen.slice(0, 4), rest]).toEqual([
+      [1, 2, 3, 4],
+      [3, 4, 5, 6, 7],
+    ])
+  })
 })

@@ -30,8 +30,10 @@ export interface Blocks {
   close(): PromiseLike<unknown> | void
   /** A pipe or the like: what was read of it is nowhere else. */
   readonly live: boolean
-  /** Which file it is: the same number is the same file. */
-  readonly id: number
+  /** Which file it is; a file keeps it when it is moved or written to. */
+  readonly id: string
+  /** How long the file was when it was opened, where that is known. */
+  readonly size?: number
   /** Behind what has been read. */
   readonly at: number
 }
@@ -49,15 +51,20 @@ export async function openBlocks(file: string, from: number): Promise<Blocks> {
     const stats = await statFile(fd)
     if (stats.isDirectory()) throw cannotRead(file, { code: 'EISDIR' })
     const live = stats.isFIFO() || stats.isSocket()
-    if (unpack === undefined && stats.isFile()) return new FileBlocks(file, fd, from, stats.ino)
+    if (unpack === undefined && stats.isFile()) return new FileBlocks(file, fd, from, stats)
     const stream = live
       ? new Socket({ fd, readable: true, writable: false })
       : createReadStream(file, { fd, highWaterMark: BLOCK })
-    return new StreamBlocks(unpack ? unpack(stream) : stream, from, live && !unpack, stats.ino)
+    return new StreamBlocks(unpack ? unpack(stream) : stream, from, live && !unpack, idOf(stats))
   } catch (error) {
     await closeFile(fd)
     throw error
   }
+}
+
+/** Numbers of files are used again: the time at which it was made tells them apart. */
+export function idOf({ ino, birthtimeMs }: Stats): string {
+  return `${ino}:${birthtimeMs}`
 }
 
 const REASONS: Record<string, string> = {
@@ -74,6 +81,8 @@ export function cannotRead(file: string, error: unknown): Error {
 /** A plain file. */
 export class FileBlocks implements Blocks {
   readonly live = false
+  readonly id: string
+  readonly size: number
   /** The buffer that is read into next, and the one that is in use. */
   #spare = Buffer.allocUnsafeSlow(FRONT + BLOCK)
   #used = Buffer.allocUnsafeSlow(FRONT + BLOCK)
@@ -83,8 +92,11 @@ export class FileBlocks implements Blocks {
     readonly file: string,
     readonly fd: number,
     public at: number,
-    readonly id: number,
-  ) {}
+    stats: Stats,
+  ) {
+    this.id = idOf(stats)
+    this.size = stats.size
+  }
 
   /** Asks for the next block, unless that has been done. */
   #read(): Promise<{ bytesRead: number }> {
@@ -144,7 +156,7 @@ class StreamBlocks implements Blocks {
     /** So many bytes are passed over. */
     readonly from: number,
     readonly live: boolean,
-    readonly id = 0,
+    readonly id = '',
   ) {
     for (const event of NEWS) stream.on(event, (error?: Error) => this.#heard(event, error))
   }

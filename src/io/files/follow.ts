@@ -2,10 +2,10 @@
  * A file that grows, as `tail -F` reads it: at its end, it is waited for more. When another file has taken its place,
  * or it was cut, it has ended, and whoever reads opens the name again.
  */
-import { watch } from 'node:fs'
+import { type Stats, watch } from 'node:fs'
 import { open, readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { type Blocks, FileBlocks, openBlocks } from './blocks.ts'
+import { type Blocks, FileBlocks, idOf, openBlocks } from './blocks.ts'
 
 /** Milliseconds after which is looked anyway: file systems of networks tell nothing. */
 const PATIENCE = 1000
@@ -18,9 +18,9 @@ export async function followBlocks(
   file: string,
   from: number | 'end',
   stop: AbortSignal,
-  id?: number,
+  id?: string,
 ): Promise<Blocks | undefined> {
-  if (id !== undefined && (await idOf(file)) !== id) {
+  if (id !== undefined && (await idAt(file)) !== id) {
     const moved = await named(id, dirname(file))
     if (moved !== undefined && from !== 'end') return openBlocks(moved, from)
     process.emitWarning(`The rest of the file that was ${file} is gone: it is read from its beginning`)
@@ -44,24 +44,25 @@ async function firstOf(
     const change = news.next()
     const handle = await open(file, 'r').catch(absent)
     if (handle) {
-      const { size, ino } = await handle.stat()
+      const stats = await handle.stat()
       // The handle closes its descriptor when it is collected: it is kept as long as the blocks are.
-      return new Following(handle, file, from === 'end' ? size : from, ino, stop)
+      return new Following(handle, file, from === 'end' ? stats.size : from, stats, stop)
     }
     await change
   }
   return undefined
 }
 
-async function idOf(file: string): Promise<number | undefined> {
-  return (await stat(file).catch(absent))?.ino
+async function idAt(file: string): Promise<string | undefined> {
+  const stats = await stat(file).catch(absent)
+  return stats && idOf(stats)
 }
 
-/** The file of a folder that has this number. */
-async function named(id: number, folder: string): Promise<string | undefined> {
+/** The file of a folder that has this id. */
+async function named(id: string, folder: string): Promise<string | undefined> {
   for (const name of await readdir(folder)) {
     const path = join(folder, name)
-    if ((await idOf(path)) === id) return path
+    if ((await idAt(path)) === id) return path
   }
   return undefined
 }
@@ -73,6 +74,7 @@ function absent(error: NodeJS.ErrnoException): undefined {
 
 class Following implements Blocks {
   readonly live = false
+  readonly id: string
   readonly #blocks: FileBlocks
   readonly #news: News
 
@@ -80,10 +82,11 @@ class Following implements Blocks {
     readonly handle: Awaited<ReturnType<typeof open>>,
     readonly file: string,
     public at: number,
-    readonly id: number,
+    stats: Stats,
     readonly signal: AbortSignal,
   ) {
-    this.#blocks = new FileBlocks(file, handle.fd, at, id)
+    this.id = idOf(stats)
+    this.#blocks = new FileBlocks(file, handle.fd, at, stats)
     this.#news = new News(file, signal)
   }
 
@@ -107,7 +110,7 @@ class Following implements Blocks {
   async #isGone(): Promise<boolean> {
     const there = await stat(this.file).catch(absent)
     // One that was moved away may still be written to, until there is a new one.
-    return there !== undefined && (there.ino !== this.id || there.size < this.at)
+    return there !== undefined && (idOf(there) !== this.id || there.size < this.at)
   }
 
   async close(): Promise<void> {

@@ -6,6 +6,7 @@ import {
   type ReadOptions,
   chunkSource,
   type ChunkReader,
+  type OpenReader,
   type SourceContext,
 } from '../../connect/chunk-source.ts'
 import { demand } from '../../errors.ts'
@@ -58,10 +59,12 @@ export interface FilePosition {
   offset: number
   line: number
   /** Which file it was. */
-  id: number
+  id: string
   encoding?: string
   /** That of the parser. */
   state?: unknown
+  /** How many rows, good and bad, have been given from there on. */
+  passed?: number
   /** All inputs have been read. */
   done?: boolean
 }
@@ -73,10 +76,11 @@ export function rowSource<T>(
   parserFor: (origin: Origin) => Parser<T>,
 ): Source<T> {
   const list = checkInputs(make, inputs)
-  const source = chunkSource<T>(make, options, async (context, from) => {
+  const open: OpenReader<T> = async (context, from) => {
     const files = await filesOf(list)
     return new RowReader(files, options, parserFor, context, from as FilePosition | undefined)
-  })
+  }
+  const source = chunkSource(make, options, open, !list.includes('-'))
   const { encoding, follow = false, from = 'start' } = options
   if (encoding !== undefined) checkEncoding(make, encoding)
   const action = `create ${make}`
@@ -106,7 +110,16 @@ class RowReader<T> implements ChunkReader<T> {
   #reading: Reading<T> | undefined
   /** How far the last file was read that is through. */
   #last: FilePosition | undefined
-  #failure: { error: unknown } | undefined
+  /** What came out of the last block, and how much of it has been given: rows, and bad rows in their places. */
+  #batch: Batch<T> = { rows: [], bad: [] }
+  #row = 0
+  #bad = 0
+  /** Where in it the rows begin that were given last. */
+  #from = 0
+  /** Where that block begins. */
+  #start: FilePosition | undefined
+  /** How many rows, good and bad, an earlier run was given from there on. */
+  #skip: number
   readonly #stop = new AbortController()
 
   constructor(
@@ -116,21 +129,46 @@ class RowReader<T> implements ChunkReader<T> {
     readonly context: SourceContext,
     readonly from: FilePosition | undefined,
   ) {
+    this.#skip = from?.passed ?? 0
     if (from === undefined) return
     this.#index = files.indexOf(from.file)
     if (this.#index < 0) throw new Error(`Cannot go on reading ${from.file}: it is not among the inputs`)
   }
 
   async next(): Promise<readonly T[] | undefined> {
-    if (this.#failure) throw this.#failure.error
-    const batch: Batch<T> = { rows: [], bad: [] }
-    while (batch.rows.length === 0 && batch.bad.length === 0)
-      if (!(await this.#advance(batch))) return undefined
-    return batch.bad.length === 0 ? batch.rows : this.#withoutBad(batch)
+    for (;;) {
+      const rows = this.#upToBad()
+      if (rows.length > 0) return rows
+      const bad = this.#batch.bad[this.#bad]
+      if (bad !== undefined) {
+        this.#bad++
+        await this.context.failed(bad.value, bad.error)
+      } else if (!(await this.#advance())) return undefined
+    }
+  }
+
+  /** The next good rows, up to a bad one. */
+  #upToBad(most = Infinity): readonly T[] {
+    const { rows, bad } = this.#batch
+    const from = (this.#from = this.#row)
+    this.#row = Math.min(bad[this.#bad]?.at ?? rows.length, from + most)
+    return from === 0 && this.#row === rows.length ? rows : rows.slice(from, this.#row)
+  }
+
+  /** Takes away what an earlier run was given. */
+  #passOver(): void {
+    while (this.#skip > 0) {
+      const passed = this.#upToBad(this.#skip).length
+      this.#skip -= passed
+      if (passed > 0) continue
+      if (this.#batch.bad[this.#bad] === undefined) return
+      this.#bad++
+      this.#skip--
+    }
   }
 
   /** Reads a block. Says whether there may be more. */
-  async #advance(batch: Batch<T>): Promise<boolean> {
+  async #advance(): Promise<boolean> {
     if (this.#stopped || (this.#reading === undefined && this.#index >= this.files.length)) return false
     const reading = (this.#reading ??= await this.#open())
     if (reading === undefined) return false
@@ -139,7 +177,11 @@ class RowReader<T> implements ChunkReader<T> {
     if (block === undefined && this.#stopped) return false
     const bytes = block ?? Buffer.from(reading.left)
     const start = reading.parser === undefined ? this.#begin(reading, bytes) : 0
-    const used = start + reading.parser!.parse(bytes.subarray(start), block === undefined, batch)
+    this.#start = { ...reading.position }
+    this.#batch = { rows: [], bad: [] }
+    this.#row = this.#bad = 0
+    const used = start + reading.parser!.parse(bytes.subarray(start), block === undefined, this.#batch)
+    this.#passOver()
     reading.position.offset += used
     reading.position.line = reading.parser!.line
     reading.position.state = reading.parser!.state
@@ -164,8 +206,9 @@ class RowReader<T> implements ChunkReader<T> {
       : await openBlocks(file, position.offset)
     if (blocks === undefined) return undefined
     if (start === 'end') position.offset = blocks.at
-    if (resumed === undefined || blocks.id === resumed.id || options.follow)
-      return { blocks, left: NOTHING, position: { ...position, id: blocks.id } }
+    const { id, size = Infinity } = blocks
+    if (resumed === undefined || (id === resumed.id && size >= resumed.offset) || options.follow)
+      return { blocks, left: NOTHING, position: { ...position, id } }
     await blocks.close()
     if (!resumed.done) throw new Error(`Cannot go on reading ${file}: another file has taken its place`)
     // All of the other file has been read.
@@ -190,18 +233,9 @@ class RowReader<T> implements ChunkReader<T> {
     await blocks.close()
   }
 
-  /** Does with the bad rows what `onError` says. Where that fails the stage, the rows before go out first. */
-  async #withoutBad({ rows, bad }: Batch<T>): Promise<readonly T[]> {
-    for (const { at, value, error } of bad) {
-      try {
-        await this.context.failed(value, error)
-      } catch (thrown) {
-        if (at === 0) throw thrown
-        this.#failure = { error: thrown }
-        return rows.slice(0, at)
-      }
-    }
-    return rows
+  /** What was read of a pipe is nowhere else. */
+  get replayable(): boolean {
+    return this.#reading?.blocks.live !== true
   }
 
   stop(): void {
@@ -214,8 +248,12 @@ class RowReader<T> implements ChunkReader<T> {
     return this.#reading?.blocks.close()
   }
 
-  position(): FilePosition | undefined {
+  position(given: number): FilePosition | undefined {
+    const { rows, bad } = this.#batch
+    const row = Math.min(this.#row, this.#from + given)
+    if (row < rows.length || this.#bad < bad.length) return { ...this.#start!, passed: row + this.#bad }
     const position = this.#reading?.position ?? this.#last
-    return position && { ...position, done: this.#reading === undefined && this.#index >= this.files.length }
+    const done = this.#reading === undefined && this.#index >= this.files.length
+    return position ? { ...position, passed: this.#skip, done } : this.from
   }
 }

@@ -52,6 +52,7 @@ export function textSink<In>(
       const output = await openOutput(file, { append, sync, from: (from as Position | undefined)?.size })
       return new TextFile(file, output, context, encoderFor(output.size === 0))
     },
+    goesOn: options.append === true,
     encoder: (writer) => (writer as TextFile<In>).encoder.encode,
   })
   const { append = false, sync = false } = options

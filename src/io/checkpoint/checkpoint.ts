@@ -1,0 +1,198 @@
+/**
+ * Jobs that go on where they had got to.
+ *
+ * A job is run in parts. A part is a run like any other, which after a while is stopped: its sources give no more, what
+ * is in flight comes out, and the sink says that all of it is there. Then, and only then, the positions are saved. So a
+ * position says no more than the sink has, whatever stands between: stages that leave values out, multiply, gather or
+ * reorder them, branches, functions of the user's.
+ *
+ * Candidates: values that carry their position to the sink (every function in between sees the wrapping, and a value
+ * that was left out never arrives); marks in the channels, as stream processors of clusters have them (every stage
+ * must pass them on in its place, also the user's own, and pay for it in jobs without a checkpoint). Parts need neither,
+ * and cost the draining: some milliseconds every second.
+ */
+import { pipeline } from 'sluice'
+import { demand, demandNumber, demandOptions } from '../../errors.ts'
+import type { Graph } from '../../pipeline/graph.ts'
+import type { SinkPipeline } from '../../pipeline/pipeline.ts'
+import type { Run, RunOptions } from '../../pipeline/run.ts'
+import type { Definition } from '../../pipeline/stage.ts'
+import type { RunStats } from '../../pipeline/stats.ts'
+import { Positions } from './positions.ts'
+import { load, save } from './saved.ts'
+import { added } from './totals.ts'
+
+export interface CheckpointOptions<R> {
+  /** Milliseconds after which a part is brought to its end and saved. Default: 1,000. */
+  every?: number
+  /** Told of each part once it is saved: what its sink has come to. */
+  onSaved?: (result: R) => void
+}
+
+/** What a job has come to. */
+export interface JobResult<R> {
+  /** How many parts were run this time. */
+  parts: number
+  /** What the sink of the last part has come to. */
+  last: R
+}
+
+/** A job that can go on. */
+export interface Job<R> {
+  /** Runs it from where it had got to, to the end of its sources. */
+  run(options?: RunOptions): Promise<JobResult<R>>
+  /** Runs it, and gives a handle. Its `stop` saves what has been done; `abort` leaves the part that is under way undone. */
+  start(options?: RunOptions): Run<JobResult<R>>
+}
+
+/**
+ * Makes a job of a pipeline that ends in a sink: killed at any moment, it goes on where its sink had got to.
+ *
+ * - The positions of the sources are saved in `file`, a small one, each time the sink has acknowledged all that came from them
+ *   (`every`: milliseconds, default 1,000). The file is replaced whole and synced.
+ * - At least once: what came after the last save is done again. Exactly once where that does no harm (an upsert by key), or
+ *   where the sink can be cut back: `appendLog` at level `'synced'`, and the file writers with `append` and `sync`.
+ * - `readLines`, `readJsonl`, `readCsv` and `readBytes` go on in the middle of a file. Any other source is read again from its
+ *   beginning, and what it gave before is passed over: it must give the same values in the same order. What can be read only once,
+ *   such as the standard input, cannot go on.
+ * - A job whose sources had come to their end reads on only what has been added since; a new file of the same name is read whole.
+ * - Stages begin anew with each part: what they keep from one value to the next (`scan`, `distinct`, `window`, `take`, a `batch` that
+ *   is not full) is not kept beyond it.
+ * - One process at a time.
+ *
+ * @throws TypeError for a pipeline that does not end in a sink, or wrong options.
+ * @example
+ * import { filter, pipeline, source } from 'sluice'
+ * import { checkpoint, readLines, writeLines } from 'sluice/io'
+ *
+ * await pipeline(source(['a 1', 'b 2', 'a 3']), writeLines('in.txt')).run()
+ * const job = checkpoint(
+ *   'job.checkpoint',
+ *   pipeline(
+ *     readLines('in.txt'),
+ *     filter((line) => line.startsWith('a')),
+ *     writeLines('out.txt', { append: true, sync: true }),
+ *   ),
+ * )
+ * await job.run()
+ * await pipeline(source(['a 4']), writeLines('in.txt', { append: true })).run()
+ * await job.run()
+ * await pipeline(readLines('out.txt')).run() // => ['a 1', 'a 3', 'a 4']
+ */
+export function checkpoint<R>(
+  file: string,
+  job: SinkPipeline<R>,
+  options: CheckpointOptions<R> = {},
+): Job<R> {
+  const action = 'create checkpoint'
+  demand(typeof file === 'string' && file !== '', action, 'file', 'a path', file, TypeError)
+  const { kind, definitions } = Object(job) as Partial<SinkPipeline<R>>
+  const whole = kind === 'job' && definitions !== undefined
+  demand(whole, action, 'job', 'a pipeline from a source to a sink', kind ?? job, TypeError)
+  demandOptions(options, action)
+  const { every = 1000, onSaved } = options
+  demandNumber(every, action, 'every', 'a number of milliseconds > 0', (ms) => ms > 0)
+  const callable = onSaved === undefined || typeof onSaved === 'function'
+  demand(callable, action, 'onSaved', 'a function', onSaved, TypeError)
+  const start = (runOptions: RunOptions = {}): JobRun<R> =>
+    new JobRun(file, definitions!, { every, onSaved }, runOptions)
+  return { start, run: async (runOptions) => start(runOptions).result }
+}
+
+/** One part after the other, seen from outside as one run. */
+class JobRun<R> implements Run<JobResult<R>> {
+  readonly result: Promise<JobResult<R>>
+  readonly name: string
+  /** The part that is under way, or was last. */
+  #part: Run<R> | undefined
+  #parts = 0
+  /** Of the parts before that one. */
+  #before: RunStats | undefined
+  #stopped: { deadline?: number } | undefined
+  readonly #aborted = new AbortController()
+  readonly #began = performance.now()
+  ended: number | undefined
+
+  constructor(
+    readonly file: string,
+    readonly definitions: readonly Definition[],
+    readonly options: { every: number; onSaved: ((result: R) => void) | undefined },
+    readonly runOptions: RunOptions,
+  ) {
+    this.name = runOptions.name ?? 'pipeline'
+    this.result = this.#run().finally(() => (this.ended = performance.now()))
+  }
+
+  async #run(): Promise<JobResult<R>> {
+    const { every, onSaved } = this.options
+    let saved = await load(this.file)
+    // The first part reads nothing: what a sink had before the job is known before anything is added.
+    for (let first = saved === undefined; ; first = false) {
+      const reached = new Positions(saved?.positions ?? {})
+      const { last, done } = await this.#runPart(reached, first ? 0 : every)
+      saved = { version: 1, parts: (saved?.parts ?? -1) + 1, done, positions: reached.now() }
+      await save(this.file, saved)
+      if (first && !this.#stopped) continue
+      this.#parts++
+      onSaved?.(last)
+      if (done || this.#stopped) return { parts: this.#parts, last }
+    }
+  }
+
+  /** Says also whether the sources came to their end. */
+  async #runPart(reached: Positions, every: number): Promise<{ last: R; done: boolean }> {
+    const stages = reached.wrap(this.definitions)
+    const source = { kind: 'source' as const, definitions: stages.slice(0, -1) }
+    const sink = { kind: 'sink' as const, definitions: stages.slice(-1) }
+    const { signal } = this.runOptions
+    const signals = signal ? [signal, this.#aborted.signal] : [this.#aborted.signal]
+    const run = pipeline(source, sink).start({
+      ...this.runOptions,
+      signal: AbortSignal.any(signals),
+    }) as Run<R>
+    if (this.#part) this.#before = added(this.#before, this.#part.stats())
+    this.#part = run
+    let done = true
+    const stop = (options?: { deadline?: number }): void => {
+      done = false
+      // How it ends is seen in the result.
+      run.stop(options).catch(() => {})
+    }
+    const timer = setTimeout(stop, every)
+    if (this.#stopped) stop(this.#stopped)
+    else if (every === 0) stop()
+    try {
+      const last = await run.result
+      return { last, done }
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  stats(): RunStats {
+    const elapsed = (this.ended ?? performance.now()) - this.#began
+    if (this.#part === undefined) return { elapsed, bottleneck: undefined, stages: [] }
+    return { ...added(this.#before, this.#part.stats()), elapsed }
+  }
+
+  describe(): Graph {
+    return this.#part?.describe() ?? { nodes: [], edges: [] }
+  }
+
+  async stop(options: { deadline?: number } = {}): Promise<JobResult<R>> {
+    this.#stopped ??= options
+    // Of the part, then of what follows it.
+    await this.#part?.stop(options)
+    return this.result
+  }
+
+  async abort(reason: unknown = new DOMException('The run was aborted', 'AbortError')): Promise<void> {
+    this.#aborted.abort(reason)
+    await this.#part?.abort(reason)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.result.catch(() => {})
+    await this.abort()
+  }
+}

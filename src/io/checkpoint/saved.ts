@@ -1,0 +1,61 @@
+/** The file of a checkpoint: read whole, and replaced whole, so that a crash leaves the old one or the new one. */
+import { open, readFile, rename } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+/** What is kept of a job. */
+export interface Saved {
+  version: 1
+  /** How many parts have been saved. */
+  parts: number
+  /** The sources came to their end. */
+  done: boolean
+  /** How far each source and each sink has come, by its place in the pipeline. */
+  positions: Record<string, unknown>
+}
+
+export async function load(file: string): Promise<Saved | undefined> {
+  let text: string
+  try {
+    text = await readFile(file, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new Error(`Cannot read the checkpoint ${file}: ${(error as Error).message}`, { cause: error })
+  }
+  try {
+    const saved = JSON.parse(text) as Partial<Saved> | null
+    if (saved?.version === 1 && typeof saved.positions === 'object') return saved as Saved
+  } catch (error) {
+    throw new Error(`Cannot read the checkpoint ${file}: it is no JSON`, { cause: error })
+  }
+  throw new Error(`Cannot read the checkpoint ${file}: it is no checkpoint of this version`)
+}
+
+/** Resolves when the disk has it. */
+export async function save(file: string, saved: Saved): Promise<void> {
+  const temporary = `${file}.tmp`
+  try {
+    const handle = await open(temporary, 'w')
+    try {
+      await handle.writeFile(`${JSON.stringify(saved)}\n`)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(temporary, file)
+    await syncFolder(dirname(file))
+  } catch (error) {
+    throw new Error(`Cannot write the checkpoint ${file}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+/** The new name is on the disk when its folder is. */
+async function syncFolder(folder: string): Promise<void> {
+  // Windows cannot open a folder, and needs not.
+  if (process.platform === 'win32') return
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

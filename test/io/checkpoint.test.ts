@@ -1,0 +1,270 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { drain, fanIn, forEach, map, pipeline, range, source, toArray } from 'sluice'
+import { checkpoint, readCsv, readJsonl, readLines, writeJsonl, writeLines } from 'sluice/io'
+import { Random, seedOfRun } from '../support/random.ts'
+import { deferred } from '../pipeline/support-waiting.ts'
+
+const top = mkdtempSync(join(tmpdir(), 'sluice-checkpoint-'))
+afterAll(() => rmSync(top, { recursive: true }))
+let folder: string
+const file = (name: string) => join(folder, name)
+const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
+
+beforeEach(() => {
+  folder = mkdtempSync(join(top, 'case-'))
+})
+
+/** Runs the job of the program and kills it after so many milliseconds. Says whether it came to its end. */
+async function runAndKill(program: string, args: string[], after: number): Promise<boolean> {
+  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'inherit', 'pipe'] })
+  let stderr = ''
+  child.stderr.on('data', (text) => (stderr += String(text)))
+  const timer = setTimeout(() => child.kill('SIGKILL'), after)
+  const [code, signal] = await new Promise<[number | null, string | null]>((resolve) =>
+    child.on('close', (...ending) => resolve(ending)),
+  )
+  clearTimeout(timer)
+  if (code !== 0 && signal !== 'SIGKILL') throw new Error(`the job ended with ${code}: ${stderr}`)
+  return code === 0
+}
+
+async function built(): Promise<string> {
+  const entry = fileURLToPath(new URL('programs/checkpoint-job.ts', import.meta.url))
+  const outfile = join(top, 'job.mjs')
+  await build({
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    external: ['tinyglobby'],
+  })
+  return outfile
+}
+
+describe.each(['exactly once', 'at least once'])(
+  'a job killed at random moments writes every value %s',
+  (mode) => {
+    test('through filters, batches, unordered calls and merged sources', { timeout: 60_000 }, async () => {
+      const random = new Random(seedOfRun())
+      const lines = numbers(0, 1500).map((n) => `line ${n}`)
+      writeFileSync(file('lines.txt'), `${lines.join('\n')}\n`)
+      const rows = numbers(0, 700).map((n) => `${n},"a\n${n}"`)
+      writeFileSync(file('rows.csv'), `id,text\n${rows.join('\n')}\n`)
+      const program = await built()
+      let kills = 0
+      // The times grow, so that it comes to its end.
+      while (!(await runAndKill(program, [folder, mode], 80 + random.next() * 40 * (1 + kills)))) kills++
+      const all = [
+        ...lines,
+        ...numbers(0, 700).map((n) => `csv ${n}`),
+        ...numbers(0, 600).map((n) => `count ${n}`),
+      ]
+      const expected = all.filter((text) => !text.endsWith('7')).flatMap((text) => [`${text} a`, `${text} b`])
+      const written = readFileSync(file('out.txt'), 'utf8').split('\n').slice(0, -1)
+      expect(kills).toBeGreaterThan(3)
+      if (mode === 'exactly once') expect(written.sort()).toEqual(expected.sort())
+      else {
+        // A line may be torn where the process was killed in its middle: it is written again.
+        expect(expected.filter((text) => !written.includes(text))).toEqual([])
+        expect(written.length).toBeGreaterThanOrEqual(expected.length)
+      }
+    })
+  },
+)
+
+describe('checkpoint()', () => {
+  test('goes on where it was stopped, in the middle of a file, and ends at its end', async () => {
+    writeFileSync(
+      file('in.jsonl'),
+      numbers(0, 50_000)
+        .map((n) => `{"n":${n}}\n`)
+        .join(''),
+    )
+    const job = () =>
+      checkpoint(
+        file('job'),
+        pipeline(readJsonl<{ n: number }>(file('in.jsonl')), writeJsonl(file('out.jsonl'), { append: true })),
+        { every: 3 },
+      )
+    const run = job().start({ capacity: 4 })
+    while ((run.stats().stages[1]?.received ?? 0) === 0) await new Promise(setImmediate)
+    const { last } = await run.stop()
+    expect(last.count).toBeGreaterThan(0)
+    expect(readFileSync(file('out.jsonl'), 'utf8').split('\n').length).toBeLessThan(50_000)
+    await job().run()
+    expect(await pipeline(readJsonl(file('out.jsonl'))).run()).toEqual(numbers(0, 50_000).map((n) => ({ n })))
+  })
+
+  test('saves nothing of a part that failed, and does it again', async () => {
+    writeFileSync(file('in.txt'), 'a\nb\nc\n')
+    const seen: string[] = []
+    let breaks = true
+    const job = checkpoint(
+      file('job'),
+      pipeline(
+        readLines(file('in.txt')),
+        forEach((line) => {
+          if (line === 'c' && breaks) throw new Error('broken')
+          seen.push(line)
+        }),
+      ),
+    )
+    await expect(job.run()).rejects.toMatchObject({ name: 'StageError', value: 'c' })
+    breaks = false
+    await job.run()
+    expect(seen).toEqual(['a', 'b', 'a', 'b', 'c'])
+    expect(await job.run()).toMatchObject({ parts: 1 })
+    expect(seen).toHaveLength(5)
+  })
+
+  test('saves nothing of a part that is aborted', async () => {
+    const waits = deferred<void>()
+    const job = checkpoint(
+      file('job'),
+      pipeline(
+        range(3),
+        forEach(() => waits.promise),
+      ),
+    )
+    const run = job.start()
+    while (run.describe().nodes.length === 0) await new Promise(setImmediate)
+    await run.abort(new Error('enough'))
+    await expect(run.result).rejects.toThrow('enough')
+    waits.resolve()
+    const seen: number[] = []
+    await checkpoint(
+      file('job'),
+      pipeline(
+        range(3),
+        forEach((n) => void seen.push(n)),
+      ),
+    ).run()
+    expect(seen).toEqual([0, 1, 2])
+  })
+
+  test('reads on what was added to a file that had been read, and a new file of the name from its beginning', async () => {
+    const seen: string[] = []
+    const job = checkpoint(
+      file('job'),
+      pipeline(
+        readLines(file('in.txt')),
+        forEach((line) => void seen.push(line)),
+      ),
+    )
+    writeFileSync(file('in.txt'), 'a\n')
+    await job.run()
+    writeFileSync(file('in.txt'), 'b\n', { flag: 'a' })
+    await job.run()
+    expect(seen).toEqual(['a', 'b'])
+    await pipeline(source(['c']), writeLines(file('in.txt'))).run()
+    await job.run()
+    expect(seen).toEqual(['a', 'b', 'c'])
+  })
+
+  test('reads what it gave before of any other source again, and passes it over', async () => {
+    let length = 10
+    const seen: number[] = []
+    const job = checkpoint(
+      file('job'),
+      pipeline(
+        fanIn(
+          source(() => numbers(0, length)),
+          pipeline(
+            source(async function* () {
+              yield* numbers(100, 100 + length)
+            }),
+            map((n) => n),
+          ),
+        ),
+        forEach((n) => void seen.push(n)),
+      ),
+    )
+    await job.run({ capacity: 3 })
+    length = 15
+    await job.run({ capacity: 3 })
+    expect(seen.sort((a, b) => a - b)).toEqual([...numbers(0, 15), ...numbers(100, 115)])
+  })
+
+  test('keeps the header of a CSV file and the numbers of its lines', async () => {
+    const rows = numbers(0, 20_000).map((n) => `${n},x`)
+    writeFileSync(file('in.csv'), `id,x\n${rows.join('\n')}\nbad\n`)
+    const ids: unknown[] = []
+    const bad: string[] = []
+    const csv = readCsv(file('in.csv'), { onError: ({ error }) => void bad.push((error as Error).message) })
+    const job = checkpoint(
+      file('job'),
+      pipeline(
+        csv,
+        forEach(({ id }) => void ids.push(id)),
+      ),
+      { every: 2 },
+    )
+    for (let done = false; !done;) {
+      const run = job.start({ capacity: 4 })
+      while ((run.stats().stages[1]?.received ?? 0) === 0 && bad.length === 0) await new Promise(setImmediate)
+      await run.stop()
+      done = (JSON.parse(readFileSync(file('job'), 'utf8')) as { done: boolean }).done || ids.length >= 20_000
+    }
+    await job.run()
+    expect(ids).toEqual(numbers(0, 20_000).map(String))
+    expect(bad).toEqual([`${file('in.csv')}:20002:1: the row must have 2 fields, got 1`])
+  })
+
+  test('counts what all parts have done as one run', async () => {
+    const run = checkpoint(
+      file('job'),
+      pipeline(
+        range(200),
+        map(async (n) => (await new Promise(setImmediate), n)),
+        drain(),
+      ),
+      { every: 1 },
+    ).start()
+    const { parts } = await run.result
+    expect(parts).toBeGreaterThan(1)
+    expect(run.stats().stages.map(({ name, received }) => [name, received])).toEqual([
+      ['range', 0],
+      ['map', 200],
+      ['drain', 200],
+    ])
+  })
+
+  test('refuses what cannot go on, before anything is read', async () => {
+    writeFileSync(file('in.txt'), 'a\n')
+    const anew = pipeline(readLines(file('in.txt')), writeLines(file('out.txt')))
+    await expect(checkpoint(file('job'), anew).run()).rejects.toThrow('Cannot go on with writeLines')
+    const stdin = pipeline(readLines('-'), drain())
+    await expect(checkpoint(file('job'), stdin).run()).rejects.toThrow('Cannot go on with readLines')
+    const part = pipeline(range(1)) as never
+    expect(() => checkpoint(file('job'), part)).toThrow(
+      'Cannot create checkpoint: "job" must be a pipeline from a source to a sink, got "source"',
+    )
+    expect(() => checkpoint('', pipeline(range(1), toArray()))).toThrow('"file" must be a path, got ""')
+    expect(() => checkpoint('x', pipeline(range(1), toArray()), { every: 0 })).toThrow('"every" must be')
+  })
+
+  test('a file that is no checkpoint is an error that names it', async () => {
+    const job = checkpoint(file('job'), pipeline(range(1), drain()))
+    writeFileSync(file('job'), 'not json')
+    await expect(job.run()).rejects.toThrow(`Cannot read the checkpoint ${file('job')}: it is no JSON`)
+    writeFileSync(file('job'), '{}')
+    await expect(job.run()).rejects.toThrow('it is no checkpoint of this version')
+  })
+
+  test('an input that was replaced before it was read to its end is an error that names it', async () => {
+    writeFileSync(file('in.txt'), numbers(0, 50_000).join('\n'))
+    const job = checkpoint(file('job'), pipeline(readLines(file('in.txt')), drain()), { every: 2 })
+    const run = job.start({ capacity: 4 })
+    while ((run.stats().stages[1]?.received ?? 0) === 0) await new Promise(setImmediate)
+    await run.stop()
+    await pipeline(source(['other']), writeLines(file('in.txt'))).run()
+    await expect(job.run()).rejects.toThrow('another file has taken its place')
+  })
+})
