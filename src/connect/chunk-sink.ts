@@ -46,9 +46,7 @@ export interface SinkMaking<In, E, R> {
   /** Whether a later run can add to what an earlier one wrote. Default: yes. */
   goesOn?: boolean
   /** Makes of each value what the connector writes; a value for which it throws follows `onError`. */
-  encode?(value: In, index: number): E
-  /** Makes such a function for one run, where it depends on the values before, or on the target. */
-  encoder?(writer: ChunkWriter<E, R>): (value: In, index: number) => E
+  encode(value: In, index: number): E
 }
 
 /** Makes a sink of a connector. */
@@ -70,7 +68,6 @@ const nothing = (): void => {}
 
 class Writing<In, E, R> implements Kernel<In, never> {
   #writer: ChunkWriter<E, R> | undefined
-  #encodeOne!: (value: In, index: number) => E
   /** What is to be handed over next. */
   #batch: E[] = []
   #index = 0
@@ -118,24 +115,22 @@ class Writing<In, E, R> implements Kernel<In, never> {
       this.from,
     )
     if (isThenable(opened)) this.#await(opened, this.#opened)
-    else void this.#opened(opened)
+    else this.#writer = opened
   }
 
   readonly #opened = (writer: ChunkWriter<E, R>): PromiseLike<unknown> | void => {
     this.#writer = writer
-    const { making } = this
-    this.#encodeOne = making.encoder?.(writer) ?? ((value, index) => making.encode!(value, index))
     if (this.#over) return writer.abandon(true)
   }
 
   /** Makes a batch of what has come, up to a value that fails. */
   #encode(port: Port<In, never>): void {
     const { items } = port
-    const encode = this.#encodeOne
+    const { making } = this
     const batch = this.#batch
     while (port.at < port.end) {
       try {
-        for (; port.at < port.end; port.at++) batch.push(encode(items[port.at], this.#index++))
+        for (; port.at < port.end; port.at++) batch.push(making.encode(items[port.at], this.#index++))
       } catch (error) {
         return this.#recover(items[port.at++], error)
       }
