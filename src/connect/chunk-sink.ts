@@ -40,20 +40,23 @@ export interface WriteOptions<In> extends StageOptions {
   onError?: OnError<In>
 }
 
-export interface SinkMaking<In, E, R> {
+export interface SinkMaking<In, E, R, W extends ChunkWriter<E, R> = ChunkWriter<E, R>> {
   /** Called once a run, at its first turn, with the position to begin at where there is one. */
-  open(context: SinkContext, from: unknown): ChunkWriter<E, R> | PromiseLike<ChunkWriter<E, R>>
+  open(context: SinkContext, from: unknown): W | PromiseLike<W>
   /** Whether a later run can add to what an earlier one wrote. Default: yes. */
   goesOn?: boolean
-  /** Makes of each value what the connector writes; a value for which it throws follows `onError`. */
-  encode(value: In, index: number): E
+  /**
+   * Makes of each value what the connector writes; a value for which it throws follows `onError`. `writer` is what
+   * `open` gave for this run: it may have found out there how to encode.
+   */
+  encode(value: In, index: number, writer: W): E
 }
 
 /** Makes a sink of a connector. */
-export function chunkSink<In, E, R>(
+export function chunkSink<In, E, R, W extends ChunkWriter<E, R> = ChunkWriter<E, R>>(
   make: string,
   options: WriteOptions<In>,
-  making: SinkMaking<In, E, R>,
+  making: SinkMaking<In, E, R, W>,
 ): Sink<In, R> {
   const onError = onErrorOf(make, options)
   const from = (position: unknown): Sink<In, R> =>
@@ -66,8 +69,8 @@ export function chunkSink<In, E, R>(
 
 const nothing = (): void => {}
 
-class Writing<In, E, R> implements Kernel<In, never> {
-  #writer: ChunkWriter<E, R> | undefined
+class Writing<In, E, R, W extends ChunkWriter<E, R>> implements Kernel<In, never> {
+  #writer: W | undefined
   /** What is to be handed over next. */
   #batch: E[] = []
   #index = 0
@@ -80,7 +83,7 @@ class Writing<In, E, R> implements Kernel<In, never> {
 
   constructor(
     readonly port: Port<In, never>,
-    readonly making: SinkMaking<In, E, R>,
+    readonly making: SinkMaking<In, E, R, W>,
     readonly onError: OnError<In>,
     readonly from: unknown,
   ) {}
@@ -118,7 +121,7 @@ class Writing<In, E, R> implements Kernel<In, never> {
     else this.#writer = opened
   }
 
-  readonly #opened = (writer: ChunkWriter<E, R>): PromiseLike<unknown> | void => {
+  readonly #opened = (writer: W): PromiseLike<unknown> | void => {
     this.#writer = writer
     if (this.#over) return writer.abandon(true)
   }
@@ -127,10 +130,11 @@ class Writing<In, E, R> implements Kernel<In, never> {
   #encode(port: Port<In, never>): void {
     const { items } = port
     const { making } = this
+    const writer = this.#writer!
     const batch = this.#batch
     while (port.at < port.end) {
       try {
-        for (; port.at < port.end; port.at++) batch.push(making.encode(items[port.at], this.#index++))
+        for (; port.at < port.end; port.at++) batch.push(making.encode(items[port.at], this.#index++, writer))
       } catch (error) {
         return this.#recover(items[port.at++], error)
       }

@@ -185,3 +185,27 @@ test('a wrong onError is a TypeError where the sink is made', () => {
     `Cannot create test: "onError" must be 'fail', 'skip' or a function, got "ignore"`,
   )
 })
+
+test('each run encodes as the writer says that was opened for it', async () => {
+  const seen: string[] = []
+  let opened = 0
+  const sink = chunkSink(
+    'test',
+    {},
+    {
+      async open() {
+        const run = ++opened
+        return {
+          run,
+          write: (values: readonly string[]) => void seen.push(...values),
+          end: () => run,
+          abandon() {},
+        }
+      },
+      encode: (value: number, index, { run }) => `run ${run}: ${index} ${value}`,
+    },
+  )
+  const job = pipeline(range(5, 7), sink)
+  expect(await Promise.all([job.run(), job.run()])).toEqual([1, 2])
+  expect(seen.sort()).toEqual(['run 1: 0 5', 'run 1: 1 6', 'run 2: 0 5', 'run 2: 1 6'])
+})
