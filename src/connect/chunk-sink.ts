@@ -19,6 +19,8 @@ import { resumeBy } from './resume.ts'
 
 /** What a connector is given. */
 export interface SinkContext extends StageContext {
+  /** A value turns out in `write` or `end` not to be writable: does what `onError` says. Where that is `'fail'`, or its handler throws, it rejects. */
+  failed(value: unknown, error: unknown): Promise<void>
   /** Writing has failed while nobody waited for it. */
   broke(error: unknown): void
 }
@@ -111,6 +113,7 @@ class Writing<In, E, R, W extends ChunkWriter<E, R>> implements Kernel<In, never
         get signal() {
           return context.signal
         },
+        failed: (value, error) => recover(this.port, this.onError, value as In, error),
         broke: (error) => {
           if (!this.#over) this.#fail(error)
         },

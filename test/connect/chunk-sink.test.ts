@@ -179,6 +179,45 @@ describe('a value that cannot be written', () => {
   })
 })
 
+describe('a value that a connector finds unfit only when it writes', () => {
+  const late = (options: WriteOptions<number>) => {
+    const seen: number[] = []
+    const sink = chunkSink<number, number, string>('test', options, {
+      open: (context) => ({
+        async write(values) {
+          for (const value of values) {
+            if (value === 2) await context.failed(value, new Error('not two'))
+            else seen.push(value)
+          }
+        },
+        end: () => 'done',
+        abandon: () => {},
+      }),
+      encode: (value) => value,
+    })
+    return { seen, run: pipeline(range(5), sink).start() }
+  }
+
+  test('fails the stage, and is named', async () => {
+    const { run } = late({})
+    await expect(run.result).rejects.toMatchObject({ stage: 'test', value: 2, cause: new Error('not two') })
+  })
+
+  test('is skipped, and counted', async () => {
+    const { seen, run } = late({ onError: 'skip' })
+    expect(await run.result).toBe('done')
+    expect(seen).toEqual([0, 1, 3, 4])
+    expect(run.stats().stages[1].failed).toBe(1)
+  })
+
+  test('is told of', async () => {
+    const told: unknown[] = []
+    const { run } = late({ onError: (failure) => void told.push(failure) })
+    expect(await run.result).toBe('done')
+    expect(told).toEqual([{ value: 2, error: new Error('not two'), stage: 'test', attempts: 1 }])
+  })
+})
+
 test('a wrong onError is a TypeError where the sink is made', () => {
   const { sink } = memory()
   expect(() => sink({ onError: 'ignore' as 'skip' })).toThrow(
