@@ -47,13 +47,13 @@ export function textSink<In>(
   const ok = path instanceof URL ? path.protocol === 'file:' : typeof path === 'string' && path !== ''
   demand(ok, `create ${make}`, 'path', 'a path or a file: URL', path, TypeError)
   const file = path instanceof URL ? fileURLToPath(path) : path
-  const sink = chunkSink<In, string, Written>(make, options, {
+  const sink = chunkSink<In, string, Written, TextFile<In>>(make, options, {
     async open(context, from) {
       const output = await openOutput(file, { append, sync, from: (from as Position | undefined)?.size })
       return new TextFile(file, output, context, encoderFor(output.size === 0))
     },
     goesOn: options.append === true,
-    encoder: (writer) => (writer as TextFile<In>).encoder.encode,
+    encode: (value, _index, { encoder }) => encoder.encode(value),
   })
   const { append = false, sync = false } = options
   demand(typeof append === 'boolean', `create ${make}`, 'append', 'a boolean', append, TypeError)
