@@ -77,6 +77,17 @@ const expected: Record<string, Expected> = {
       '2 bad lines, kept',
     ],
   },
+  'crawl-api.ts': {
+    prints: ['195 products in 48 requests', 'page 13 is missing: Error: page 13: status 500'],
+  },
+  'sessions.ts': { prints: ['/news        39 sessions of 180 s'] },
+  'nightly-job.ts': {
+    prints: [
+      'stopped early: some of the orders are done',
+      'gone on: 40000 totals',
+      'the next night: 60000 totals',
+    ],
+  },
 }
 
 interface Outcome {
