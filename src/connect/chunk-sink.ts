@@ -15,7 +15,6 @@ import {
   type StageOptions,
 } from '../pipeline/stage.ts'
 import { Culprit, culpritOf, type OnError, onErrorOf, recover } from './on-error.ts'
-import { resumeBy } from './resume.ts'
 
 /** What a connector is given. */
 export interface SinkContext extends StageContext {
@@ -64,7 +63,11 @@ export function chunkSink<In, E, R, W extends ChunkWriter<E, R> = ChunkWriter<E,
   const from = (position: unknown): Sink<In, R> =>
     part('sink', make, options, {
       kernel: (port: Port<In, R>) => new Writing(port as Port<In, never>, making, onError, position),
-      resume: resumeBy(make, making.goesOn, (to) => from(to).definitions[0]),
+      resume(to) {
+        if (making.goesOn === false)
+          throw new TypeError(`Cannot go on with ${make}: it begins anew with each run`)
+        return from(to).definitions[0]
+      },
     })
   return from(undefined)
 }

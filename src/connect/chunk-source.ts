@@ -5,7 +5,8 @@
  * async-source, 240 ns). The next chunk is asked for when the last one has been put out, so that a connector is never
  * called twice at a time; one that reads ahead does so itself.
  *
- * After a `stop`, what of the chunk in hand can be read again is left; otherwise it goes out first.
+ * After a `stop`, the chunk in hand still goes out: nothing that was read is lost. Where one run goes on after the
+ * other, as with a checkpoint, the next one takes it over instead, and the connector stays open.
  */
 import { isThenable } from '../pipeline/results.ts'
 import {
@@ -17,7 +18,6 @@ import {
   type StageOptions,
 } from '../pipeline/stage.ts'
 import { culpritOf, type OnError, onErrorOf, recover } from './on-error.ts'
-import { resumeBy } from './resume.ts'
 
 /** What a connector is given. */
 export interface SourceContext extends StageContext {
@@ -33,8 +33,6 @@ export interface ChunkReader<T> {
   stop?(): void
   /** Lets go of everything: called once, after the end or before it, and maybe while a `next` is under way. */
   close?(): PromiseLike<unknown> | void
-  /** What was read and not put out can be read again, in this run or another one: a file, not a pipe. Default: no. */
-  readonly replayable?: boolean
   /**
    * Where a later run can go on, as plain data, when so many values of the chunk that `next` gave last have been put out.
    * Without it, that one reads from the beginning again, and passes over what this one gave.
@@ -53,22 +51,31 @@ export type OpenReader<T> = (
 ) => ChunkReader<T> | PromiseLike<ChunkReader<T>>
 
 /**
- * Makes a source of a connector. `open` is called once a run, with the position to begin at where there is one; `goesOn`:
- * whether a later run can go on where an earlier one had come to, by default it can.
+ * Makes a source of a connector. `open` is called once a run, with the position to begin at where there is one. `goesOn`:
+ * whether a later process can go on where an earlier one had come to; by default it can.
  */
 export function chunkSource<T>(
   make: string,
   options: ReadOptions,
   open: OpenReader<T>,
-  goesOn?: boolean,
+  goesOn = true,
 ): Source<T> {
   const onError = onErrorOf(make, options)
-  const from = (position: unknown): Source<T> =>
-    part('source', make, options, {
-      kernel: (port) => new Reading(port, open, onError, position as Position | undefined),
-      resume: resumeBy(make, goesOn, (to) => from(to).definitions[0]),
-    })
-  return from(undefined)
+  return part('source', make, options, {
+    kernel: (port) => new Reading(port, new Feed(open, onError), false),
+    keep(position) {
+      if (!goesOn) throw new TypeError(`Cannot go on with ${make}: what it reads can be read only once`)
+      const feed = new Feed(open, onError, position as Position | undefined)
+      const { definitions } = part('source', make, options, {
+        kernel: (port: Port<never, T>) => new Reading(port, feed, true),
+      })
+      return {
+        definition: definitions[0],
+        position: () => feed.position(),
+        close: () => feed.close(),
+      }
+    },
+  })
 }
 
 const NONE: readonly never[] = []
@@ -79,101 +86,147 @@ interface Position {
   skip?: number
 }
 
-const nothing = (): void => {}
-
-class Reading<T> implements Kernel<never, T> {
-  #reader: ChunkReader<T> | undefined
-  #values: readonly T[] = NONE
+/** A connector that was opened, or will be, and the chunk it gave last: a run takes from it, or one run after the other. */
+class Feed<T> {
+  /** Who takes from it. */
+  port!: Port<never, T>
+  reader: ChunkReader<T> | undefined
+  values: readonly T[] = NONE
   /** How many of them are put out. */
-  #given = 0
-  /** How many values have been put out in all; how many earlier runs have, of a connector that knows no position. */
+  given = 0
+  /** How many values have been put out in all; how many earlier ones were, of a connector that knows no position. */
   #total = 0
   readonly #skip: number
   /** It waits for the connector: to be opened, to read or to close. */
-  #waiting = false
+  waiting = false
   #settling: Promise<void> | undefined
-  #stopped = false
+  failure: { error: unknown } | undefined
   /** There is no more to read. */
-  #ended = false
-  #closed = false
+  ended = false
+  closed = false
 
   constructor(
-    readonly port: Port<never, T>,
     readonly open: OpenReader<T>,
     readonly onError: OnError<unknown>,
-    readonly from: Position | undefined,
+    readonly from?: Position,
   ) {
     this.#skip = from?.skip ?? 0
   }
 
-  run(port: Port<never, T>): void {
-    this.#putOut(port)
-    if ((port.full = this.#given < this.#values.length)) return
-    const wants = port.count < port.room || this.#ended || this.#stopped
-    if (wants && !this.#waiting && !this.#closed) this.#advance()
-    if ((port.held = this.#waiting)) return
-    if (this.#closed) port.finish()
-  }
-
-  #putOut(port: Port<never, T>): void {
+  putOut(port: Port<never, T>): void {
     const { out } = port
-    const values = this.#values
-    const before = this.#given
+    const { values } = this
+    const before = this.given
     let given = before
     let { count } = port
     const end = Math.min(values.length, given + port.room - count)
     while (given < end) out[count++] = values[given++]!
-    this.#given = given
+    this.given = given
     port.count = count
     this.#total += given - before
-    if (given >= values.length) this.#values = NONE
+    if (given >= values.length) this.values = NONE
   }
 
   /** One step: a chunk is put out before the next one is asked for, however fast they come. */
-  #advance(): void {
-    if (this.#reader === undefined) {
-      if (this.#stopped) this.#closed = true
-      else this.#await(this.open(this.#context(), this.from?.at), this.#opened)
-    } else if (this.#ended || (this.#stopped && !this.#goesOut)) this.#await(this.#close(), nothing)
-    else this.#await(this.#reader.next(), this.#arrived)
+  advance(): void {
+    if (this.reader === undefined) this.#await(this.open(this.#context(), this.from?.at), this.#opened)
+    else if (this.ended) this.#await(this.close(), nothing)
+    else this.#await(this.reader.next(), this.#arrived)
   }
 
   readonly #opened = (reader: ChunkReader<T>): PromiseLike<unknown> | void => {
-    this.#reader = reader
-    if (this.port.left) return this.#close()
-    if (this.#stopped) reader.stop?.()
+    this.reader = reader
+    // Nobody waited for it.
+    if (this.closed) return reader.close?.()
   }
 
   readonly #arrived = (values: readonly T[] | undefined): void => {
     if (values === undefined) {
-      this.#ended = true
+      this.ended = true
       return
     }
-    // As far as an earlier run has given them.
-    this.#given = Math.min(Math.max(0, this.#skip - this.#total), values.length)
-    this.#total += this.#given
-    this.#values = this.#stopped && !this.#goesOut ? NONE : values
-  }
-
-  /** After a stop, whether what was read would be lost. */
-  get #goesOut(): boolean {
-    return this.#reader!.replayable !== true && this.#reader!.stop !== undefined
+    // As far as they were put out before.
+    this.given = Math.min(Math.max(0, this.#skip - this.#total), values.length)
+    this.#total += this.given
+    this.values = values
   }
 
   /** Goes on with what may be there already. */
   #await<R>(result: PromiseLike<R> | R, take: (result: R) => PromiseLike<unknown> | void): void {
     if (!isThenable(result)) return void take(result)
-    const { port } = this
-    this.#waiting = true
+    this.waiting = true
+    const settled = (): void => {
+      this.waiting = false
+      this.port.wake()
+    }
     this.#settling = Promise.resolve(result)
       .then(take)
-      .then(
-        () => {
-          this.#waiting = false
-          port.wake()
-        },
-        (error: unknown) => this.#fail(error),
-      )
+      .then(settled, (error: unknown) => {
+        this.failure = { error }
+        settled()
+      })
+  }
+
+  #context(): SourceContext {
+    const { onError } = this
+    const port = (): Port<never, T> => this.port
+    return {
+      get name() {
+        return port().context.name
+      },
+      get signal() {
+        return port().context.signal
+      },
+      failed: (value, error) => recover(port(), onError, value, error),
+    }
+  }
+
+  close(): PromiseLike<unknown> | void {
+    if (this.closed) return
+    this.closed = true
+    // What is being opened is let go of as soon as it is open.
+    if (this.reader === undefined) return this.#settling
+    return this.reader.close?.()
+  }
+
+  position(): Position | undefined {
+    if (this.reader === undefined) return this.from
+    if (this.reader.position === undefined) return { skip: Math.max(this.#total, this.#skip) }
+    return { at: this.reader.position(this.given) }
+  }
+}
+
+const nothing = (): void => {}
+
+/** Takes from a feed. One that `keeps` it leaves to the next run what it has not put out itself. */
+class Reading<T> implements Kernel<never, T> {
+  #stopped = false
+
+  constructor(
+    readonly port: Port<never, T>,
+    readonly feed: Feed<T>,
+    readonly keeps: boolean,
+  ) {
+    feed.port = port
+  }
+
+  run(port: Port<never, T>): void {
+    const { feed } = this
+    if (this.#stopped && this.keeps) return port.finish()
+    feed.putOut(port)
+    if ((port.full = feed.given < feed.values.length)) return
+    if (feed.failure) return this.#fail(feed.failure.error)
+    if (this.#stopped && (feed.reader?.stop === undefined || feed.closed)) feed.ended = true
+    const wants = port.count < port.room || feed.ended
+    if (wants && !feed.waiting && !feed.closed) this.#advance()
+    if ((port.held = feed.waiting)) return
+    if (feed.closed) port.finish()
+  }
+
+  #advance(): void {
+    // One that was stopped before it was opened has nothing to let go of.
+    if (this.#stopped && this.feed.reader === undefined) this.feed.closed = true
+    else this.feed.advance()
   }
 
   #fail(error: unknown): void {
@@ -181,47 +234,23 @@ class Reading<T> implements Kernel<never, T> {
     this.port.fail(thrown, culprit)
   }
 
-  #context(): SourceContext {
-    const { port, onError } = this
-    const { context } = port
-    return {
-      name: context.name,
-      get signal() {
-        return context.signal
-      },
-      failed: (value, error) => recover(port, onError, value, error),
-    }
-  }
-
   get pending(): boolean {
-    return this.#given < this.#values.length || (this.#stopped && this.#waiting)
+    const { feed, keeps } = this
+    return !keeps && (feed.given < feed.values.length || (this.#stopped && feed.waiting))
   }
 
   get wants(): string | undefined {
-    if (!this.#waiting) return undefined
-    return this.#reader === undefined ? 'its input to be opened' : 'its input to give more'
+    const { feed } = this
+    if (!feed.waiting) return undefined
+    return feed.reader === undefined ? 'its input to be opened' : 'its input to give more'
   }
 
   stop(): void {
     this.#stopped = true
-    if (this.#reader?.replayable) this.#values = NONE
-    this.#reader?.stop?.()
+    if (!this.keeps) this.feed.reader?.stop?.()
   }
 
   close(): PromiseLike<unknown> | void {
-    // What is being opened is let go of as soon as it is open.
-    return this.#reader === undefined && this.#waiting ? this.#settling : this.#close()
-  }
-
-  #close(): PromiseLike<unknown> | void {
-    if (this.#closed || this.#reader === undefined) return
-    this.#closed = true
-    return this.#reader.close?.()
-  }
-
-  position(): Position | undefined {
-    if (this.#reader === undefined) return this.from
-    if (this.#reader.position === undefined) return { skip: Math.max(this.#total, this.#skip) }
-    return { at: this.#reader.position(this.#given) }
+    if (!this.keeps) return this.feed.close()
   }
 }

@@ -28,10 +28,15 @@ export function reading<T>(
   input: LateInput<T>,
   action: string,
   option: string,
-): { kernel: (port: Out<T>) => Reading<T>; hear: () => void; size: () => number | undefined } {
+): {
+  kernel: (port: Out<T>) => Reading<T>
+  hear: () => void
+  size: () => number | undefined
+  once: () => boolean
+} {
   if (typeof input !== 'function' && !isThenable(input)) demandInput(input, action, option)
   const kernel = (port: Out<T>): Reading<T> => new Opening(port, input, action, option)
-  return { kernel, hear: () => hear(input), size: () => sizeOf(input) }
+  return { kernel, hear: () => hear(input), size: () => sizeOf(input), once: () => isOnce(input) }
 }
 
 /** How many values an array, a `Set` or the like has. */
@@ -39,6 +44,12 @@ function sizeOf(input: unknown): number | undefined {
   if (Array.isArray(input) || ArrayBuffer.isView(input))
     return (input as unknown as ArrayLike<unknown>).length
   return input instanceof Set || input instanceof Map ? input.size : undefined
+}
+
+/** A promise may be one for anything: it is taken for something that can be read again. */
+function isOnce(input: unknown): boolean {
+  const object = Object(input) as Input<unknown>
+  return 'next' in object || isFilled(object)
 }
 
 function demandInput(input: unknown, action: string, option: string): void {

@@ -89,7 +89,7 @@ export interface Kernel<In, Out> {
   stop?(port: Port<In, Out>): PromiseLike<unknown> | void
   /** What a sink has come to. */
   result?(): unknown
-  /** Where a later run could go on, as plain data: behind the values it has given, or has made last. */
+  /** Where a later run of a sink could go on, as plain data: behind the values that it has made last. */
   position?(): unknown
   /** Whether waiting for ever is in order, as it is on a daemon channel. */
   readonly daemon?: boolean
@@ -165,10 +165,22 @@ export interface Definition {
   readonly passes?: boolean
   /** How many values a source gives in all, where that is known before a run. */
   readonly size?: () => number | undefined
-  /** The same stage, going on where a kernel of an earlier run had come to. */
+  /** A sink that goes on where a kernel of an earlier run had come to. */
   readonly resume?: (position: unknown) => Definition
+  /** A source that stays open over several runs, one after the other, from a position on. */
+  readonly keep?: (position: unknown) => Kept
+  /** Whether what a source reads can be read only once: a receiver, a stream, an iterator that was begun. */
+  readonly once?: () => boolean
   /** Listens to the promises it is going to read: its turn may come long after the run has begun. */
   readonly hear?: () => void
+}
+
+/** A source that several runs share: each begins with what the one before it has not put out. */
+export interface Kept {
+  readonly definition: Definition
+  /** Where a source made later could go on, as plain data: behind all that has been put out. */
+  position(): unknown
+  close(): PromiseLike<unknown> | void
 }
 
 /** Listens to what stages that are not started are to read: what rejects meanwhile must find somebody. */
@@ -215,6 +227,8 @@ export function part<K extends Kind, In, Out>(
     passes?: boolean
     size?: () => number | undefined
     resume?: (position: unknown) => Definition
+    keep?: (position: unknown) => Kept
+    once?: () => boolean
     hear?: () => void
   },
 ): Part<K, In, Out> {

@@ -242,6 +242,12 @@ describe('checkpoint()', () => {
     await expect(checkpoint(file('job'), anew).run()).rejects.toThrow('Cannot go on with writeLines')
     const stdin = pipeline(readLines('-'), drain())
     await expect(checkpoint(file('job'), stdin).run()).rejects.toThrow('Cannot go on with readLines')
+    const rows = (function* () {
+      yield 1
+    })()
+    await expect(checkpoint(file('job'), pipeline(source(rows), drain())).run()).rejects.toThrow(
+      'Cannot go on with source "source": what it reads can be read only once',
+    )
     const part = pipeline(range(1)) as never
     expect(() => checkpoint(file('job'), part)).toThrow(
       'Cannot create checkpoint: "job" must be a pipeline from a source to a sink, got "source"',

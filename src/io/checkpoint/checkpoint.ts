@@ -19,7 +19,7 @@ import type { Run, RunOptions } from '../../pipeline/run.ts'
 import type { Definition } from '../../pipeline/stage.ts'
 import type { RunStats } from '../../pipeline/stats.ts'
 import { Positions } from './positions.ts'
-import { load, save } from './saved.ts'
+import { load, save, type Saved } from './saved.ts'
 import { added } from './totals.ts'
 
 export interface CheckpointOptions<R> {
@@ -124,11 +124,19 @@ class JobRun<R> implements Run<JobResult<R>> {
   }
 
   async #run(): Promise<JobResult<R>> {
+    const saved = await load(this.file)
+    const reached = new Positions(saved?.positions ?? {})
+    try {
+      return await this.#runParts(reached, saved)
+    } finally {
+      await reached.close()
+    }
+  }
+
+  async #runParts(reached: Positions, saved: Saved | undefined): Promise<JobResult<R>> {
     const { every, onSaved } = this.options
-    let saved = await load(this.file)
     // The first part reads nothing: what a sink had before the job is known before anything is added.
     for (let first = saved === undefined; ; first = false) {
-      const reached = new Positions(saved?.positions ?? {})
       const { last, done } = await this.#runPart(reached, first ? 0 : every)
       saved = { version: 1, parts: (saved?.parts ?? -1) + 1, done, positions: reached.now() }
       await save(this.file, saved)
@@ -141,7 +149,7 @@ class JobRun<R> implements Run<JobResult<R>> {
 
   /** Says also whether the sources came to their end. */
   async #runPart(reached: Positions, every: number): Promise<{ last: R; done: boolean }> {
-    const stages = reached.wrap(this.definitions)
+    const stages = reached.part(this.definitions)
     const source = { kind: 'source' as const, definitions: stages.slice(0, -1) }
     const sink = { kind: 'sink' as const, definitions: stages.slice(-1) }
     const { signal } = this.runOptions

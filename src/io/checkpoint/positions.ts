@@ -1,91 +1,114 @@
 /**
- * How far the sources and sinks of a run have come, and beginning a run where another one ended.
+ * How far the sources and sinks of a job have come, and beginning where an earlier process ended.
  *
- * Connectors of this package say where they are, and go on there. Of any other source the values are counted, and
- * passed over when it is read again. Sources stand at the beginning of the pipeline, and inside of those that merge: so
- * the definitions are wrapped, also those that a stage attaches while it runs.
+ * Sources stay open over the parts of the job; a sink is opened for each. Connectors of this package say where they are,
+ * and go on there. Of any other source the values are counted, and passed over when it is read again. Sources stand
+ * at the beginning of the pipeline, and inside of those that merge: so the definitions are wrapped, also those
+ * that a stage attaches while it runs.
  */
-import type { Definition, Kernel, Port } from '../../pipeline/stage.ts'
+import { pipeline } from 'sluice'
+import { chunkSource } from '../../connect/chunk-source.ts'
+import type { StageError } from '../../errors.ts'
+import type { Definition, Kept, Port } from '../../pipeline/stage.ts'
 
 type AnyPort = Port<unknown, unknown>
 
-/** The position of a source that has none: how many values it has given. */
-interface Counted {
-  count: number
-}
-
 export class Positions {
-  readonly #kernels = new Map<string, () => unknown>()
+  readonly #sources = new Map<string, Kept>()
+  /** The sinks of the part that is under way, or was last. */
+  #sinks = new Map<string, () => unknown>()
+  /** As they were after the part before. */
+  #last: Readonly<Record<string, unknown>>
 
-  /** `from`: what `now` gave for an earlier run. */
-  constructor(readonly from: Readonly<Record<string, unknown>>) {}
-
-  /** Once the run has ended. */
-  now(): Record<string, unknown> {
-    const positions: Record<string, unknown> = {}
-    for (const [place, position] of this.#kernels) positions[place] = position()
-    // What was not reached in this run is where it was.
-    return { ...this.from, ...positions }
+  /** `from`: what `now` gave in an earlier process. */
+  constructor(from: Readonly<Record<string, unknown>>) {
+    this.#last = from
   }
 
-  /** The stages of a pipeline, from its source to its sink. */
-  wrap(definitions: readonly Definition[], place = ''): Definition[] {
+  /** Where all stand: once a part has come to its end. */
+  now(): Record<string, unknown> {
+    const positions: Record<string, unknown> = {}
+    for (const [place, source] of this.#sources) positions[place] = source.position()
+    for (const [place, position] of this.#sinks) positions[place] = position()
+    // What was not reached in this part is where it was.
+    return (this.#last = { ...this.#last, ...positions })
+  }
+
+  /** The stages of the next part, from the source to the sink. */
+  part(definitions: readonly Definition[]): Definition[] {
+    this.#sinks = new Map()
+    return this.#wrap(definitions, '', true)
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#sources.values()].map(async (source) => source.close()))
+  }
+
+  /** `begins`: the first stage is a source. */
+  #wrap(definitions: readonly Definition[], place: string, begins: boolean): Definition[] {
     return definitions.map((definition, index) => {
-      const { name, inputs } = definition
+      const { name, inputs, kernel } = definition
       const here = `${place}${index} ${name}`
-      // One that merges others has nothing of its own.
-      return this.#wrapOne(definition, here, index === 0 && place === '' && inputs === undefined)
+      // One that merges others has no values of its own.
+      if (begins && index === 0 && inputs === undefined) return this.#source(definition, here)
+      if (definition.resume) return this.#sink(definition.resume(this.#last[here]), here)
+      return kernel ? { ...definition, kernel: (port) => kernel(this.#wrapAttached(port, here)) } : definition
     })
   }
 
-  #wrapOne(definition: Definition, place: string, isSource: boolean): Definition {
-    const from = this.from[place]
-    const { resume } = definition
-    const resumed = resume ? resume(from) : definition
-    const { kernel: make } = resumed
-    if (make === undefined) return resumed
+  #source(definition: Definition, place: string): Definition {
+    const source = this.#sources.get(place) ?? keep(definition, this.#last[place])
+    this.#sources.set(place, source)
+    return source.definition
+  }
+
+  #sink(definition: Definition, place: string): Definition {
     return {
-      ...resumed,
+      ...definition,
       kernel: (port) => {
-        this.#wrapAttached(port, place)
-        const kernel = make(port)
-        if (resume) this.#kernels.set(place, () => kernel.position?.())
-        else if (isSource) this.#count(kernel, place, (from as Counted | undefined)?.count ?? 0)
+        const kernel = definition.kernel!(port)
+        this.#sinks.set(place, () => kernel.position?.())
         return kernel
       },
     }
   }
 
   /** A task attaches chains of stages: the inputs of one that merges, or branches. */
-  #wrapAttached(port: AnyPort, place: string): void {
+  #wrapAttached(port: AnyPort, place: string): AnyPort {
     const attach = port.attach.bind(port)
     let attached = 0
     port.attach = (definitions, ends) => {
       const inside = `${place} / ${ends.label ?? attached} / `
       attached++
-      const isInput = ends.reader !== undefined
-      const wrapped = definitions.map((definition, index) => {
-        const isSource = isInput && index === 0 && definition.inputs === undefined
-        return this.#wrapOne(definition, `${inside}${index} ${definition.name}`, isSource)
-      })
-      return attach(wrapped, ends)
+      return attach(this.#wrap(definitions, inside, ends.reader !== undefined), ends)
     }
+    return port
   }
+}
 
-  /** Counts what a source gives, and takes away what an earlier run was given. */
-  #count(kernel: Kernel<unknown, unknown>, place: string, skip: number): void {
-    let given = 0
-    const run = kernel.run.bind(kernel)
-    kernel.run = (port) => {
-      const before = port.count
-      run(port)
-      const made = port.count - before
-      const passed = Math.min(made, Math.max(0, skip - given))
-      given += made
-      if (passed === 0) return
-      port.out.copyWithin(before, before + passed, port.count)
-      port.count -= passed
-    }
-    this.#kernels.set(place, (): Counted => ({ count: given }))
+function keep(definition: Definition, position: unknown): Kept {
+  if (definition.keep) return definition.keep(position)
+  const { name, capacity } = definition
+  if (definition.once?.())
+    throw new TypeError(`Cannot go on with source "${name}": what it reads can be read only once`)
+  const source = chunkSource(name, capacity === undefined ? { name } : { name, capacity }, () =>
+    oneByOne(definition),
+  )
+  return source.definitions[0].keep!(position)
+}
+
+/** A source as a connector: its values one by one, over a run of its own. */
+function oneByOne(definition: Definition) {
+  const source = pipeline({ kind: 'source', definitions: [{ ...definition, capacity: 1 }] })
+  const values = source[Symbol.asyncIterator]()
+  return {
+    async next(): Promise<readonly unknown[] | undefined> {
+      const step = await values.next().catch((error: StageError) => {
+        // It fails as the stage that it stands for.
+        throw error.cause
+      })
+      return step.done ? undefined : [step.value]
+    },
+    close: () => values.return!(),
   }
 }

@@ -233,11 +233,6 @@ class RowReader<T> implements ChunkReader<T> {
     await blocks.close()
   }
 
-  /** What was read of a pipe is nowhere else. */
-  get replayable(): boolean {
-    return this.#reading?.blocks.live !== true
-  }
-
   stop(): void {
     this.#stop.abort()
     this.#reading?.blocks.stop?.()
