@@ -2,10 +2,12 @@ import { defineConfig } from 'tsup'
 
 export default defineConfig({
   entry: {
+    duckdb: 'src/io/duckdb/index.ts',
     index: 'src/index.ts',
     inspect: 'src/inspect/index.ts',
     io: 'src/io/index.ts',
     opentelemetry: 'src/inspect/telemetry.ts',
+    sqlite: 'src/io/sqlite/index.ts',
     testing: 'src/testing/index.ts',
   },
   // Entries beside the core that put pipelines together take it by its name, as users do.

@@ -8,8 +8,10 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^sluice$/, replacement: source('index.ts') },
+      { find: /^sluice\/duckdb$/, replacement: source('io/duckdb/index.ts') },
       { find: /^sluice\/inspect$/, replacement: source('inspect/index.ts') },
       { find: /^sluice\/io$/, replacement: source('io/index.ts') },
+      { find: /^sluice\/sqlite$/, replacement: source('io/sqlite/index.ts') },
       { find: /^sluice\/testing$/, replacement: source('testing/index.ts') },
       { find: /^sluice\/opentelemetry$/, replacement: source('inspect/telemetry.ts') },
     ],

@@ -6,7 +6,15 @@ import ts from 'typescript'
 import type { Example } from './examples.ts'
 import { root } from './sources.ts'
 
-const files = ['index.ts', 'inspect/index.ts', 'io/index.ts', 'inspect/telemetry.ts', 'testing/index.ts']
+const files = [
+  'index.ts',
+  'inspect/index.ts',
+  'inspect/telemetry.ts',
+  'io/duckdb/index.ts',
+  'io/index.ts',
+  'io/sqlite/index.ts',
+  'testing/index.ts',
+]
 const entries = files.map((file) => `${root}src/${file}`)
 
 /** What the type checker has to say about the examples and the entries. */

@@ -1,0 +1,249 @@
+/**
+ * Plain JavaScript as values of DuckDB, by the type of the column: the inverse of to-js.ts.
+ *
+ * Whatever would be changed on the way is refused, with what was wanted: an integer that is out of range, a number
+ * that is no exact decimal, a time of day for a `DATE`, a property that a struct does not have.
+ */
+import {
+  arrayValue,
+  bitValue,
+  blobValue,
+  dateValue,
+  decimalValue,
+  type DuckDBArrayType,
+  type DuckDBDecimalType,
+  type DuckDBEnumType,
+  type DuckDBListType,
+  type DuckDBMapType,
+  type DuckDBStructType,
+  type DuckDBType,
+  DuckDBTypeId as Id,
+  type DuckDBValue,
+  intervalValue,
+  listValue,
+  mapValue,
+  structValue,
+  timestampMillisValue,
+  timestampNanosValue,
+  timestampSecondsValue,
+  timestampTZValue,
+  timestampValue,
+  timeValue,
+  uuidValue,
+} from '@duckdb/node-api'
+import { show } from './shape.ts'
+
+/** Makes a value of DuckDB; throws where the value does not fit. */
+export type FromJs = (value: unknown) => DuckDBValue
+type Making = (type: DuckDBType) => FromJs
+
+const DAY = 86_400_000
+
+function refuse(wanted: string, value: unknown): never {
+  throw new TypeError(`it must be ${wanted}, got ${show(value)}`)
+}
+
+const boolean: FromJs = (value) => (typeof value === 'boolean' ? value : refuse('a boolean', value))
+
+/** Integers that are numbers to DuckDB's client. */
+function narrow(least: number, most: number): Making {
+  return () => (value) => {
+    const number = typeof value === 'bigint' ? Number(value) : value
+    const fits = Number.isInteger(number) && (number as number) >= least && (number as number) <= most
+    return fits ? (number as number) : refuse(`an integer from ${least} to ${most}`, value)
+  }
+}
+
+/** Integers that are bigints to DuckDB's client. */
+function wide(bits: number, signed: boolean): Making {
+  const wanted = `${signed ? 'a' : 'an unsigned'} ${bits}-bit integer`
+  const cut = (value: bigint): bigint => (signed ? BigInt.asIntN(bits, value) : BigInt.asUintN(bits, value))
+  return () => (value) => {
+    if (typeof value !== 'bigint' && !Number.isSafeInteger(value)) refuse(wanted, value)
+    const integer = BigInt(value as bigint | number)
+    return integer === cut(integer) ? integer : refuse(wanted, value)
+  }
+}
+
+/** A number that stays what it is with so many bits. */
+function float(round: (value: number) => number): Making {
+  return () => (value) => {
+    if (typeof value === 'number') return value
+    const exact = typeof value === 'bigint' && BigInt(round(Number(value))) === value
+    return exact ? Number(value) : refuse('a number', value)
+  }
+}
+
+const string: FromJs = (value) => {
+  if (typeof value !== 'string') return refuse('a string', value)
+  // Half of a pair has no UTF-8.
+  return isWellFormed(value) ? value : refuse('a string of whole characters', value)
+}
+
+function isWellFormed(text: string): boolean {
+  return (text as unknown as { isWellFormed(): boolean }).isWellFormed()
+}
+
+/** JSON is written as text; a string is taken for such a text. */
+const json: FromJs = (value) => {
+  try {
+    if (typeof value !== 'string') return JSON.stringify(value) ?? refuse('JSON', value)
+    JSON.parse(value)
+    return string(value)
+  } catch {
+    return refuse('JSON, or a text of it', value)
+  }
+}
+
+const DECIMAL = /^(-?)(\d+)(?:\.(\d*))?(?:e([+-]?\d+))?$/
+
+function decimal(type: DuckDBType): FromJs {
+  const { width, scale } = type as DuckDBDecimalType
+  const wanted = `an exact decimal of ${width} digits, ${scale} of them behind the point`
+  return (value) => {
+    const kind = typeof value
+    const parts =
+      kind === 'number' || kind === 'bigint' || kind === 'string' ? DECIMAL.exec(String(value)) : null
+    if (!parts) return refuse(wanted, value)
+    const [, sign, whole, fraction = '', exponent = '0'] = parts
+    const shift = scale - fraction.length + Number(exponent)
+    // Without this, `1e999999` would be a very long number.
+    if (Math.abs(shift) > 400) return refuse(wanted, value)
+    const digits = BigInt(whole + fraction)
+    const factor = 10n ** BigInt(Math.abs(shift))
+    if (shift < 0 && digits % factor !== 0n) return refuse(wanted, value)
+    const scaled = shift < 0 ? digits / factor : digits * factor
+    if (scaled >= 10n ** BigInt(width)) return refuse(wanted, value)
+    return decimalValue(sign ? -scaled : scaled, width, scale)
+  }
+}
+
+function isDate(value: unknown): value is Date {
+  return value instanceof Date && !Number.isNaN(value.getTime())
+}
+
+/** A Date in units of so many milliseconds, whole ones. */
+function date(make: (ms: number) => DuckDBValue, wanted = 'a valid Date', unit = 1): Making {
+  return () => (value) =>
+    isDate(value) && value.getTime() % unit === 0 ? make(value.getTime()) : refuse(wanted, value)
+}
+
+const TIME = /^(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?$/
+
+const time: FromJs = (value) => {
+  const parts = typeof value === 'string' ? TIME.exec(value) : null
+  if (!parts) return refuse('a time as "12:34:56.789"', value)
+  const seconds = Number(parts[1]) * 3600 + Number(parts[2]) * 60 + Number(parts[3])
+  const valid = Number(parts[2]) < 60 && Number(parts[3]) < 60 && seconds <= 86_400
+  if (!valid) return refuse('a time as "12:34:56.789"', value)
+  return timeValue(BigInt(seconds) * 1_000_000n + BigInt((parts[4] ?? '').padEnd(6, '0')))
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+const uuid: FromJs = (value) =>
+  typeof value === 'string' && UUID.test(value)
+    ? uuidValue(BigInt(`0x${value.replaceAll('-', '')}`))
+    : refuse('a UUID', value)
+
+const interval: FromJs = (value) => {
+  const { months, days, micros } = Object(value) as Record<'months' | 'days' | 'micros', unknown>
+  const whole = Number.isInteger(months) && Number.isInteger(days) && typeof micros === 'bigint'
+  return whole
+    ? intervalValue(months as number, days as number, micros)
+    : refuse('{ months, days, micros } with micros a bigint', value)
+}
+
+function enumeration(type: DuckDBType): FromJs {
+  const known = new Set((type as DuckDBEnumType).values)
+  const wanted = `one of ${[...known].slice(0, 10).map(show).join(', ')}`
+  return (value) => (typeof value === 'string' && known.has(value) ? value : refuse(wanted, value))
+}
+
+function list(type: DuckDBType): FromJs {
+  const item = fromJs((type as DuckDBListType).valueType)
+  return (value) => (Array.isArray(value) ? listValue(value.map(item)) : refuse('an array', value))
+}
+
+function array(type: DuckDBType): FromJs {
+  const { valueType, length } = type as DuckDBArrayType
+  const item = fromJs(valueType)
+  return (value) =>
+    Array.isArray(value) && value.length === length
+      ? arrayValue(value.map(item))
+      : refuse(`an array of ${length} values`, value)
+}
+
+function struct(type: DuckDBType): FromJs {
+  const { entryNames, entryTypes } = type as DuckDBStructType
+  const makers = entryNames.map((name, i) => [name, fromJs(entryTypes[i])] as const)
+  const known = new Set(entryNames)
+  return (value) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return refuse('an object', value)
+    const strange = Object.keys(value).find((name) => !known.has(name))
+    if (strange !== undefined)
+      throw new TypeError(`its property ${show(strange)} is not one of ${entryNames.map(show).join(', ')}`)
+    const object = value as Record<string, unknown>
+    return structValue(
+      Object.fromEntries(
+        makers.map(([name, make]) => [name, make(Object.hasOwn(object, name) ? object[name] : null)]),
+      ),
+    )
+  }
+}
+
+function map(type: DuckDBType): FromJs {
+  const [key, item] = [fromJs((type as DuckDBMapType).keyType), fromJs((type as DuckDBMapType).valueType)]
+  return (value) =>
+    value instanceof Map
+      ? mapValue([...(value as Map<unknown, unknown>)].map(([k, v]) => ({ key: key(k), value: item(v) })))
+      : refuse('a Map', value)
+}
+
+const micros = (ms: number): bigint => BigInt(ms) * 1000n
+
+const MAKING: Partial<Record<Id, Making>> = {
+  [Id.BOOLEAN]: () => boolean,
+  [Id.TINYINT]: narrow(-128, 127),
+  [Id.SMALLINT]: narrow(-32_768, 32_767),
+  [Id.INTEGER]: narrow(-2_147_483_648, 2_147_483_647),
+  [Id.UTINYINT]: narrow(0, 255),
+  [Id.USMALLINT]: narrow(0, 65_535),
+  [Id.UINTEGER]: narrow(0, 4_294_967_295),
+  [Id.BIGINT]: wide(64, true),
+  [Id.UBIGINT]: wide(64, false),
+  [Id.HUGEINT]: wide(128, true),
+  [Id.UHUGEINT]: wide(128, false),
+  [Id.FLOAT]: float(Math.fround),
+  [Id.DOUBLE]: float(Number),
+  [Id.DECIMAL]: decimal,
+  [Id.VARCHAR]: ({ alias }) => (alias === 'JSON' ? json : string),
+  [Id.ENUM]: enumeration,
+  [Id.UUID]: () => uuid,
+  [Id.BIT]: () => (value) =>
+    typeof value === 'string' && /^[01]+$/.test(value)
+      ? bitValue(value)
+      : refuse('a string of 0 and 1', value),
+  [Id.BLOB]: () => (value) =>
+    value instanceof Uint8Array ? blobValue(value) : refuse('a Uint8Array', value),
+  [Id.DATE]: date((ms) => dateValue(ms / DAY), 'a Date at midnight UTC', DAY),
+  [Id.TIME]: () => time,
+  [Id.TIMESTAMP]: date((ms) => timestampValue(micros(ms))),
+  [Id.TIMESTAMP_TZ]: date((ms) => timestampTZValue(micros(ms))),
+  [Id.TIMESTAMP_S]: date((ms) => timestampSecondsValue(BigInt(ms / 1000)), 'a Date of whole seconds', 1000),
+  [Id.TIMESTAMP_MS]: date((ms) => timestampMillisValue(BigInt(ms))),
+  [Id.TIMESTAMP_NS]: date((ms) => timestampNanosValue(BigInt(ms) * 1_000_000n)),
+  [Id.INTERVAL]: () => interval,
+  [Id.LIST]: list,
+  [Id.ARRAY]: array,
+  [Id.STRUCT]: struct,
+  [Id.MAP]: map,
+}
+
+/** What makes values for a column of that type; null and undefined are NULL. Throws for a type that has no such. */
+export function fromJs(type: DuckDBType): FromJs {
+  const making = MAKING[type.typeId]
+  if (!making) throw new TypeError(`${String(type)} cannot be written`)
+  const make = making(type)
+  return (value) => (value === null || value === undefined ? null : make(value))
+}

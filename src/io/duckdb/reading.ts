@@ -1,0 +1,152 @@
+/**
+ * The rows of a statement, chunk by chunk (2,048 rows) as DuckDB makes them: the result is never there as a whole.
+ *
+ * DuckDB's client does not tell a result that failed midway from one that has ended. A failed statement spoils its
+ * transaction, though: each one runs in a transaction, which is asked at the end whether it is well. What went wrong
+ * is learnt by running the statement once more, for its hash alone.
+ */
+import type { DuckDBConnection, DuckDBDataChunk, DuckDBResult, DuckDBValue } from '@duckdb/node-api'
+import type { ChunkReader, SourceContext } from '../../connect/chunk-source.ts'
+import { failure, openDatabase, type DuckDbDatabase, type Opened } from './database.ts'
+import { type Params, toParams } from './params.ts'
+import { type Choices, put, toJs, type ToJs } from './to-js.ts'
+
+export type Row = Record<string, unknown>
+
+export interface Statement {
+  readonly sql: string
+  readonly params: Params | undefined
+  readonly database: DuckDbDatabase
+  readonly choices: Choices
+  /** What is done, for messages: `read "x.parquet"`. */
+  readonly action: string
+}
+
+/** Runs the statement and gives the reader of its rows. */
+export async function openReading(statement: Statement, context: SourceContext): Promise<Reading> {
+  let opened: Opened | undefined
+  try {
+    opened = await openDatabase(statement.database)
+    const { connection } = opened
+    // A statement may think for long before it gives its first row.
+    const stop = (): void => connection.interrupt()
+    context.signal.addEventListener('abort', stop, { once: true })
+    try {
+      await connection.run('BEGIN')
+      const { values, types } = toParams(statement.params)
+      const result = await connection.stream(statement.sql, values, types)
+      return new Reading(statement, context, opened, result)
+    } finally {
+      context.signal.removeEventListener('abort', stop)
+    }
+  } catch (error) {
+    opened?.release()
+    throw failure(statement.action, error)
+  }
+}
+
+export class Reading implements ChunkReader<Row> {
+  readonly #names: readonly string[]
+  readonly #makers: readonly ToJs[]
+  #fetching: Promise<unknown> = Promise.resolve()
+  #ended = false
+
+  constructor(
+    readonly statement: Statement,
+    readonly context: SourceContext,
+    readonly opened: Opened,
+    readonly result: DuckDBResult,
+  ) {
+    this.#names = result.deduplicatedColumnNames()
+    this.#makers = result.columnTypes().map((type) => toJs(type, statement.choices))
+  }
+
+  next(): Promise<readonly Row[] | undefined> {
+    const next = this.#next()
+    this.#fetching = next
+    return next
+  }
+
+  async #next(): Promise<readonly Row[] | undefined> {
+    const chunk = await this.result.fetchChunk()
+    if (chunk !== null && chunk.rowCount > 0) return this.#rows(chunk)
+    await this.#checkEnd(this.opened.connection)
+    this.#ended = true
+    return undefined
+  }
+
+  async #checkEnd(connection: DuckDBConnection): Promise<void> {
+    try {
+      await connection.run('SELECT 1')
+    } catch (spoilt) {
+      this.#ended = true
+      throw failure(this.statement.action, (await this.#reasonAgain(connection)) ?? spoilt)
+    }
+    try {
+      await connection.run('COMMIT')
+    } catch (error) {
+      throw failure(this.statement.action, error)
+    }
+  }
+
+  /** Why the statement failed, where it fails once more. */
+  async #reasonAgain(connection: DuckDBConnection): Promise<unknown> {
+    if (this.context.signal.aborted) return undefined
+    try {
+      await connection.run('ROLLBACK')
+      const { values, types } = toParams(this.statement.params)
+      const inner = this.statement.sql.trim().replace(/;+$/, '')
+      await connection.run(`SELECT bit_xor(hash(r)) FROM (\n${inner}\n) AS r`, values, types)
+      return undefined
+    } catch (error) {
+      return error
+    }
+  }
+
+  async #rows(chunk: DuckDBDataChunk): Promise<readonly Row[]> {
+    const columns = this.#makers.map((_, i) => chunk.getColumnValues(i))
+    const rows: Row[] = []
+    for (let at = 0; at < chunk.rowCount; at++) {
+      try {
+        rows.push(this.#row(columns, at))
+      } catch (error) {
+        await this.context.failed(this.#raw(columns, at), error)
+      }
+    }
+    return rows
+  }
+
+  #row(columns: readonly DuckDBValue[][], at: number): Row {
+    const row: Row = {}
+    const names = this.#names
+    for (let i = 0; i < names.length; i++) {
+      const value = columns[i][at]
+      try {
+        put(row, names[i], value === null ? null : this.#makers[i](value))
+      } catch (error) {
+        throw failure(`read column ${JSON.stringify(names[i])}`, error)
+      }
+    }
+    return row
+  }
+
+  /** A row that cannot be read, as far as text can say it. */
+  #raw(columns: readonly DuckDBValue[][], at: number): Row {
+    const row: Row = {}
+    this.#names.forEach((name, i) => put(row, name, columns[i][at] === null ? null : String(columns[i][at])))
+    return row
+  }
+
+  async close(): Promise<void> {
+    const { connection, release } = this.opened
+    if (!this.#ended) {
+      connection.interrupt()
+      // Its failure has been told by `next`; here it is only to be over.
+      await this.#fetching.catch(() => {})
+      // An open result keeps the file locked until it is collected: a fetch after an interrupt closes it.
+      connection.interrupt()
+      await this.result.fetchChunk().catch(() => {})
+    }
+    release()
+  }
+}

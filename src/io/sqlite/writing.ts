@@ -1,0 +1,250 @@
+/**
+ * Rows on their way into a table of SQLite: a prepared statement for each, all in one transaction.
+ *
+ * A statement that fails takes back only itself, so that a row that the table refuses can follow `onError` and the
+ * others stay. The columns are learnt from the first rows where nobody says.
+ */
+import type { ChunkWriter, SinkContext } from '../../connect/chunk-sink.ts'
+import {
+  failure,
+  isBusy,
+  nameOf,
+  nextTurn,
+  openDatabase,
+  prepare,
+  quoteName,
+  type Row,
+  show,
+  type SqliteConnection,
+  type SqliteDatabase,
+  type SqlValue,
+} from './driver.ts'
+import { toSql, typeFor } from './values.ts'
+import type { Written } from './write.ts'
+
+export interface Into {
+  database: SqliteDatabase
+  table: string
+  /** The columns, where they were said. */
+  names: readonly string[] | undefined
+  /** Their types, where they were said. */
+  types: Readonly<Record<string, string>>
+  key: readonly string[]
+  create: boolean
+  batch: number
+  patience: number
+}
+
+/** From how many rows the columns are learnt. */
+const SAMPLE = 1000
+
+/** Opens the database and begins the transaction. */
+export async function openWriting(into: Into, context: SinkContext): Promise<Writing> {
+  const action = `write to table ${show(into.table)} of SQLite ${nameOf(into.database)}`
+  try {
+    const { connection, release } = await openDatabase(into.database, false)
+    try {
+      await patiently(into.patience, context.signal, () => connection.exec('BEGIN IMMEDIATE'))
+    } catch (error) {
+      release()
+      throw error
+    }
+    const writing = new Writing(into, context, connection, release, action)
+    try {
+      writing.look()
+      return writing
+    } catch (error) {
+      writing.abandon()
+      throw error
+    }
+  } catch (error) {
+    throw failure(action, error)
+  }
+}
+
+/** Tries again while another connection is in the way: the lock may be one of this process. */
+async function patiently(patience: number, signal: AbortSignal, work: () => void): Promise<void> {
+  const end = performance.now() + patience
+  for (let wait = 1; ; wait = Math.min(wait * 2, 50)) {
+    try {
+      return work()
+    } catch (error) {
+      if (!isBusy(error) || performance.now() >= end || signal.aborted) throw error
+    }
+    await new Promise((resolve) => setTimeout(resolve, wait))
+  }
+}
+
+export class Writing implements ChunkWriter<Row, Written> {
+  #existing: readonly string[] | undefined
+  #columns: readonly string[]
+  #learnt: Map<string, string | undefined>
+  #sample: Row[] = []
+  #insert: ReturnType<typeof prepare> | undefined
+  #count = 0
+  #since = 0
+  #over = false
+
+  constructor(
+    readonly into: Into,
+    readonly context: SinkContext,
+    readonly connection: SqliteConnection,
+    readonly release: () => void,
+    readonly action: string,
+  ) {
+    this.#columns = into.names ?? []
+    this.#learnt = new Map(this.#columns.map((name) => [name, undefined]))
+  }
+
+  /** Whether the table is there, and with which columns. */
+  look(): void {
+    const { table, create } = this.into
+    const rows: string[] = []
+    const sql = 'SELECT name FROM pragma_table_xinfo(?) WHERE hidden <> 1'
+    const found = prepare(this.connection, sql).iterate(table)
+    for (let row = found.next(); !row.done; row = found.next()) rows.push(String(row.value.name))
+    if (rows.length > 0) this.#existing = rows
+    else if (!create) throw new Error('there is no such table, and "create" is false')
+  }
+
+  async write(rows: readonly Row[]): Promise<void> {
+    for (const row of rows) {
+      const refused = this.#insert ? this.#put(row) : this.#learn(row)
+      if (refused) await this.context.failed(row, refused.error)
+      if (this.#over) return
+      if (!this.#insert && this.#sample.length >= SAMPLE) await this.#begin()
+      if (++this.#since >= this.into.batch) {
+        this.#since = 0
+        await nextTurn()
+        if (this.#over) return
+      }
+    }
+  }
+
+  #learn(row: Row): { error: unknown } | undefined {
+    try {
+      const names = this.into.names ?? Object.keys(Object(row) as Row)
+      const values = this.#valuesOf(row, names)
+      for (const [name, value] of values) this.#learnt.set(name, typeFor(this.#learnt.get(name), value))
+      this.#sample.push(row)
+      return undefined
+    } catch (error) {
+      return { error }
+    }
+  }
+
+  /** The columns are known: makes the table where it is missing, and writes what has come. */
+  async #begin(): Promise<void> {
+    const { table, key } = this.into
+    const names = [...this.#learnt.keys()]
+    // No row, no columns: there is nothing to make a table of.
+    if (names.length === 0) return
+    try {
+      const missing = key.find((name) => !names.includes(name))
+      if (missing !== undefined) throw new TypeError(`no row has the key ${show(missing)}`)
+      if (!this.#existing)
+        this.connection.exec(`CREATE TABLE ${quoteName(table)} ${this.#definition(names)} STRICT`)
+      this.#insert = prepare(this.connection, insertOf(table, names, key))
+    } catch (error) {
+      throw failure(this.action, error)
+    }
+    this.#columns = names
+    const sample = this.#sample
+    this.#sample = []
+    await this.write(sample)
+  }
+
+  #definition(names: readonly string[]): string {
+    const { types, key } = this.into
+    const columns = names.map((name) => {
+      const type = Object.hasOwn(types, name) ? types[name] : (this.#learnt.get(name) ?? 'ANY')
+      return `${quoteName(name)} ${type}`
+    })
+    const primary = key.length > 0 ? [`PRIMARY KEY (${key.map(quoteName).join(', ')})`] : []
+    return `(${[...columns, ...primary].join(', ')})`
+  }
+
+  #put(row: Row): { error: unknown } | undefined {
+    let values: [string, SqlValue][]
+    try {
+      values = this.#valuesOf(row, this.#columns)
+    } catch (error) {
+      return { error }
+    }
+    try {
+      this.#insert!.run(...values.map(([, value]) => value))
+      this.#count++
+      return undefined
+    } catch (error) {
+      return { error: failure(this.action, error) }
+    }
+  }
+
+  #valuesOf(row: Row, names: readonly string[]): [string, SqlValue][] {
+    if (typeof row !== 'object' || row === null || Array.isArray(row))
+      throw new TypeError(`Cannot write a row: it must be an object, got ${show(row)}`)
+    if (!this.into.names) this.#checkNames(row)
+    return names.map((name) => {
+      try {
+        const value = toSql(Object.hasOwn(row, name) ? row[name] : null)
+        if (value === null && this.into.key.includes(name))
+          throw new TypeError('it is of the key and is null')
+        return [name, value]
+      } catch (error) {
+        throw new TypeError(`Cannot write column ${show(name)}: ${(error as Error).message}`, {
+          cause: error,
+        })
+      }
+    })
+  }
+
+  /** A property that is no column would be lost. */
+  #checkNames(row: Row): void {
+    const known = this.#insert ? this.#columns : this.#existing
+    const strange = known && Object.keys(row).find((name) => !known.includes(name))
+    if (strange === undefined) return
+    const where = this.#existing ? 'the table' : `the first ${SAMPLE} rows`
+    const advice = 'say in "columns" what is to be written'
+    throw new TypeError(`Cannot write column ${show(strange)}: ${where} has no such column: ${advice}`)
+  }
+
+  async end(): Promise<Written> {
+    if (!this.#insert) await this.#begin()
+    const { patience, table } = this.into
+    try {
+      await patiently(patience, this.context.signal, () => {
+        // Aborted meanwhile: what is to be committed is gone.
+        if (!this.#over) this.connection.exec('COMMIT')
+      })
+    } catch (error) {
+      throw failure(this.action, error)
+    }
+    if (!this.#over) {
+      this.#over = true
+      this.release()
+    }
+    return { table, count: this.#count }
+  }
+
+  abandon(): void {
+    this.#over = true
+    try {
+      this.connection.exec('ROLLBACK')
+    } catch (error) {
+      // After some failures SQLite has rolled back by itself.
+      if (!/no transaction is active/.test(String(error))) throw failure(this.action, error)
+    } finally {
+      this.release()
+    }
+  }
+}
+
+function insertOf(table: string, columns: readonly string[], key: readonly string[]): string {
+  const list = columns.map(quoteName).join(', ')
+  const values = columns.map(() => '?').join(', ')
+  const insert = `INSERT INTO ${quoteName(table)} (${list}) VALUES (${values})`
+  if (key.length === 0) return insert
+  const others = columns.filter((name) => !key.includes(name)).map(quoteName)
+  const set = others.map((name) => `${name} = excluded.${name}`).join(', ')
+  return `${insert} ON CONFLICT (${key.map(quoteName).join(', ')}) DO ${set ? `UPDATE SET ${set}` : 'NOTHING'}`
+}

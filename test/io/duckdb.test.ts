@@ -1,0 +1,625 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DuckDBInstance } from '@duckdb/node-api'
+import { forEach, pipeline, range, map, source, take, type StageError } from 'sluice'
+import { readDuckDb, type ReadDuckDbOptions, writeDuckDb, type WriteDuckDbOptions } from 'sluice/duckdb'
+import { afterAll, describe, expect, test } from 'vitest'
+import { root } from '../project/sources.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-duckdb-'))
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+let files = 0
+const newFile = () => join(folder, `${++files}.db`)
+const read = (sql: string, options: ReadDuckDbOptions = {}) => pipeline(readDuckDb(sql, options)).run()
+const write = (rows: object[], table: string, options: WriteDuckDbOptions<object>) =>
+  pipeline(source(rows), writeDuckDb(table, options)).run()
+const failed = (run: Promise<unknown>) =>
+  run.then(
+    () => expect.fail('the run did not fail'),
+    (error: unknown) => error as StageError,
+  )
+/** Opens the file in another process, which DuckDB allows only when nobody here has it open. */
+const openElsewhere = (file: string) =>
+  execFileSync(
+    process.execPath,
+    [
+      '-e',
+      `require('@duckdb/node-api').DuckDBInstance.create(process.argv[1]).then(() => console.log('opened'), (error) => console.log(error.message))`,
+      file,
+    ],
+    { cwd: root, encoding: 'utf8', timeout: 20_000 },
+  ).trim()
+
+describe('readDuckDb', () => {
+  test.each([
+    ['true', true],
+    ['1::TINYINT', 1],
+    ['1::SMALLINT', 1],
+    ['1::INTEGER', 1],
+    ['9007199254740993::BIGINT', 9007199254740993n],
+    ['255::UTINYINT', 255],
+    ['65535::USMALLINT', 65535],
+    ['4294967295::UINTEGER', 4294967295],
+    ['18446744073709551615::UBIGINT', 18446744073709551615n],
+    ['170141183460469231731687303715884105727::HUGEINT', 2n ** 127n - 1n],
+    ['340282366920938463463374607431768211455::UHUGEINT', 2n ** 128n - 1n],
+    ['0.1::DOUBLE', 0.1],
+    ["'nan'::DOUBLE", NaN],
+    ['1.5::FLOAT', 1.5],
+    ['1234567890.12345::DECIMAL(15,5)', 1234567890.12345],
+    ['-0.1::DECIMAL(2,1)', -0.1],
+    ['12345678901234.567::DECIMAL(18,3)', '12345678901234.567'],
+    ['\'🦆 "x"\'', '🦆 "x"'],
+    ["'a'::ENUM('a', 'b')", 'a'],
+    ['\'{"a": 1}\'::JSON', '{"a": 1}'],
+    ["'\\xAA\\x00'::BLOB", Uint8Array.of(0xaa, 0)],
+    ["'10101'::BIT", '10101'],
+    ["'2026-11-26'::DATE", new Date('2026-11-26T00:00:00Z')],
+    ["'12:34:56.789012'::TIME", '12:34:56.789012'],
+    ["'2026-11-26 12:34:56.789'::TIMESTAMP", new Date('2026-11-26T12:34:56.789Z')],
+    ["'1969-12-31 23:59:59.999999'::TIMESTAMP", new Date(-1)],
+    ["'2026-11-26 12:34:56'::TIMESTAMP_S", new Date('2026-11-26T12:34:56Z')],
+    ["'2026-11-26 12:34:56.789'::TIMESTAMP_MS", new Date('2026-11-26T12:34:56.789Z')],
+    ["'2026-11-26 12:34:56.789'::TIMESTAMP_NS", new Date('2026-11-26T12:34:56.789Z')],
+    ["'2026-11-26 12:34:56.789+02'::TIMESTAMPTZ", new Date('2026-11-26T10:34:56.789Z')],
+    ["INTERVAL '1 month 2 days 3 seconds'", { months: 1, days: 2, micros: 3_000_000n }],
+    ["'f81d4fae-7dec-11d0-a765-00a0c91e6bf6'::UUID", 'f81d4fae-7dec-11d0-a765-00a0c91e6bf6'],
+    ['[1, NULL, 3]', [1, null, 3]],
+    ['[[1::BIGINT], []]', [[1n], []]],
+    ['[1, 2]::INTEGER[2]', [1, 2]],
+    ["{a: 1, b: ['x'], c: NULL}", { a: 1, b: ['x'], c: null }],
+    ["MAP {'a': DATE '1970-01-02'}", new Map([['a', new Date(86_400_000)]])],
+    ['union_value(n := 1)', { tag: 'n', value: 1 }],
+    ['NULL', null],
+    ['NULL::INTEGER[]', null],
+  ])('gives %s as %o', async (sql, value) => {
+    expect(await read(`SELECT ${sql} AS v`)).toStrictEqual([{ v: value }])
+  })
+
+  test('gives integers of 64 bits as numbers on demand, and refuses those that are not exact', async () => {
+    expect(await read('SELECT 5::BIGINT AS v, [6::UBIGINT] AS l', { integers: 'number' })).toEqual([
+      { v: 5, l: [6] },
+    ])
+    const error = await failed(read('SELECT 9007199254740993 AS v', { integers: 'number' }))
+    expect(error.message).toBe(
+      'Stage "readDuckDb" failed: Cannot read column "v": 9007199254740993 does not fit a number exactly',
+    )
+    expect(error.value).toEqual({ v: '9007199254740993' })
+  })
+
+  test('gives timestamps as text on demand, to the last digit', async () => {
+    const sql = "SELECT '2026-11-26 12:34:56.789012'::TIMESTAMP AS a, '2026-11-26'::DATE AS b"
+    expect(await read(sql, { timestamps: 'text' })).toEqual([
+      { a: '2026-11-26 12:34:56.789012', b: '2026-11-26' },
+    ])
+  })
+
+  test('a value that no Date holds follows onError', async () => {
+    const sql = "SELECT * FROM (VALUES ('infinity'::TIMESTAMP), ('1970-01-01'::TIMESTAMP)) t(at)"
+    expect((await failed(read(sql))).message).toContain(
+      'Cannot read column "at": infinity is out of the range',
+    )
+    const told: unknown[] = []
+    const rows = await read(sql, { onError: ({ value }) => void told.push(value) })
+    expect(rows).toEqual([{ at: new Date(0) }])
+    expect(told).toEqual([{ at: 'infinity' }])
+  })
+
+  test('takes parameters by place and by name, with their types', async () => {
+    const at = new Date('2026-11-26T12:34:56.789Z')
+    const values = [
+      1,
+      2 ** 40,
+      1.5,
+      5n,
+      2n ** 70n,
+      'a',
+      true,
+      null,
+      at,
+      Uint8Array.of(1),
+      [1, 2 ** 40],
+      [1, 0.5],
+    ]
+    const sql = `SELECT ${values.map((_, i) => `typeof($${i + 1}) AS t${i}, $${i + 1} AS v${i}`).join(', ')}`
+    const [row] = await read(sql, { params: values as never })
+    expect(values.map((_, i) => [row[`t${i}`], row[`v${i}`]])).toEqual([
+      ['INTEGER', 1],
+      ['BIGINT', 2n ** 40n],
+      ['DOUBLE', 1.5],
+      ['BIGINT', 5n],
+      ['HUGEINT', 2n ** 70n],
+      ['VARCHAR', 'a'],
+      ['BOOLEAN', true],
+      ['"NULL"', null],
+      ['TIMESTAMP', at],
+      ['BLOB', Uint8Array.of(1)],
+      ['BIGINT[]', [1n, 2n ** 40n]],
+      ['DOUBLE[]', [1, 0.5]],
+    ])
+    expect(await read('SELECT $name AS v', { params: { name: "'; DROP TABLE x" } })).toEqual([
+      { v: "'; DROP TABLE x" },
+    ])
+  })
+
+  test('keeps columns of one name and of strange names', async () => {
+    const sql = 'SELECT 1 AS a, 2 AS a, 3 AS "__proto__", {\'__proto__\': 4} AS s'
+    const [row] = await read(sql)
+    expect(Object.entries(row).slice(0, 3)).toEqual([
+      ['a', 1],
+      ['a:1', 2],
+      ['__proto__', 3],
+    ])
+    expect(Object.getPrototypeOf(row)).toBe(Object.prototype)
+    expect(Object.entries(row.s as object)).toEqual([['__proto__', 4]])
+  })
+
+  test('reads while the rows are made, and no further than there is room for', async () => {
+    let seen = 0
+    const run = pipeline(
+      readDuckDb('FROM range(1000000000000) t(i)'),
+      forEach(() => void (seen++ === 10_000 && void run.stop())),
+    ).start()
+    await run.result
+    expect(seen).toBeGreaterThan(10_000)
+    expect(seen).toBeLessThan(20_000)
+  })
+
+  test('a statement that fails midway fails the run, after the rows before it', async () => {
+    const sql =
+      "SELECT CASE WHEN i = 300000 THEN error('boom') ELSE i::VARCHAR END AS v FROM range($1::INTEGER) t(i);"
+    let seen = 0
+    const run = pipeline(
+      readDuckDb(sql, { params: [500_000] }),
+      forEach(() => void seen++),
+    ).run()
+    const error = await failed(run)
+    expect(error.message).toContain('Cannot read from DuckDB ":memory:": ')
+    expect(error.message).toContain('boom')
+    expect(seen).toBeGreaterThan(0)
+    expect(seen).toBeLessThanOrEqual(300_000)
+  })
+
+  test('a statement that is wrong says so, with the error of DuckDB as its cause', async () => {
+    const error = await failed(read('SELEC 1'))
+    expect(error.message).toContain('Cannot read from DuckDB ":memory:": Parser Error')
+    expect((error.cause as Error).cause).toBeInstanceOf(Error)
+  })
+
+  test('a type that is no plain data is refused', async () => {
+    const error = await failed(read('SELECT 1::VARIANT AS v'))
+    expect(error.message).toContain('VARIANT cannot be read: cast it to VARCHAR')
+  })
+
+  test('a statement that changes things does so when all its rows are read, and not before', async () => {
+    const database = newFile()
+    await write([{ id: 1 }], 't', { database })
+    const sql = 'INSERT INTO t SELECT i FROM range(10000) s(i) RETURNING id'
+    await pipeline(readDuckDb(sql, { database, capacity: 1 }), take(1)).run()
+    expect(await read('SELECT count(*)::INTEGER AS n FROM t', { database })).toEqual([{ n: 1 }])
+    expect(await read(sql, { database })).toHaveLength(10_000)
+    expect(await read('SELECT count(*)::INTEGER AS n FROM t', { database })).toEqual([{ n: 10_001 }])
+  })
+
+  test('lets go of the file at the end, when it is left early, when it fails and when it is aborted', async () => {
+    const database = newFile()
+    await write([{ id: 1 }], 't', { database })
+    const endless = 'SELECT i FROM range(100000000000) s(i)'
+    for (let i = 0; i < 5; i++) {
+      await pipeline(readDuckDb(endless, { database }), take(3)).run()
+      const run = pipeline(
+        readDuckDb(endless, { database }),
+        forEach(() => void run.abort(new Error('enough')).catch(() => {})),
+      ).start()
+      await expect(run.result).rejects.toThrow('enough')
+      await failed(read("SELECT error('no') FROM t", { database }))
+    }
+    expect(openElsewhere(database)).toBe('opened')
+  })
+
+  test('an abort interrupts a statement that has not given a row yet', async () => {
+    const sql = 'SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range * b.range % 7 = 3'
+    const run = pipeline(readDuckDb(sql)).start()
+    const begun = performance.now()
+    setTimeout(() => void run.abort(new Error('enough')).catch(() => {}), 100)
+    await expect(run.result).rejects.toThrow('enough')
+    expect(performance.now() - begun).toBeLessThan(5_000)
+  })
+
+  test('downloads nothing: an extension that is not built in is an error', async () => {
+    const rows = await read("SELECT current_setting('autoinstall_known_extensions') AS v", {
+      database: newFile(),
+    })
+    expect(rows).toEqual([{ v: false }])
+    expect(await read("SELECT current_setting('autoinstall_known_extensions') AS v")).toEqual([{ v: false }])
+    const error = await failed(read("SELECT * FROM 'http://127.0.0.1:9/x.parquet'"))
+    expect(error.message).toContain('httpfs')
+  })
+
+  test.each([
+    ['sql', () => readDuckDb(''), 'Cannot create readDuckDb: "sql" must be a statement of SQL, got ""'],
+    [
+      'database',
+      () => readDuckDb('FROM t', { database: 5 as never }),
+      `Cannot create readDuckDb: "database" must be a path, ':memory:' or a DuckDBInstance, got 5`,
+    ],
+    [
+      'params',
+      () => readDuckDb('FROM t', { params: [{}] as never }),
+      'Cannot create readDuckDb: "params.0" must be null, a boolean, number, bigint, string, valid Date, ' +
+        'Uint8Array or an array of these, got Object',
+    ],
+    [
+      'integers',
+      () => readDuckDb('FROM t', { integers: 'int' as never }),
+      `Cannot create readDuckDb: "integers" must be 'bigint' or 'number', got "int"`,
+    ],
+    [
+      'timestamps',
+      () => readDuckDb('FROM t', { timestamps: 'x' as never }),
+      `Cannot create readDuckDb: "timestamps" must be 'date' or 'text', got "x"`,
+    ],
+    [
+      'options',
+      () => readDuckDb('FROM t', null as never),
+      'Cannot create readDuckDb: "options" must be an object',
+    ],
+  ])('a wrong %s is a TypeError where it is made', (_, make, message) => {
+    expect(make).toThrow(TypeError)
+    expect(make).toThrow(message)
+  })
+})
+
+describe('writeDuckDb', () => {
+  const typesOf = (database: string, table: string) =>
+    read(`SELECT column_name AS name, data_type AS type FROM duckdb_columns() WHERE table_name = $1`, {
+      database,
+      params: [table],
+    }).then((rows) => Object.fromEntries(rows.map(({ name, type }) => [name, type]) as [string, unknown][]))
+
+  test('makes a table with the types of the first rows, and the rows come back', async () => {
+    const database = newFile()
+    const at = new Date('2026-11-26T12:34:56.789Z')
+    const row = {
+      n: 1.5,
+      s: 'a\0🦆',
+      b: true,
+      at,
+      bytes: Uint8Array.of(0, 255),
+      big: 2n ** 100n,
+      list: [['x'], []],
+      struct: { a: [1.5], b: null, c: { d: 'e' } },
+    }
+    const empty = { n: null, s: null, b: null, at: null, bytes: null, big: null, list: null, struct: null }
+    expect(await write([row, {}, { i: 1 }], 't', { database })).toEqual({ table: 't', count: 3 })
+    expect(await typesOf(database, 't')).toEqual({
+      n: 'DOUBLE',
+      s: 'VARCHAR',
+      b: 'BOOLEAN',
+      at: 'TIMESTAMP WITH TIME ZONE',
+      bytes: 'BLOB',
+      big: 'HUGEINT',
+      list: 'VARCHAR[][]',
+      struct: 'STRUCT(a DOUBLE[], b VARCHAR, c STRUCT(d VARCHAR))',
+      i: 'BIGINT',
+    })
+    expect(await read('FROM t', { database })).toStrictEqual([
+      { ...row, i: null },
+      { ...empty, i: null },
+      { ...empty, i: 1n },
+    ])
+  })
+
+  test('widens a type while it learns', async () => {
+    const database = newFile()
+    await write([{ a: 1, b: 1, c: [], d: {} }, { a: 0.5, b: 2n ** 64n, c: [1], d: {} }, { c: [0.5] }], 't', {
+      database,
+    })
+    expect(await typesOf(database, 't')).toEqual({ a: 'DOUBLE', b: 'HUGEINT', c: 'DOUBLE[]', d: 'JSON' })
+  })
+
+  test('what is read can be written again, for every type', async () => {
+    const database = newFile()
+    const columns = {
+      a: 'TINYINT',
+      b: 'UBIGINT',
+      c: 'UHUGEINT',
+      d: 'FLOAT',
+      e: 'DECIMAL(18,3)',
+      f: 'DECIMAL(4,2)',
+      g: "ENUM('x', 'y')",
+      h: 'JSON',
+      i: 'BIT',
+      j: 'DATE',
+      k: 'TIME',
+      l: 'TIMESTAMP',
+      m: 'TIMESTAMP_S',
+      n: 'TIMESTAMP_MS',
+      o: 'TIMESTAMP_NS',
+      p: 'INTERVAL',
+      q: 'UUID',
+      r: 'MAP(VARCHAR, INTEGER[])',
+      s: 'INTEGER[2]',
+      t: 'STRUCT(a INTEGER, b VARCHAR)[]',
+    }
+    const row = {
+      a: -128,
+      b: 2n ** 64n - 1n,
+      c: 2n ** 128n - 1n,
+      d: 0.25,
+      e: '-12345678901234.567',
+      f: -0.01,
+      g: 'y',
+      h: '{"a":[1]}',
+      i: '0101',
+      j: new Date('2026-11-26T00:00:00Z'),
+      k: '23:59:59.000001',
+      l: new Date(-1),
+      m: new Date(-1000),
+      n: new Date(1),
+      o: new Date(2),
+      p: { months: 1, days: -2, micros: 3n },
+      q: 'f81d4fae-7dec-11d0-a765-00a0c91e6bf6',
+      r: new Map([['k', [1, 2]]]),
+      s: [1, 2],
+      t: [
+        { a: 1, b: 'x' },
+        { a: null, b: null },
+      ],
+    }
+    await write([row, {}], 't', { database, columns })
+    const [first, second] = await read('FROM t', { database })
+    expect(first).toStrictEqual(row)
+    expect(Object.values(second).every((value) => value === null)).toBe(true)
+    await pipeline(readDuckDb('FROM t', { database }), writeDuckDb('u', { database, columns })).run()
+    expect(await read('FROM u', { database })).toStrictEqual([first, second])
+  })
+
+  test.each([
+    ['TINYINT', 128, 'an integer from -128 to 127, got 128'],
+    ['INTEGER', 1.5, 'an integer from -2147483648 to 2147483647, got 1.5'],
+    ['BIGINT', 2 ** 53, 'a 64-bit integer, got 9007199254740992'],
+    ['UBIGINT', -1, 'an unsigned 64-bit integer, got -1'],
+    ['DOUBLE', '1', 'a number, got "1"'],
+    ['DOUBLE', 2n ** 53n + 1n, 'a number, got 9007199254740993n'],
+    ['DECIMAL(4,2)', 0.001, 'an exact decimal of 4 digits, 2 of them behind the point, got 0.001'],
+    ['DECIMAL(4,2)', '100', 'an exact decimal of 4 digits'],
+    ['DECIMAL(4,2)', '1e999999999', 'an exact decimal of 4 digits'],
+    ['VARCHAR', 5, 'a string, got 5'],
+    ['VARCHAR', '\ud83e', 'a string of whole characters'],
+    ['BOOLEAN', 1, 'a boolean, got 1'],
+    ['BLOB', 'x', 'a Uint8Array, got "x"'],
+    ['DATE', new Date(1), 'a Date at midnight UTC, got 1970-01-01T00:00:00.001Z'],
+    ['TIMESTAMP', new Date(NaN), 'a valid Date, got Invalid Date'],
+    ['TIMESTAMP_S', new Date(1), 'a Date of whole seconds'],
+    ['TIME', '25:00:00', 'a time as "12:34:56.789", got "25:00:00"'],
+    ['UUID', 'x', 'a UUID, got "x"'],
+    ['JSON', '{', 'JSON, or a text of it, got "{"'],
+    ["ENUM('a', 'b')", 'c', 'one of "a", "b", got "c"'],
+    ['INTEGER[]', 5, 'an array, got 5'],
+    ['INTEGER[]', ['x'], 'an integer from'],
+    ['INTEGER[2]', [1], 'an array of 2 values, got Array'],
+    ['STRUCT(a INTEGER)', { b: 1 }, 'its property "b" is not one of "a"'],
+    ['MAP(VARCHAR, INTEGER)', {}, 'a Map, got Object'],
+    ['INTERVAL', 5, '{ months, days, micros } with micros a bigint, got 5'],
+    ['BIT', '2', 'a string of 0 and 1'],
+  ])('refuses for %s what does not fit: %o', async (type, v, message) => {
+    const database = newFile()
+    const error = await failed(write([{ v: null }, { v }], 't', { database, columns: { v: type } }))
+    expect(error.message).toContain('Stage "writeDuckDb" failed: Cannot write column "v": ')
+    expect(error.message).toContain(message)
+    expect(error.value).toEqual({ v })
+  })
+
+  test('rows that do not fit follow onError, in the first rows and after them', async () => {
+    const database = newFile()
+    const told: unknown[] = []
+    const rows = map((i: number): object =>
+      i % 1000 === 7 ? { i: `no ${i}` } : i % 1000 === 8 ? { x: i, i } : { i },
+    )
+    const strange = map((row: object) => (Object.hasOwn(row, 'x') ? 5 : row) as object)
+    const sink = writeDuckDb<object>('t', { database, onError: ({ value }) => void told.push(value) })
+    expect(await pipeline(range(3000), rows, strange, sink).run()).toEqual({ table: 't', count: 2994 })
+    expect(told).toEqual([{ i: 'no 7' }, 5, { i: 'no 1007' }, 5, { i: 'no 2007' }, 5])
+    expect(await read('SELECT count(*)::INTEGER AS n, sum(i)::INTEGER AS s FROM t', { database })).toEqual([
+      { n: 2994, s: (3000 * 2999) / 2 - (7 + 8 + 1007 + 1008 + 2007 + 2008) },
+    ])
+  })
+
+  test('a property that is no column fails its row, and names it', async () => {
+    const database = newFile()
+    const rows = Array.from({ length: 1500 }, (_, i) => (i === 1400 ? { i, late: 1 } : { i }))
+    const error = await failed(write(rows, 't', { database }))
+    expect(error.message).toContain(
+      'Cannot write column "late": the first 1000 rows has no such column: say in "columns" what is to be written',
+    )
+    expect(error.value).toEqual({ i: 1400, late: 1 })
+    await write([{ i: 1 }], 't', { database })
+    expect((await failed(write([{ j: 1 }], 't', { database }))).message).toContain(
+      'the table has no such column',
+    )
+    await write([{ i: 2, j: 1 }], 't', { database, columns: ['i'] })
+    expect(await read('FROM t', { database })).toEqual([{ i: 1n }, { i: 2n }])
+  })
+
+  test('writes some columns of a table that is there, the others get their defaults', async () => {
+    const instance = await DuckDBInstance.create()
+    const connection = await instance.connect()
+    await connection.run(
+      'CREATE SCHEMA s; CREATE TABLE s.t(id INTEGER DEFAULT 42, name VARCHAR NOT NULL, up VARCHAR AS (upper(name)))',
+    )
+    await write([{ name: 'a' }], 't', { database: instance, schema: 's' })
+    expect(await read('FROM s.t', { database: instance })).toEqual([{ id: 42, name: 'a', up: 'A' }])
+    const error = await failed(write([{ name: null }], 't', { database: instance, schema: 's' }))
+    expect(error.message).toContain(
+      'Cannot write to table "t" of the given DuckDBInstance: Constraint Error: NOT NULL',
+    )
+    // The user's own connection and instance are still open.
+    expect((await connection.run('FROM s.t')).rowCount).toBe(1)
+    connection.closeSync()
+    instance.closeSync()
+  })
+
+  test('with a key, the same rows twice change nothing, and the last of a key counts', async () => {
+    const database = newFile()
+    const rows = Array.from({ length: 70_000 }, (_, i) => ({ a: i % 35_000, b: 'x', v: i }))
+    const options = { database, key: ['b', 'a'] }
+    for (let i = 0; i < 2; i++) {
+      expect(await write(rows, 't', options)).toEqual({ table: 't', count: 70_000 })
+      const sql =
+        'SELECT count(*)::INTEGER AS n, min(v - a)::INTEGER AS low, max(v - a)::INTEGER AS high FROM t'
+      expect(await read(sql, { database })).toEqual([{ n: 35_000, low: 35_000, high: 35_000 }])
+    }
+    await write([{ a: 5, b: 'x' }], 't', { ...options, columns: ['a', 'b'] })
+    expect(await read('SELECT v FROM t WHERE a = 5', { database })).toEqual([{ v: 35_005n }])
+  })
+
+  test('a key needs a constraint, a value and a column', async () => {
+    const database = newFile()
+    await write([{ a: 1 }], 't', { database })
+    expect((await failed(write([{ a: 1 }], 't', { database, key: 'a' }))).message).toContain(
+      'UNIQUE/PRIMARY KEY',
+    )
+    const missing = await failed(write([{ a: 1, k: 1 }, { a: 2 }], 'u', { database, key: 'k' }))
+    expect(missing.message).toContain('Cannot write column "k": it is of the key and is null')
+    expect((await failed(write([{ a: 1 }], 'v', { database, key: 'k' }))).message).toContain(
+      'no row has the key "k"',
+    )
+  })
+
+  test('names cannot break out of their quotes', async () => {
+    const database = newFile()
+    const table = `t"; DROP TABLE t; --`
+    const row = { [`a"b'); --`]: 1, '__proto__ ': 2, select: 3, "'": 4, ['' + '__proto__']: 5 }
+    await write([{ i: 1 }], 't', { database })
+    await write([row, row], table, { database, key: [`a"b'); --`, "'"] })
+    expect(
+      await read(`FROM "${table.replaceAll('"', '""')}"`, { database, integers: 'number' }),
+    ).toStrictEqual([row])
+    expect(await read('FROM t', { database })).toEqual([{ i: 1n }])
+  })
+
+  test('all or nothing: a run that fails or is aborted leaves no row and no table', async () => {
+    const database = newFile()
+    await write([{ i: -1 }], 't', { database })
+    const fails = map((i: number) => {
+      if (i === 150_000) throw new Error('boom')
+      return { i }
+    })
+    for (const table of ['t', 'fresh'])
+      await failed(pipeline(range(Infinity), fails, writeDuckDb(table, { database })).run())
+    const aborts = map((i: number) => {
+      if (i === 150_000) void run.abort(new Error('enough')).catch(() => {})
+      return { i }
+    })
+    const run = pipeline(range(Infinity), aborts, writeDuckDb('t', { database })).start()
+    await expect(run.result).rejects.toThrow('enough')
+    expect(await read('FROM t', { database })).toEqual([{ i: -1n }])
+    expect(await read("SELECT 1 FROM duckdb_tables() WHERE table_name = 'fresh'", { database })).toEqual([])
+    expect(openElsewhere(database)).toBe('opened')
+  })
+
+  test('an abort while onError is waited for leaves nothing behind', async () => {
+    const database = newFile()
+    const sink = writeDuckDb<object>('t', {
+      database,
+      columns: { i: 'INTEGER' },
+      onError: async () => {
+        void run.abort(new Error('enough')).catch(() => {})
+        await new Promise((resolve) => setImmediate(resolve))
+      },
+    })
+    const run = pipeline(source<object>([{ i: 'x' }, { i: 1 }]), sink).start()
+    await expect(run.result).rejects.toThrow('enough')
+    expect(openElsewhere(database)).toBe('opened')
+    expect(await read('SELECT 1 FROM duckdb_tables()', { database })).toEqual([])
+  })
+
+  test('two runs at a time on one file share the database', async () => {
+    const database = newFile()
+    const into = (table: string) =>
+      pipeline(
+        range(100_000),
+        map((i) => ({ i })),
+        writeDuckDb(table, { database }),
+      ).run()
+    await Promise.all([into('a'), into('b'), read('SELECT 1', { database })])
+    const both = 'SELECT (SELECT count(*) FROM a)::INTEGER AS a, (SELECT count(*) FROM b)::INTEGER AS b'
+    expect(await read(both, { database })).toEqual([{ a: 100_000, b: 100_000 }])
+    // From one table to another of the same file.
+    const copy = pipeline(readDuckDb('FROM a', { database }), writeDuckDb('c', { database }))
+    expect(await copy.run()).toEqual({ table: 'c', count: 100_000 })
+    expect(openElsewhere(database)).toBe('opened')
+  })
+
+  test('without a row it makes only what "columns" says', async () => {
+    const database = newFile()
+    expect(await write([], 't', { database })).toEqual({ table: 't', count: 0 })
+    expect(await write([], 'u', { database, columns: { a: 'INTEGER' }, key: 'a' })).toEqual({
+      table: 'u',
+      count: 0,
+    })
+    expect(await read('SELECT table_name AS name FROM duckdb_tables()', { database })).toEqual([
+      { name: 'u' },
+    ])
+  })
+
+  test('"create: false" wants the table to be there', async () => {
+    const database = newFile()
+    const error = await failed(write([{ a: 1 }], 't', { database, create: false }))
+    expect(error.message).toContain('Cannot write to table "t" of')
+    expect(error.message).toContain('there is no such table, and "create" is false')
+    expect(readdirSync(folder)).not.toContain(`${database}.wal`)
+  })
+
+  test('a database that cannot be opened says which', async () => {
+    const database = join(folder, 'missing', 'x.db')
+    expect((await failed(write([{ a: 1 }], 't', { database }))).message).toContain(
+      `of ${JSON.stringify(database)}: IO Error`,
+    )
+    expect((await failed(read('SELECT 1', { database }))).message).toContain(JSON.stringify(database))
+  })
+
+  const database = 'x.db'
+  test.each([
+    ['table', () => writeDuckDb('', { database }), '"table" must be a name, got ""'],
+    [
+      'database',
+      () => writeDuckDb('t', { database: ':memory:' }),
+      '"database" must be a path or a DuckDBInstance, got ":memory:"',
+    ],
+    [
+      'database, missing',
+      () => writeDuckDb('t', {} as never),
+      '"database" must be a path or a DuckDBInstance, got undefined',
+    ],
+    [
+      'key',
+      () => writeDuckDb('t', { database, key: [] }),
+      '"key" must be the name of a column, or names, each once',
+    ],
+    [
+      'columns',
+      () => writeDuckDb('t', { database, columns: ['a', 'a'] }),
+      '"columns" must be names of columns',
+    ],
+    [
+      'key outside',
+      () => writeDuckDb('t', { database, columns: ['a'], key: 'b' }),
+      '"key" must be among the columns, got "b"',
+    ],
+    [
+      'create',
+      () => writeDuckDb('t', { database, create: 1 as never }),
+      '"create" must be true or false, got 1',
+    ],
+    ['schema', () => writeDuckDb('t', { database, schema: '' }), '"schema" must be a name, got ""'],
+  ])('a wrong %s is a TypeError where it is made', (_, make, message) => {
+    expect(make).toThrow(TypeError)
+    expect(make).toThrow(`Cannot create writeDuckDb: ${message}`)
+  })
+})
