@@ -99,7 +99,7 @@ describe('readDuckDb', () => {
   })
 
   test('a value that no Date holds follows onError', async () => {
-    const sql = "SELECT * FROM (VALUES ('infinity'::TIMESTAMP), ('1970-01-01'::TIMESTAMP)) t(at)"
+    const sql = "SELECT * FROM (VALUES ('infinity'::TIMESTAMP), ('1970-01-01'::TIMESTAMP)) t(\"at\")"
     expect((await failed(read(sql))).message).toContain(
       'Cannot read column "at": infinity is out of the range',
     )
@@ -147,15 +147,17 @@ describe('readDuckDb', () => {
   })
 
   test('keeps columns of one name and of strange names', async () => {
-    const sql = 'SELECT 1 AS a, 2 AS a, 3 AS "__proto__", {\'__proto__\': 4} AS s'
+    const sql = 'SELECT 1 AS a, 2 AS a, 3 AS "__proto__"'
     const [row] = await read(sql)
-    expect(Object.entries(row).slice(0, 3)).toEqual([
+    expect(Object.entries(row)).toEqual([
       ['a', 1],
       ['a:1', 2],
       ['__proto__', 3],
     ])
     expect(Object.getPrototypeOf(row)).toBe(Object.prototype)
-    expect(Object.entries(row.s as object)).toEqual([['__proto__', 4]])
+    expect((await failed(read("SELECT {'__proto__': 4} AS s"))).message).toContain(
+      'a struct with a "__proto__" cannot',
+    )
   })
 
   test('reads while the rows are made, and no further than there is room for', async () => {
@@ -186,7 +188,8 @@ describe('readDuckDb', () => {
 
   test('a statement that is wrong says so, with the error of DuckDB as its cause', async () => {
     const error = await failed(read('SELEC 1'))
-    expect(error.message).toContain('Cannot read from DuckDB ":memory:": Parser Error')
+    expect(error.message).toContain('Cannot read from DuckDB ":memory:": ')
+    expect(error.message).toContain('Parser Error: syntax error at or near "SELEC"')
     expect((error.cause as Error).cause).toBeInstanceOf(Error)
   })
 

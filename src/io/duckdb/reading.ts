@@ -35,7 +35,12 @@ export async function openReading(statement: Statement, context: SourceContext):
       await connection.run('BEGIN')
       const { values, types } = toParams(statement.params)
       const result = await connection.stream(statement.sql, values, types)
-      return new Reading(statement, context, opened, result)
+      try {
+        return new Reading(statement, context, opened, result)
+      } catch (error) {
+        await cut(connection, result)
+        throw error
+      }
     } finally {
       context.signal.removeEventListener('abort', stop)
     }
@@ -43,6 +48,12 @@ export async function openReading(statement: Statement, context: SourceContext):
     opened?.release()
     throw failure(statement.action, error)
   }
+}
+
+/** An open result keeps the file locked until it is collected: a fetch after an interrupt closes it, and gives nothing. */
+async function cut(connection: DuckDBConnection, result: DuckDBResult): Promise<void> {
+  connection.interrupt()
+  await result.fetchChunk()
 }
 
 export class Reading implements ChunkReader<Row> {
@@ -143,9 +154,7 @@ export class Reading implements ChunkReader<Row> {
       connection.interrupt()
       // Its failure has been told by `next`; here it is only to be over.
       await this.#fetching.catch(() => {})
-      // An open result keeps the file locked until it is collected: a fetch after an interrupt closes it.
-      connection.interrupt()
-      await this.result.fetchChunk().catch(() => {})
+      await cut(connection, this.result)
     }
     release()
   }
