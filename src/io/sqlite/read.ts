@@ -33,10 +33,11 @@ export interface ReadSqliteOptions extends ReadOptions {
 const STEP = 256
 
 /**
- * Reads the rows that a query gives, as objects, by the SQLite of the runtime: Node from 22.13 on, Deno, Bun.
+ * Reads the rows that a query gives, as objects, by the SQLite of the runtime: Node from 22.13 on, or Bun.
  *
  * - The result is never in memory as a whole: 256 rows are stepped through when there is room for them.
  * - SQLite has no threads: a query that thinks before its first row, as a sort does, holds the program for that long.
+ * - Deno's SQLite is refused: it does not tell of a query that fails midway.
  * - Two columns of one name fail the run: one of them would be lost.
  *
  * Ordered. Concurrency 1. Holds at most 256 rows. On error: fails; an integer that a number cannot hold follows
@@ -67,6 +68,8 @@ export function readSqlite<T extends object = Row>(sql: string, options: ReadSql
   const open = async (context: SourceContext): Promise<ChunkReader<Row>> => {
     const doing = `read from SQLite ${nameOf(database)}`
     try {
+      // Checked with Deno 2: the rows would end at the failure as if there were no more.
+      if ('Deno' in globalThis) throw new Error("Deno's SQLite does not tell of a query that fails midway")
       const opened = await openDatabase(database, true)
       try {
         const statement = prepare(opened.connection, sql)
@@ -113,6 +116,8 @@ function checkNames(names: readonly string[]): void {
 
 class Stepping implements ChunkReader<Row> {
   #closed = false
+  /** Node 22 begins anew when it is asked once more. */
+  #ended = false
 
   constructor(
     readonly iterator: Iterator<Row>,
@@ -123,6 +128,7 @@ class Stepping implements ChunkReader<Row> {
   ) {}
 
   async next(): Promise<readonly Row[] | undefined> {
+    if (this.#ended) return undefined
     await nextTurn()
     const rows: Row[] = []
     while (rows.length < STEP && !this.#closed) {
@@ -140,7 +146,9 @@ class Stepping implements ChunkReader<Row> {
   #step(): Row | undefined {
     try {
       const result = this.iterator.next()
-      return result.done ? undefined : result.value
+      if (!result.done) return result.value
+      this.#ended = true
+      return undefined
     } catch (error) {
       throw failure(this.doing, error)
     }

@@ -30,7 +30,7 @@ export interface Written {
 }
 
 /**
- * Writes objects as rows of a table, by the SQLite of the runtime: Node from 22.13 on, Deno, Bun.
+ * Writes objects as rows of a table, by the SQLite of the runtime: Node from 22.13 on, Bun or Deno.
  *
  * - All or nothing: one transaction, which is committed at the end and rolled back after a failure or an abort.
  * - A table that is missing is made `STRICT`, with the types of the first 1,000 rows: `INTEGER`, `REAL`, `TEXT`,

@@ -1,0 +1,132 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { build } from 'esbuild'
+import { Database } from 'node-sqlite3-wasm'
+import { readSqlite, type SqliteConnection, writeSqlite } from 'sluice/sqlite'
+import { afterAll, describe, expect, test } from 'vitest'
+import { root } from '../project/sources.ts'
+import { checks } from './sqlite-checks.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-sqlite-'))
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** SQLite in WebAssembly, with the methods that Node's and Bun's have in common. */
+function inMemory(): SqliteConnection {
+  const database = new Database()
+  return {
+    exec: (sql) => database.exec(sql),
+    prepare(sql) {
+      const statement = database.prepare(sql)
+      return {
+        run: (...values: (null | string)[]) => statement.run(values),
+        iterate: (...values: (null | string)[]) => statement.iterate(values)[Symbol.iterator](),
+      }
+    },
+    close: () => database.close(),
+  }
+}
+
+describe('over a SQLite in memory, on a connection of the user', () => {
+  test.each(checks)('%s', async (_, check) => {
+    const database = inMemory()
+    await check(database)
+    // It was not closed.
+    database.exec('SELECT 1')
+    database.close()
+  })
+})
+
+test(
+  'over files, with the SQLite of the runtime, or it says which runtime has one',
+  { timeout: 60_000 },
+  async () => {
+    const outfile = join(folder, 'program.mjs')
+    await build({
+      entryPoints: [join(root, 'test/io/sqlite-program.ts')],
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      outfile,
+      alias: { sluice: join(root, 'src/index.ts'), 'sluice/sqlite': join(root, 'src/io/sqlite/index.ts') },
+      logLevel: 'error',
+    })
+    const { stdout, stderr, status } = spawnSync(process.execPath, [outfile], {
+      encoding: 'utf8',
+      timeout: 50_000,
+    })
+    const [major, minor] = process.versions.node.split('.').map(Number)
+    if (major > 22 || (major === 22 && minor >= 13)) {
+      expect(stdout, stderr).toMatch(/^(\d+) of \1 checks/)
+      expect(status).toBe(0)
+    } else {
+      expect(stderr).toContain('this runtime has no SQLite: Node has it from 22.13 on, Bun and Deno have it')
+      expect(stdout).toMatch(/^0 of \d+ checks/)
+    }
+  },
+)
+
+const database = 'x.db'
+test.each([
+  [
+    'sql',
+    () => readSqlite(' ', { database }),
+    'Cannot create readSqlite: "sql" must be a query of SQL, got " "',
+  ],
+  [
+    'database',
+    () => readSqlite('SELECT 1', {} as never),
+    'Cannot create readSqlite: "database" must be a path or an open',
+  ],
+  [
+    'params',
+    () => readSqlite('SELECT 1', { database, params: 5 as never }),
+    '"params" must be an array or an object, got 5',
+  ],
+  [
+    'param',
+    () => readSqlite('SELECT 1', { database, params: { a: NaN } }),
+    '"params.a" is wrong: it must be null',
+  ],
+  [
+    'integers',
+    () => readSqlite('SELECT 1', { database, integers: 'x' as never }),
+    `"integers" must be 'bigint' or 'number'`,
+  ],
+  ['table', () => writeSqlite('', { database }), 'Cannot create writeSqlite: "table" must be a name, got ""'],
+  [
+    'database in memory',
+    () => writeSqlite('t', { database: ':memory:' }),
+    '"database" must be a path or an open database',
+  ],
+  [
+    'key',
+    () => writeSqlite('t', { database, key: ['a', 'a'] }),
+    '"key" must be the name of a column, or names, each once',
+  ],
+  [
+    'columns',
+    () => writeSqlite('t', { database, columns: {} }),
+    '"columns" must be names of columns, or an object',
+  ],
+  [
+    'key outside',
+    () => writeSqlite('t', { database, columns: ['a'], key: 'b' }),
+    '"key" must be among the columns, got "b"',
+  ],
+  [
+    'create',
+    () => writeSqlite('t', { database, create: 0 as never }),
+    '"create" must be true or false, got 0',
+  ],
+])('a wrong %s is a TypeError where it is made', (_, make, message) => {
+  expect(make).toThrow(TypeError)
+  expect(make).toThrow(message)
+})
+
+test('a wrong batch or patience is a RangeError where it is made', () => {
+  expect(() => writeSqlite('t', { database, batch: 0 })).toThrow(RangeError)
+  expect(() => writeSqlite('t', { database, patience: -1 })).toThrow(RangeError)
+})
