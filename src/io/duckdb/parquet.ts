@@ -178,6 +178,7 @@ async function planOf(
       existing: undefined,
       columns,
       key: [],
+      private: true,
       action,
       finish,
       close,

@@ -18,6 +18,8 @@ export interface Plan<R> {
   readonly existing: readonly string[] | undefined
   readonly columns: Columns | undefined
   readonly key: readonly string[]
+  /** The table is ours alone, and gone after the run. */
+  readonly private: boolean
   /** What is done, for messages. */
   readonly action: string
   /** Makes last what is in the table; there is none where neither a row nor a column came. */
@@ -76,7 +78,7 @@ export class RowWriting<R> implements ChunkWriter<Row, R> {
     const missing = key.find((name) => !names.includes(name))
     if (missing !== undefined) throw new TypeError(`no row has the key ${show(missing)}`)
     if (!existing) await opened.connection.run(`CREATE TABLE ${table} ${this.#sampling.definition(key)}`)
-    const writing = new TableWriting(opened, { name: table, columns: names, key })
+    const writing = new TableWriting(opened, { name: table, columns: names, key, private: this.plan.private })
     await writing.prepare()
     if (!columns) this.#known = new Set(names)
     this.#table = writing

@@ -39,9 +39,10 @@ export interface Written {
  * - With a `key`, a row replaces the one with the same key: to write the same rows again changes nothing.
  * - A property that is missing is NULL. One that is no column fails its row, unless `columns` leaves it out.
  * - Without a row and without `columns`, no table is made.
+ * - DuckDB keeps a copy of the rows until the transaction ends, about as large as they are.
  *
- * Ordered. Concurrency 1. Holds at most 61,440 rows. On error: fails; a row that does not fit the columns follows
- * `onError`.
+ * Ordered. Concurrency 1. Holds at most 61,440 rows, besides that copy. On error: fails; a row that does not fit the
+ * columns follows `onError`.
  *
  * @throws TypeError for wrong arguments.
  * @example
@@ -101,7 +102,7 @@ async function planOf({ database, schema, table, columns, key, create }: Into): 
       return { table, count }
     }
     const name = await fullName(opened, schema, table)
-    return { opened, table: name, existing, columns, key, action, finish }
+    return { opened, table: name, existing, columns, key, private: false, action, finish }
   } catch (error) {
     opened.release()
     throw failure(action, error)
