@@ -77,6 +77,14 @@ const expected: Record<string, Expected> = {
       '2 bad lines, kept',
     ],
   },
+  'csv-to-parquet.ts': {
+    prints: [
+      '997 rows in the table, 997 in the file',
+      'orders.csv:19:10: column "amount" must be a number, got ""',
+      'orders.csv:402:1: the row must have 4 fields, got 5',
+      'the day is in the future: 2126',
+    ],
+  },
   'crawl-api.ts': {
     prints: ['195 products in 48 requests', 'page 13 is missing: Error: page 13: status 500'],
   },
