@@ -61,7 +61,7 @@ function fresh<T>(
   make: string,
   judge: () => Judge,
   key: Fn<T, unknown> | undefined,
-  options: CallOptions<T>,
+  options: CallOptions<NoInfer<T>>,
 ): Stage<T, T> {
   checkCall(make, key === undefined ? judge : key, options, 'key')
   return part('stage', make, options, {
@@ -90,7 +90,7 @@ function fresh<T>(
  *   distinct((word) => word[0]),
  * ).run() // => ['apple', 'banana']
  */
-export function distinct<T>(key?: Fn<T, unknown>, options: CallOptions<T> = {}): Stage<T, T> {
+export function distinct<T>(key?: Fn<T, unknown>, options: CallOptions<NoInfer<T>> = {}): Stage<T, T> {
   return fresh('distinct', everSeen, key, options)
 }
 
@@ -116,7 +116,7 @@ function everSeen(): Judge {
  *
  * await pipeline(source([1, 1, 2, 2, 1]), changes()).run() // => [1, 2, 1]
  */
-export function changes<T>(key?: Fn<T, unknown>, options: CallOptions<T> = {}): Stage<T, T> {
+export function changes<T>(key?: Fn<T, unknown>, options: CallOptions<NoInfer<T>> = {}): Stage<T, T> {
   return fresh('changes', lastSeen, key, options)
 }
 

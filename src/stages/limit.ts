@@ -131,10 +131,10 @@ class TakingWhile<T> implements Family<T, unknown, T> {
  */
 export function takeWhile<In, Out extends In>(
   fn: (value: In, index: number, context: StageContext) => value is Out,
-  options?: CallOptions<In>,
+  options?: CallOptions<NoInfer<In>>,
 ): Stage<In, Out>
-export function takeWhile<In>(fn: Fn<In, unknown>, options?: CallOptions<In>): Stage<In, In>
-export function takeWhile<In>(fn: Fn<In, unknown>, options: CallOptions<In> = {}): Stage<In, In> {
+export function takeWhile<In>(fn: Fn<In, unknown>, options?: CallOptions<NoInfer<In>>): Stage<In, In>
+export function takeWhile<In>(fn: Fn<In, unknown>, options: CallOptions<NoInfer<In>> = {}): Stage<In, In> {
   checkCall('takeWhile', fn, options)
   return part('stage', 'takeWhile', options, {
     kernel: (port) => new Calls(port, new TakingWhile<In>(), fn, { ...options, ordered: true }),
@@ -192,7 +192,7 @@ class DroppingWhile<T> implements Family<T, unknown, T> {
  *   dropWhile((line) => line.startsWith('#')),
  * ).run() // => ['c', '# d']
  */
-export function dropWhile<In>(fn: Fn<In, unknown>, options: CallOptions<In> = {}): Stage<In, In> {
+export function dropWhile<In>(fn: Fn<In, unknown>, options: CallOptions<NoInfer<In>> = {}): Stage<In, In> {
   checkCall('dropWhile', fn, options)
   return part('stage', 'dropWhile', options, {
     kernel(port) {

@@ -19,7 +19,7 @@ class Keyed<In> extends Branching<In> {
   constructor(
     port: Port<In, unknown>,
     fn: Fn<In, unknown>,
-    options: CallOptions<In>,
+    options: CallOptions<NoInfer<In>>,
     /** Makes the branch of a key that has none, given how many have one; or throws. Without it all are there from the start. */
     readonly make?: (key: unknown, known: number) => AnyBranch,
   ) {
@@ -123,12 +123,12 @@ function labelOf(key: unknown): string {
 export function route<In, Out extends Record<string, unknown>>(
   fn: Fn<In, Name<keyof Out>>,
   branches: { [K in keyof Out]: Stage<In, Out[K]> },
-  options?: CallOptions<In>,
+  options?: CallOptions<NoInfer<In>>,
 ): Stage<In, Out[keyof Out]>
 export function route<In, Results extends Record<string, unknown>>(
   fn: Fn<In, Name<keyof Results>>,
   branches: { [K in keyof Results]: Sink<In, Results[K]> },
-  options?: CallOptions<In>,
+  options?: CallOptions<NoInfer<In>>,
 ): Sink<In, Results>
 export function route(
   fn: Fn<never, unknown>,

@@ -45,7 +45,10 @@ export function toArray<T>(options: StageOptions = {}): Sink<T, T[]> {
  * ).run()
  * sum // => 6
  */
-export function forEach<In>(fn: Fn<In, unknown>, options: CallOptions<In> = {}): Sink<In, undefined> {
+export function forEach<In>(
+  fn: Fn<In, unknown>,
+  options: CallOptions<NoInfer<In>> = {},
+): Sink<In, undefined> {
   checkCall('forEach', fn, options)
   const family = keeping<In, unknown, never>('nothing', fn)
   return part('sink', 'forEach', options, {
@@ -96,7 +99,7 @@ class Folding<In, R> implements Family<In, R, never> {
 export function reduce<In, R>(
   fn: (result: R, value: In, index: number, context: StageContext) => R | PromiseLike<R>,
   seed: R,
-  options: FoldOptions<In> = {},
+  options: FoldOptions<NoInfer<In>> = {},
 ): Sink<In, R> {
   checkCall('reduce', fn, options)
   return part('sink', 'reduce', options, {

@@ -12,7 +12,7 @@ function calling<In, Out>(
   make: string,
   keep: Keep,
   fn: Fn<In, unknown>,
-  options: CallOptions<In> = {},
+  options: CallOptions<NoInfer<In>> = {},
 ): Stage<In, Out> {
   checkCall(make, fn, options)
   const family = keeping<In, unknown, Out>(keep, fn)
@@ -34,7 +34,7 @@ function calling<In, Out>(
  *   map(async (n) => n * 10, { concurrency: 2 }),
  * ).run() // => [0, 10, 20, 30]
  */
-export function map<In, Out>(fn: Fn<In, Out>, options?: CallOptions<In>): Stage<In, Out> {
+export function map<In, Out>(fn: Fn<In, Out>, options?: CallOptions<NoInfer<In>>): Stage<In, Out> {
   return calling('map', 'result', fn, options)
 }
 
@@ -55,10 +55,10 @@ export function map<In, Out>(fn: Fn<In, Out>, options?: CallOptions<In>): Stage<
  */
 export function filter<In, Out extends In>(
   fn: (value: In, index: number, context: StageContext) => value is Out,
-  options?: CallOptions<In>,
+  options?: CallOptions<NoInfer<In>>,
 ): Stage<In, Out>
-export function filter<In>(fn: Fn<In, unknown>, options?: CallOptions<In>): Stage<In, In>
-export function filter<In>(fn: Fn<In, unknown>, options?: CallOptions<In>): Stage<In, In> {
+export function filter<In>(fn: Fn<In, unknown>, options?: CallOptions<NoInfer<In>>): Stage<In, In>
+export function filter<In>(fn: Fn<In, unknown>, options?: CallOptions<NoInfer<In>>): Stage<In, In> {
   return calling('filter', 'passed', fn, options)
 }
 
@@ -79,7 +79,7 @@ export function filter<In>(fn: Fn<In, unknown>, options?: CallOptions<In>): Stag
  * ).run() // => [0, 1, 2]
  * seen // => [0, 1, 2]
  */
-export function tap<In>(fn: Fn<In, unknown>, options?: CallOptions<In>): Stage<In, In> {
+export function tap<In>(fn: Fn<In, unknown>, options?: CallOptions<NoInfer<In>>): Stage<In, In> {
   return calling('tap', 'value', fn, options)
 }
 
@@ -131,7 +131,7 @@ class Scanning<In, R> implements Family<In, R, R> {
 export function scan<In, R>(
   fn: (result: R, value: In, index: number, context: StageContext) => R | PromiseLike<R>,
   seed: R,
-  options: FoldOptions<In> = {},
+  options: FoldOptions<NoInfer<In>> = {},
 ): Stage<In, R> {
   checkCall('scan', fn, options)
   return part('stage', 'scan', options, {
@@ -283,7 +283,7 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
  */
 export function flatMap<In, Out>(
   fn: Fn<In, Many<Out>>,
-  options: CallOptions<In> = {},
+  options: CallOptions<NoInfer<In>> = {},
 ): Stage<In, Awaited<Out>> {
   checkCall('flatMap', fn, options)
   return part('stage', 'flatMap', options, {

@@ -342,3 +342,14 @@ test('nothing of it is any', () => {
     forEach((text) => expectTypeOf(text).toEqualTypeOf<string>()),
   )
 })
+
+test('a handler of errors for any value does not make the values unknown', () => {
+  const onError = (failure: { value: unknown; error: unknown }) => void failure
+  const lengths = pipeline(
+    source(['a']),
+    map((text) => text.length, { onError }),
+    filter((length) => length.toFixed() !== '', { onError }),
+    forEach((length) => void length.toFixed(), { onError }),
+  )
+  expectTypeOf(lengths.run()).resolves.toEqualTypeOf<undefined>()
+})
