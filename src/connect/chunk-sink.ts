@@ -22,6 +22,11 @@ export interface SinkContext extends StageContext {
   failed(value: unknown, error: unknown): Promise<void>
   /** Writing has failed while nobody waited for it. */
   broke(error: unknown): void
+  /**
+   * It waits for something outside, as in `room on the disk`: until it says otherwise nothing more is handed over, and
+   * stats and reports show the stage as waiting for room, of this kind.
+   */
+  waits(what: string | undefined): void
 }
 
 /** A connector that writes. None of its methods is called before what the last one gave has settled, but `abandon`. */
@@ -30,6 +35,8 @@ export interface ChunkWriter<T, R> {
   write(values: readonly T[]): PromiseLike<unknown> | void
   /** All is there: writes what it holds, makes it last and lets go. Gives what the run is worth. */
   end(): PromiseLike<R> | R
+  /** The program asked for a graceful end: what is in flight still comes, but there is no time to wait for better ones. */
+  stop?(): void
   /** The run failed or was `aborted`, maybe while a call is under way: lets go. Called instead of `end`, or after one that failed. */
   abandon(aborted: boolean): PromiseLike<unknown> | void
   /** Where the next run could go on, as plain data, once `end` has settled. */
@@ -82,6 +89,9 @@ class Writing<In, E, R, W extends ChunkWriter<E, R>> implements Kernel<In, never
   /** What the stage is to fail with when the batch is through. */
   #failure: { error: unknown } | undefined
   #waiting = false
+  /** What the connector waits for outside, as it says. */
+  #lacks: string | undefined
+  #stopped = false
   #ending = false
   #over = false
   #result: R | undefined
@@ -94,17 +104,19 @@ class Writing<In, E, R, W extends ChunkWriter<E, R>> implements Kernel<In, never
   ) {}
 
   run(port: Port<In, never>): void {
+    port.blocked = this.#lacks !== undefined
     // The stage has not ended before its target has.
     if (this.#ending) return void (port.full = !this.#over)
     if (this.#writer === undefined && !this.#waiting) this.#open()
-    while (this.#writer !== undefined && !this.#waiting && !this.#over) {
+    while (this.#writer !== undefined && !this.pending && !this.#over) {
       if (this.#failure === undefined && port.at < port.end) this.#encode(port)
       if (this.#waiting || this.#over) break
       if (this.#batch.length > 0) this.#handOver()
       else if (this.#failure !== undefined) return this.#fail(this.#failure.error)
       else break
     }
-    port.held = this.#waiting
+    port.held = this.pending
+    port.blocked = this.#lacks !== undefined
   }
 
   #open(): void {
@@ -120,16 +132,21 @@ class Writing<In, E, R, W extends ChunkWriter<E, R>> implements Kernel<In, never
         broke: (error) => {
           if (!this.#over) this.#fail(error)
         },
+        waits: (what) => {
+          this.#lacks = what
+          port.wake()
+        },
       },
       this.from,
     )
     if (isThenable(opened)) this.#await(opened, this.#opened)
-    else this.#writer = opened
+    else void this.#opened(opened)
   }
 
   readonly #opened = (writer: W): PromiseLike<unknown> | void => {
     this.#writer = writer
     if (this.#over) return writer.abandon(true)
+    if (this.#stopped) writer.stop?.()
   }
 
   /** Makes a batch of what has come, up to a value that fails. */
@@ -186,13 +203,19 @@ class Writing<In, E, R, W extends ChunkWriter<E, R>> implements Kernel<In, never
   }
 
   get pending(): boolean {
-    return this.#waiting
+    return this.#waiting || this.#lacks !== undefined
   }
 
   get wants(): string | undefined {
+    if (this.#lacks !== undefined) return this.#lacks
     if (!this.#waiting) return undefined
     if (this.#writer === undefined) return 'its target to be opened'
     return `its target to ${this.#ending ? 'end' : 'take more'}`
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#writer?.stop?.()
   }
 
   end(port: Port<In, never>, failure: { cause: unknown } | undefined): void {

@@ -18,3 +18,9 @@ export type { FileWriteOptions, Written } from './files/write-file.ts'
 export type { ReadOptions } from '../connect/chunk-source.ts'
 export type { WriteOptions } from '../connect/chunk-sink.ts'
 export type { OnError } from '../connect/on-error.ts'
+
+// The durable log file.
+export { appendLog, type AppendLogOptions } from './log/append-log.ts'
+export { type Log, type LogSummary, openLog, type OpenLogOptions } from './log/open-log.ts'
+export type { FlushOptions, LogLevel, LogOptions, RotateOptions } from './log/options.ts'
+export type { LogPosition } from './log/position.ts'

@@ -53,7 +53,9 @@ function inputOf({ input, definition }: Task): string {
 }
 
 function roomOf(task: Task): string {
-  const { blocked, output } = task
+  const { blocked, output, kernel } = task
+  // A sink knows what it lacks.
+  if (blocked && kernel?.wants !== undefined) return kernel.wants
   return blocked
     ? `${fullBranchesOf(task)} to take a value`
     : `room (${output?.length} of ${output?.capacity})`

@@ -1,0 +1,122 @@
+/** The sink over a log. What it adds to `openLog` is the values: their lines, their failures, their acknowledgement. */
+import { type ChunkWriter, chunkSink, type SinkContext, type WriteOptions } from '../../connect/chunk-sink.ts'
+import { demandFunction } from '../../errors.ts'
+import type { Sink } from '../../pipeline/stage.ts'
+import type { Appender, Heard } from './appender.ts'
+import { demandLine, type LogSummary, openAppender } from './open-log.ts'
+import { type LogOptions, logSettings } from './options.ts'
+import type { LogPosition } from './position.ts'
+
+export interface AppendLogOptions<T> extends WriteOptions<T>, LogOptions {
+  /** Makes a line of a value, without its newline. Default: strings as they are. */
+  line?: (value: T) => string
+  /** Told of the values whose lines have reached the level, in their order. What it gives is waited for. */
+  onAcknowledged?: (values: readonly T[]) => PromiseLike<unknown> | void
+}
+
+/**
+ * Appends each value as a line to a file, so that no crash tears a line or loses one that was acknowledged.
+ *
+ * - After a crash at any moment the file is whole lines and at most one torn one, which is repaired at the next start.
+ * - `level`: a line is done when it is `'written'`, which survives `kill -9` (default), or `'synced'` (`fdatasync`, one
+ *   for all lines that have come meanwhile), which survives a power cut. `onAcknowledged` is told.
+ * - `flush`: a batch is written at `count` lines, `bytes` (262,144), or `ms` after its first line. Default: at once.
+ * - `rotate`: at `bytes` or `ms`, between two lines; `keep` old files, with `gzip` compressed.
+ * - `whenFull`: on a full disk, a quota or a limit on the size of files, what has been written of a line is taken back.
+ *   Then the stage fails, or with `'wait'` it holds the producers and tries again each `retry` ms (500) until there is
+ *   room; meanwhile the stats show it as waiting for room. A `stop` ends that as a failure, an abort at once.
+ * - `torn`: `'cut'` removes a torn line at the start (default), `'end'` gives it a newline; `onRepaired` is told of it.
+ * - A value whose line is no string, or has a newline inside, follows `onError`.
+ * - One log at a time may write to a file. The run is worth a `LogSummary`.
+ *
+ * Ordered. Concurrency 1. Holds two batches, and with `onAcknowledged` the values that are not acknowledged. On error:
+ * fails, or follows `onError`.
+ *
+ * @throws TypeError or RangeError for wrong arguments.
+ * @example
+ * import { mkdtemp, readFile, rm } from 'node:fs/promises'
+ * import { pipeline, source } from 'sluice'
+ * import { appendLog } from 'sluice/io'
+ *
+ * const folder = await mkdtemp('/tmp/log-')
+ * const { lines, bytes } = await pipeline(source(['one', 'two']), appendLog(`${folder}/app.log`)).run()
+ * const written = [lines, bytes, await readFile(`${folder}/app.log`, 'utf8')]
+ * written // => [2, 8, 'one\ntwo\n']
+ * await rm(folder, { recursive: true })
+ */
+export function appendLog(file: string, options?: AppendLogOptions<string>): Sink<string, LogSummary>
+export function appendLog<T>(
+  file: string,
+  options: AppendLogOptions<T> & { line: (value: T) => string },
+): Sink<T, LogSummary>
+export function appendLog<T>(file: string, options: AppendLogOptions<T> = {}): Sink<T, LogSummary> {
+  const settings = logSettings('appendLog', file, options)
+  const { line, onAcknowledged } = options
+  for (const [name, fn] of Object.entries({ line, onAcknowledged }))
+    if (fn !== undefined) demandFunction(fn, 'create appendLog', name)
+  const lineOf = (value: T): string => {
+    const made = line ? line(value) : value
+    demandLine(made)
+    return made
+  }
+  return chunkSink<T, string | Pair<T>, LogSummary>('appendLog', options, {
+    async open(context, from) {
+      const pending: T[] | undefined = onAcknowledged && []
+      const acknowledged = onAcknowledged && ((lines: number) => onAcknowledged(pending!.splice(0, lines)))
+      const heard = heardIn(context, acknowledged)
+      return new Writer(file, await openAppender(file, settings, heard, from), pending)
+    },
+    encode: onAcknowledged ? (value) => ({ value, line: lineOf(value) }) : lineOf,
+  })
+}
+
+/** What happens to the log, told to the stage. */
+function heardIn(context: SinkContext, acknowledged: Heard['acknowledged']): Heard {
+  return {
+    ...(acknowledged && { acknowledged }),
+    waits: (what) => context.waits(what),
+    broke: (error) => context.broke(error),
+    get signal() {
+      return context.signal
+    },
+  }
+}
+
+/** A value and its line, where the value is needed later. */
+interface Pair<T> {
+  value: T
+  line: string
+}
+
+class Writer<T> implements ChunkWriter<string | Pair<T>, LogSummary> {
+  constructor(
+    readonly file: string,
+    readonly appender: Appender,
+    readonly pending: T[] | undefined,
+  ) {}
+
+  write(values: readonly (string | Pair<T>)[]): Promise<void> | undefined {
+    const { pending } = this
+    if (pending === undefined) return this.appender.take(values as readonly string[])
+    const pairs = values as readonly Pair<T>[]
+    for (const { value } of pairs) pending.push(value)
+    return this.appender.take(pairs.map(({ line }) => line))
+  }
+
+  async end(): Promise<LogSummary> {
+    await this.appender.close()
+    return { file: this.file, ...this.appender.counts }
+  }
+
+  stop(): void {
+    this.appender.stop()
+  }
+
+  abandon(aborted: boolean): Promise<void> {
+    return aborted ? this.appender.abort() : this.appender.abandon()
+  }
+
+  position(): LogPosition {
+    return this.appender.file.position
+  }
+}
