@@ -3,6 +3,7 @@ import { type ChunkWriter, chunkSink, type SinkContext, type WriteOptions } from
 import { demandFunction } from '../../errors.ts'
 import type { Sink } from '../../pipeline/stage.ts'
 import type { Appender, Heard } from './appender.ts'
+import { type Disk, disk as systemDisk } from './disk.ts'
 import { demandLine, type LogSummary, openAppender } from './open-log.ts'
 import { type LogOptions, logSettings } from './options.ts'
 import type { LogPosition } from './position.ts'
@@ -50,6 +51,11 @@ export function appendLog<T>(
   options: AppendLogOptions<T> & { line: (value: T) => string },
 ): Sink<T, LogSummary>
 export function appendLog<T>(file: string, options: AppendLogOptions<T> = {}): Sink<T, LogSummary> {
+  return appendTo(systemDisk, file, options)
+}
+
+/** The same on another disk, for tests. */
+export function appendTo<T>(disk: Disk, file: string, options: AppendLogOptions<T>): Sink<T, LogSummary> {
   const settings = logSettings('appendLog', file, options)
   const { line, onAcknowledged } = options
   for (const [name, fn] of Object.entries({ line, onAcknowledged }))
@@ -64,7 +70,7 @@ export function appendLog<T>(file: string, options: AppendLogOptions<T> = {}): S
       const pending: T[] | undefined = onAcknowledged && []
       const acknowledged = onAcknowledged && ((lines: number) => onAcknowledged(pending!.splice(0, lines)))
       const heard = heardIn(context, acknowledged)
-      return new Writer(file, await openAppender(file, settings, heard, from), pending)
+      return new Writer(file, await openAppender(file, settings, heard, from, disk), pending)
     },
     encode: onAcknowledged ? (value) => ({ value, line: lineOf(value) }) : lineOf,
   })

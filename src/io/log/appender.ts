@@ -54,6 +54,7 @@ export class Appender {
   #working: Promise<void> | undefined
   #syncing: Promise<void> | undefined
   #failure: { error: unknown } | undefined
+  #closed = false
   #aborted = false
   readonly #acknowledgements: Acknowledgements
   readonly #patience: Patience
@@ -77,6 +78,7 @@ export class Appender {
   /** Takes the lines; a promise settles when it can take more. */
   take(lines: readonly string[]): Promise<void> | undefined {
     if (this.#failure) return Promise.reject(this.#failure.error)
+    if (this.#closed) return Promise.reject(logTrouble(this.name, new Error('it is closed')))
     this.#given += lines.length
     const at = this.#givers.length > 0 ? 0 : this.#fill(lines, 0)
     if (at === lines.length) {
@@ -90,21 +92,21 @@ export class Appender {
 
   /** Takes the lines; settles when they have reached the level. */
   async append(lines: readonly string[]): Promise<void> {
-    // What becomes of them is told by the other promise.
-    this.take(lines)?.catch(() => {})
-    await this.#all()
+    const until = this.#given + lines.length
+    // It rejects where the lines are not taken.
+    await this.take(lines)
+    await this.#until(until)
   }
 
   /** Writes what is held back. Settles when all that was given has reached the level. */
   async flush(): Promise<void> {
     this.#pressed = this.#given
     this.#go()
-    await this.#all()
+    await this.#until(this.#given)
   }
 
-  #all(): Promise<void> {
-    if (this.#failure) return Promise.reject(this.#failure.error)
-    return this.#acknowledgements.until(this.#given)
+  #until(lines: number): Promise<void> {
+    return this.#failure ? Promise.reject(this.#failure.error) : this.#acknowledgements.until(lines)
   }
 
   get #isFull(): boolean {
@@ -224,6 +226,7 @@ export class Appender {
   }
 
   #wrote(lines: number, bytes: number): void {
+    if (lines === 0) return
     this.#lines += lines
     this.#bytes += bytes
     if (this.file.settings.level === 'written') this.#acknowledgements.reached(this.#lines, this.#bytes)
@@ -267,9 +270,10 @@ export class Appender {
   /** Writes everything and lets go. */
   async close(): Promise<void> {
     try {
+      this.#closed = true
       this.#pressed = Infinity
       this.#go()
-      await this.#all()
+      await this.#until(this.#given)
       await this.#archive?.ended()
     } finally {
       await this.#letGo()

@@ -39,6 +39,7 @@ export class LogFile {
     private fd: number,
     /** It can be cut and rotated; a device cannot. */
     readonly regular: boolean,
+    readonly readable: boolean,
   ) {}
 
   /** Opens it for appending, at this position where there is one, and repairs what a crash has left. */
@@ -56,9 +57,9 @@ export class LogFile {
       fd = opened.fd
       const stats = await disk.stat(fd)
       if (stats.isFIFO() || stats.isSocket()) throw new Error('it is a pipe, which keeps nothing')
-      const file = new LogFile(disk, real, settings, fd, stats.isFile())
+      const file = new LogFile(disk, real, settings, fd, stats.isFile(), opened.readable)
       if (!file.regular) taken.delete(real)
-      await file.#begin(stats, opened.readable, from)
+      await file.#begin(stats, from)
       return file
     } catch (error) {
       taken.delete(real)
@@ -67,7 +68,7 @@ export class LogFile {
     }
   }
 
-  async #begin(stats: Stats, readable: boolean, from: unknown): Promise<void> {
+  async #begin(stats: Stats, from: unknown): Promise<void> {
     const { rotate, level } = this.settings
     if (!this.regular) {
       if (rotate || from !== undefined) throw new Error('it is no file: it cannot be rotated or cut back')
@@ -77,7 +78,7 @@ export class LogFile {
     this.#began = Math.min(stats.birthtimeMs || Infinity, Date.now())
     const before = (from as LogPosition | undefined)?.rotated ?? 0
     this.rotated = Math.max(before, await lastRotation(this.path))
-    if (readable && from === undefined) await this.#repair()
+    if (this.readable && from === undefined) await this.#repair()
     if (level === 'synced') await this.#last()
   }
 
@@ -117,8 +118,10 @@ export class LogFile {
     const { size } = await this.disk.stat(this.fd)
     if (size > this.end)
       throw new Error(`somebody else writes to it: it has ${size} bytes, of which ${this.end} are ours`)
-    // Where somebody has emptied it to make room there is nothing to take back.
-    await this.cutTo(Math.min(size, this.end - bytes))
+    // Where somebody has emptied it to make room, it has what was written since, of which the last line is torn.
+    if (size < this.end)
+      await this.cutTo(size - (this.readable ? await tornBytes(this.disk, this.fd, size) : 0))
+    else await this.cutTo(size - bytes)
   }
 
   private async cutTo(end: number): Promise<void> {

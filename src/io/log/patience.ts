@@ -11,7 +11,8 @@ export class Patience {
   waited = 0
   #since: number | undefined
   #warned = false
-  #ended: boolean
+  /** How many more times something is tried. */
+  #tries: number
   #wake: (() => void) | undefined
 
   constructor(
@@ -19,16 +20,23 @@ export class Patience {
     readonly settings: LogSettings,
     readonly heard: Told,
   ) {
-    this.#ended = settings.whenFull === 'fail'
+    this.#tries = settings.whenFull === 'fail' ? 0 : Infinity
   }
 
   /** Settles when it is time to try again; rejects with the error where nobody is to wait. */
   async wait(error: unknown): Promise<void> {
-    const { signal } = this.heard
-    if (this.#ended || signal?.aborted) throw error
+    if (this.#tries === 0) throw error
     if (this.#since === undefined) this.#begin(error)
+    if (this.#tries === Infinity) await this.#pause()
+    // It was ended meanwhile.
+    if (this.#tries === 1) this.#tries = 0
+  }
+
+  async #pause(): Promise<void> {
+    const { signal } = this.heard
+    if (signal?.aborted) return this.end()
+    signal?.addEventListener('abort', this.end)
     await new Promise<void>((resolve) => {
-      signal?.addEventListener('abort', this.end)
       const timer = setTimeout(resolve, this.settings.retry)
       this.#wake = () => {
         clearTimeout(timer)
@@ -56,9 +64,9 @@ export class Patience {
     this.heard.waits?.(undefined)
   }
 
-  /** From now on nobody waits. */
+  /** From now on nobody waits: it is tried once more, at once. */
   readonly end = (): void => {
-    this.#ended = true
+    this.#tries = Math.min(this.#tries, 1)
     this.#wake?.()
   }
 }
