@@ -1,0 +1,96 @@
+/** Kills writers of a log again and again, and looks at the log each time: see killed-lines.ts for what must be there. */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { countLines, PRODUCERS, readLog } from './killed-lines.ts'
+
+export const KINDS = ['sink written', 'sink synced', 'sink rotating', 'log written', 'log rotating'] as const
+export type KindOfLog = (typeof KINDS)[number]
+
+export interface Killed {
+  runs: number
+  lines: number
+  acknowledged: number
+  torn: number
+}
+
+const children = new Set<ReturnType<typeof spawn>>()
+
+/** Ends the writers that are still there. */
+export const killChildren = (): void => children.forEach((child) => child.kill('SIGKILL'))
+process.once('exit', killChildren)
+
+/** Makes one file of the program, so that it begins soon. */
+export async function bundleWriter(folder: string): Promise<string> {
+  const outfile = join(folder, 'log-until-killed.mjs')
+  const entry = new URL('programs/log-until-killed.ts', import.meta.url)
+  const root = fileURLToPath(new URL('../..', import.meta.url))
+  const options = { bundle: true, platform: 'node', format: 'esm', target: 'node20' } as const
+  await build({
+    ...options,
+    entryPoints: [fileURLToPath(entry)],
+    outfile,
+    tsconfig: join(root, 'tsconfig.json'),
+  })
+  return outfile
+}
+
+/** Begins a writer again and again on the same log, kills each, and looks at the log. */
+export async function killWriters(
+  program: string,
+  kind: KindOfLog,
+  runs: number,
+  random: () => number,
+): Promise<Killed> {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-killed-'))
+  const acknowledged = Array.from({ length: PRODUCERS }, () => 0)
+  const sum: Killed = { runs, lines: 0, acknowledged: 0, torn: 0 }
+  try {
+    for (let run = 0; run < runs; run++) {
+      await runAndKill([program, folder, kind], acknowledged, random)
+      const { lines, torn } = readLog(folder)
+      const counts = countLines(lines)
+      for (const [producer, count] of counts.entries()) {
+        if (count < acknowledged[producer])
+          throw new Error(
+            `Run ${run}: ${acknowledged[producer]} lines of producer ${producer} were acknowledged, ${count} are there`,
+          )
+      }
+      sum.lines = lines.length
+      if (torn > 0) sum.torn++
+    }
+    sum.acknowledged = acknowledged.reduce((all, each) => all + each)
+    return sum
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** One life of a writer. What it has acknowledged is counted, by producer. */
+async function runAndKill(args: string[], acknowledged: number[], random: () => number): Promise<void> {
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  children.add(child)
+  const kill = (): void => void child.kill('SIGKILL')
+  // One in four may be killed before it writes anything: while it repairs, or cuts, or compresses.
+  const early = random() < 0.25
+  if (early) setTimeout(kill, random() * 120)
+  let said = ''
+  child.stdout.setEncoding('latin1').on('data', (text: string) => {
+    if (said === '' && !early) setTimeout(kill, random() * 40)
+    said += text
+  })
+  const [code, signal] = await new Promise<[number | null, string | null]>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code, signal) => resolve([code, signal]))
+  })
+  children.delete(child)
+  if (signal !== 'SIGKILL') throw new Error(`The writer ended by itself, with ${code ?? signal}`)
+  // What stands behind the last newline was cut by the kill.
+  for (const line of said.split('\n').slice(0, -1)) {
+    const [producer, count] = line.split(' ').map(Number)
+    acknowledged[producer] = Math.max(acknowledged[producer], count)
+  }
+}
