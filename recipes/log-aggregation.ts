@@ -1,22 +1,22 @@
 // Log aggregation: the lines of many producers, batched into one file. `npm start -- --help` says what it can do.
 //
 //     access.log ─▶ [2] ─┐
-//     FIFO       ─▶ [2] ─┼─▶ fanIn ─▶ [2] ─▶ parse ─▶ [1024] ─▶ batch ─▶ [2] ─▶ append ─▶ file
+//     FIFO       ─▶ [2] ─┼─▶ fanIn ─▶ [2] ─▶ parse ─▶ [1024] ─▶ append ─▶ file
 //     stdin      ─▶ [2] ─┘
 //
 // Nothing is shared: every line is in the hands of one stage. Nothing is lost: each channel is bounded, so what the
-// file does not take is not read. The inputs hand on what one read brought, some hundred lines, so a chunk is the
-// unit up to `parse`, and two of them fill a channel.
+// file does not take is not read; and the file is a durable log, of whole lines whatever happens. The inputs hand on
+// what one read brought, some hundred lines, so a chunk is the unit up to `parse`, and two of them fill a channel.
 //
 // Stopping is the end of the inputs. They close their channels, each stage writes out what it holds and closes its
 // own, and the run is over when the file has everything.
 
-import { batch, fanIn, flatMap, forEach, pipeline, source, StageError } from 'sluice'
+import { fanIn, flatMap, pipeline, source } from 'sluice'
 import { type Demo, startDemo } from './log-aggregation/demo.ts'
 import { type Input, linesOf, openInputs } from './log-aggregation/inputs.ts'
 import { levels } from './log-aggregation/levels.ts'
 import { help, type Options, readOptions } from './log-aggregation/options.ts'
-import { openOutput, type Output } from './log-aggregation/output.ts'
+import { openOutput, type Output, problemOf } from './log-aggregation/output.ts'
 import { Problem } from './log-aggregation/problem.ts'
 import { toRecords } from './log-aggregation/records.ts'
 import { showProgress, summary } from './log-aggregation/report.ts'
@@ -32,14 +32,10 @@ function aggregate(inputs: Input[], output: Output, tally: Tally, stop: AbortSig
     })
   })
   const least = options.level === undefined ? 0 : levels.indexOf(options.level)
-  const { bytes, every: ms } = options
-  // In characters, which are bytes in most logs; counting bytes takes longer than the rest of the stage.
-  const sizeOf = (record: string) => record.length + 1
   return pipeline(
     fanIn(...producers),
     flatMap((lines) => toRecords(lines, least), { name: 'parse', capacity: 1024 }),
-    batch<string>(options.batch, { ms, bytes, sizeOf }),
-    forEach((records) => output.append(records), { name: 'append' }),
+    output.sink,
   )
 }
 
@@ -49,7 +45,7 @@ async function run(options: Options): Promise<number> {
   const demo = options.files.length === 0 ? await startDemo() : undefined
   try {
     const inputs = demo?.inputs ?? openInputs(options.files)
-    const output = openOutput(options.out, tally)
+    const output = openOutput(options, tally)
     refuseToReadOutput(inputs, output)
     tally.began = performance.now()
     const running = aggregate(inputs, output, tally, stop, options).start({
@@ -58,8 +54,9 @@ async function run(options: Options): Promise<number> {
     })
     const endProgress = showProgress(tally, () => running.stats())
     if (demo) endDemo(demo, options.seconds, stop)
-    await running.result.finally(endProgress)
-    await output.close()
+    const written = await running.result.finally(endProgress)
+    if (written) Object.assign(tally, { batches: written.batches, bytes: written.bytes })
+    await output.close?.()
     console.log(summary(tally, options.out))
     if (demo)
       console.log(`${demo.requests.toLocaleString('en')} requests answered by ${inputs.length} servers`)
@@ -67,7 +64,7 @@ async function run(options: Options): Promise<number> {
     for (const problem of problems) console.error(problem)
     return problems.length > 0 ? 1 : 0
   } catch (error) {
-    const problem = error instanceof StageError ? error.cause : error
+    const problem = problemOf(error, options.out)
     if (!(problem instanceof Problem)) throw error
     throw tally.inFlight > 0 ? new Problem(`${problem.message}; ${unwritten(tally, options.out)}`) : problem
   } finally {

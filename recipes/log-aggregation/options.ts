@@ -12,6 +12,9 @@ export interface Options {
   batch: number
   bytes: number
   every: number
+  /** Lines count as written when they are on the disk. */
+  sync: boolean
+  waitWhenFull: boolean
   level: Level | undefined
   seconds: number
 }
@@ -25,6 +28,9 @@ them requests for a few seconds, and collects what they log. "-" is the standard
   --batch N       writes when N lines have come (1000),
   --bytes N       or about N bytes (262144),
   --every MS      or MS milliseconds after the first line of a batch (500), whichever is first
+  --sync          what is written is on the disk (fdatasync), so that it survives a power cut
+  --wait-when-full
+                  on a full disk reads no more and waits for room, instead of ending with exit code 1
   --level LEVEL   only lines of this level and above, and lines without a level:
                   ${levels.join(', ')}
   --seconds N     how long the servers are sent requests (3)
@@ -36,6 +42,10 @@ A field of the line that has such a name stays as it is: ours is then called "_s
 The level is the field "level" (a word, or a number as pino has it), or the first level word of a line
 that is not JSON. Empty lines are left out. A line of more than 1 MiB is cut into pieces of that size.
 Bytes that are not UTF-8 become U+FFFD.
+
+Only whole lines are written, behind what is there. If the program is killed, the file ends in one torn
+line at most, which gets an end at the next start. While the disk is full, Ctrl-C does not lose what was
+read: with --wait-when-full it goes on waiting.
 
 Ctrl-C (SIGINT, SIGTERM, SIGHUP) stops the inputs and writes what is in flight; a second one exits at once.
 Exit code 0: all that was read has been written; 1: one line on stderr says what went wrong;
@@ -58,6 +68,8 @@ export function readOptions(args: string[]): Options | undefined {
     batch: count('batch', values.batch),
     bytes: count('bytes', values.bytes),
     every: count('every', values.every),
+    sync: values.sync,
+    waitWhenFull: values['wait-when-full'],
     level,
     seconds: count('seconds', values.seconds),
   }
@@ -73,6 +85,8 @@ function parse(args: string[]) {
         batch: { type: 'string', default: '1000' },
         bytes: { type: 'string', default: '262144' },
         every: { type: 'string', default: '500' },
+        sync: { type: 'boolean', default: false },
+        'wait-when-full': { type: 'boolean', default: false },
         level: { type: 'string' },
         seconds: { type: 'string', default: '3' },
         help: { type: 'boolean', default: false },

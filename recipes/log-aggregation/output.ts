@@ -1,116 +1,80 @@
-// The consumer: appends batches to the file, one write at a time.
+// The consumer: the file that all lines end up in, or a FIFO.
 //
-// Nothing is counted as written before the system has taken it. A write that was taken in part goes on where it
-// stopped; if it cannot, the lines that are whole in the file are counted, and the error says how many are missing.
+// A file is a durable log: whole lines only, whatever happens, and nothing counts as written before it is. A FIFO takes
+// batches, one write at a time.
 
-import {
-  close,
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readSync,
-  type Stats,
-  statSync,
-  write,
-} from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, type Stats, statSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
+import { batch, forEach, pipeline, type Sink } from 'sluice'
+import { appendLog, type LogSummary } from 'sluice/io'
+import { type Options } from './options.ts'
 import { Problem, reasonOf } from './problem.ts'
+import { say } from './report.ts'
 import { type Tally } from './tally.ts'
 
 export interface Output {
-  append(records: string[]): Promise<void>
-  close(): Promise<void>
+  /** Where the records go. */
+  sink: Sink<string, LogSummary | undefined>
   /** Which file it is. */
   stats?: Stats
+  close?(): Promise<void>
 }
 
-export function openOutput(file: string, tally: Tally): Output {
-  const failed = (error: unknown) => new Problem(`Cannot write to ${file}: ${reasonOf(error)}`)
+export function openOutput(options: Options, tally: Tally): Output {
+  const { out } = options
   try {
-    if (statSync(file, { throwIfNoEntry: false })?.isFIFO()) return new FifoOutput(file, tally, failed)
-    return new FileOutput(file, tally, failed)
-  } catch (error) {
-    throw failed(error)
-  }
-}
-
-const newline = 0x0a
-const writeFrom = promisify(write)
-const closeDescriptor = promisify(close)
-
-class FileOutput implements Output {
-  readonly stats: Stats
-  readonly #fd: number
-  /** Used for every batch: only one is written at a time. */
-  #buffer = Buffer.allocUnsafeSlow(2 ** 20)
-  /** What comes before the first line. */
-  #before: string
-
-  constructor(
-    file: string,
-    readonly tally: Tally,
-    readonly failed: (error: unknown) => Problem,
-  ) {
-    this.#fd = openSync(file, 'a')
-    this.stats = fstatSync(this.#fd)
-    this.#before = endsInMidLine(file, this.stats) ? '\n' : ''
-  }
-
-  async append(records: string[]): Promise<void> {
-    const text = `${this.#before}${records.join('\n')}\n`
-    // A character has three bytes at most. Counting them is slow, so it is only done where it matters.
-    if (text.length * 3 > this.#buffer.length) {
-      const size = Buffer.byteLength(text)
-      if (size > this.#buffer.length) this.#buffer = Buffer.allocUnsafeSlow(size)
-    }
-    const end = this.#buffer.write(text)
-    let at = 0
-    try {
-      while (at < end) at += (await writeFrom(this.#fd, this.#buffer, at, end - at, null)).bytesWritten
-    } catch (error) {
-      this.tally.written += linesIn(this.#buffer.subarray(this.#before.length, at))
-      throw this.failed(error)
-    }
-    this.#before = ''
-    this.tally.written += records.length
-    this.tally.batches++
-    this.tally.bytes += end
-  }
-
-  async close(): Promise<void> {
-    try {
-      await closeDescriptor(this.#fd)
-    } catch (error) {
-      throw this.failed(error)
-    }
-  }
-}
-
-/** Whether somebody stopped in the middle of a line: a full disk, or a power cut. */
-function endsInMidLine(file: string, stats: Stats): boolean {
-  if (!stats.isFile() || stats.size === 0) return false
-  try {
-    const fd = openSync(file, 'r')
-    const last = Buffer.alloc(1)
-    readSync(fd, last, 0, 1, stats.size - 1)
+    if (statSync(out, { throwIfNoEntry: false })?.isFIFO()) return fifoOutput(options, tally)
+    // Before anything is read, so that a file that cannot be written to is known by then.
+    const fd = openSync(out, 'a')
+    const stats = fstatSync(fd)
     closeSync(fd)
-    return last[0] !== newline
-  } catch {
-    return false // It may be appended to, but not read.
+    return { sink: logOf(options, tally), stats }
+  } catch (error) {
+    throw cannotWrite(out, error)
   }
 }
 
-function linesIn(bytes: Buffer): number {
-  let lines = 0
-  for (let at = bytes.indexOf(newline); at >= 0; at = bytes.indexOf(newline, at + 1)) lines++
-  return lines
+const cannotWrite = (file: string, error: unknown) =>
+  new Problem(`Cannot write to ${file}: ${reasonOf(error)}`)
+
+/** What the run failed with, in words where it is the output that failed. */
+export function problemOf(error: unknown, out: string): unknown {
+  const { stage, cause } = Object(error) as { stage?: string; cause?: unknown }
+  return stage === 'append' && !(cause instanceof Problem) ? cannotWrite(out, cause) : (cause ?? error)
+}
+
+function logOf({ out, batch: count, bytes, every: ms, sync, waitWhenFull }: Options, tally: Tally) {
+  return appendLog(out, {
+    name: 'append',
+    flush: { count, bytes, ms },
+    level: sync ? 'synced' : 'written',
+    whenFull: waitWhenFull ? 'wait' : 'fail',
+    // Whatever somebody else has left in the file is not ours to remove.
+    torn: 'end',
+    onRepaired: (torn) => say(`${out} ended in the middle of a line, of ${torn} bytes: it has an end now`),
+    onAcknowledged(records) {
+      tally.written += records.length
+      tally.batches++
+    },
+  })
+}
+
+function fifoOutput({ out, batch: count, bytes, every: ms }: Options, tally: Tally): Output {
+  const fifo = new Fifo(out, tally, (error) => cannotWrite(out, error))
+  // In characters, which are bytes in most logs; counting bytes takes longer than the rest of the stage.
+  const sizeOf = (record: string) => record.length + 1
+  return {
+    sink: pipeline(
+      batch<string>(count, { ms, bytes, sizeOf }),
+      forEach((records) => fifo.append(records), { name: 'append' }),
+    ),
+    close: () => fifo.close(),
+  }
 }
 
 /** A FIFO is waited for and written to by the event loop, so that a reader who is slow cannot keep us from exiting. */
-class FifoOutput implements Output {
+class Fifo {
   #stream: Socket | undefined
   #problem: Problem | undefined
 

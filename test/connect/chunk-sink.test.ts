@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { map, pipeline, range, source, type StageError } from 'sluice'
 import { type ChunkWriter, chunkSink, type WriteOptions } from '../../src/connect/chunk-sink.ts'
-import { deferred } from '../pipeline/support-waiting.ts'
+import { deferred, stable, until } from '../pipeline/support-waiting.ts'
 
 /** A connector that keeps what it is given, and what was asked of it. */
 function memory(parts: Partial<ChunkWriter<unknown, string>> = {}) {
@@ -215,6 +215,113 @@ describe('a value that a connector finds unfit only when it writes', () => {
     const { run } = late({ onError: (failure) => void told.push(failure) })
     expect(await run.result).toBe('done')
     expect(told).toEqual([{ value: 2, error: new Error('not two'), stage: 'test', attempts: 1 }])
+  })
+})
+
+describe('a connector that waits for something outside', () => {
+  /** Takes anything at once, but waits after the first batch. */
+  function waiting() {
+    const { writer, log, seen } = memory()
+    let waits!: (what: string | undefined) => void
+    const sink = chunkSink<unknown, unknown, string>(
+      'test',
+      {},
+      {
+        open: (context) => {
+          waits = context.waits
+          return writer
+        },
+        encode: (value) => value,
+      },
+    )
+    const write = writer.write
+    writer.write = (values) => {
+      const written = write(values)
+      if (log.filter((entry) => entry === 'write').length === 1) waits('ink')
+      return written
+    }
+    return { sink, seen, log, waits: (what: string | undefined) => waits(what) }
+  }
+
+  test('gets nothing more until it has it, and its stage is shown as waiting for room', async () => {
+    const { sink, seen, waits } = waiting()
+    const run = pipeline(range(10_000), sink).start({ capacity: 4 })
+    const held = await stable(() => seen.length)
+    expect(held).toBeLessThan(10_000)
+    expect(run.describe().nodes[1].doing).toBe('waits for ink')
+    const before = run.stats().stages[1].waitingOutput
+    await until(() => run.stats().stages[1].waitingOutput > before)
+    waits(undefined)
+    expect(await run.result).toBe('done')
+    expect(seen).toHaveLength(10_000)
+  })
+
+  test('is not ended before it has it', async () => {
+    const { sink, log, waits } = waiting()
+    const run = pipeline(range(1), sink).start()
+    await stable(() => log.length)
+    expect(log).toEqual(['write'])
+    expect(run.describe().nodes[1].doing).toBe('waits for ink')
+    waits(undefined)
+    await run.result
+    expect(log).toEqual(['write', 'end'])
+  })
+
+  test('may wait while it ends', async () => {
+    const ended = deferred<string>()
+    const { writer } = memory({ end: () => ended.promise })
+    const sink = chunkSink<number, unknown, string>(
+      'test',
+      {},
+      {
+        open: (context) => {
+          writer.end = () => {
+            context.waits('paper')
+            return ended.promise
+          }
+          return writer
+        },
+        encode: (value) => value,
+      },
+    )
+    const run = pipeline(range(3), sink).start()
+    await until(() => run.describe().nodes[1].doing === 'waits for paper')
+    ended.resolve('done')
+    expect(await run.result).toBe('done')
+  })
+})
+
+describe('a stop', () => {
+  test('is told to the connector, and what is in flight still comes', async () => {
+    const { log, seen, sink } = memory({ stop: () => void log.push('stop') })
+    const gate = deferred<void>()
+    const slow = map(async (n: number) => {
+      if (n === 2) await gate.promise
+      return n
+    })
+    const run = pipeline(range(100), slow, sink()).start({ capacity: 2 })
+    await stable(() => seen.length)
+    const stopped = run.stop()
+    gate.resolve()
+    await stopped
+    expect(log.filter((entry) => entry === 'stop')).toHaveLength(1)
+    expect(log.at(-1)).toBe('end')
+    expect(seen).toEqual(Array.from({ length: seen.length }, (_, i) => i))
+    expect(seen.length).toBeGreaterThan(2)
+  })
+
+  test('is told to one that is opened later', async () => {
+    const { log, writer } = memory({ stop: () => void log.push('stop') })
+    const opened = deferred<typeof writer>()
+    const run = pipeline(
+      range(3),
+      chunkSink<number, unknown, string>('test', {}, { open: () => opened.promise, encode: (n) => n }),
+    ).start()
+    await stable(() => log.length)
+    const stopped = run.stop()
+    opened.resolve(writer)
+    await stopped
+    expect(log[0]).toBe('stop')
   })
 })
 

@@ -90,8 +90,9 @@ describe('log aggregation shows', () => {
     const { code, stdout } = await folder.run(['--help'])
 
     expect(code).toBe(0)
-    for (const option of ['--out', '--batch', '--bytes', '--every', '--level', '--seconds', '--help'])
-      expect(stdout).toContain(`  ${option} `)
+    const options = ['--out', '--batch', '--bytes', '--every', '--sync', '--level', '--seconds', '--help']
+    for (const option of options) expect(stdout).toContain(`  ${option} `)
+    expect(stdout).toContain('  --wait-when-full\n')
   })
 
   const hasTerminal = spawnSync('script', ['--version']).status === 0

@@ -72,7 +72,8 @@ export function appendTo<T>(disk: Disk, file: string, options: AppendLogOptions<
       const heard = heardIn(context, acknowledged)
       return new Writer(file, await openAppender(file, settings, heard, from, disk), pending)
     },
-    encode: onAcknowledged ? (value) => ({ value, line: lineOf(value) }) : lineOf,
+    // Where they are the same, a value is its own line.
+    encode: onAcknowledged && line ? (value) => ({ value, line: lineOf(value) }) : lineOf,
   })
 }
 
@@ -103,9 +104,12 @@ class Writer<T> implements ChunkWriter<string | Pair<T>, LogSummary> {
 
   write(values: readonly (string | Pair<T>)[]): Promise<void> | undefined {
     const { pending } = this
-    if (pending === undefined) return this.appender.take(values as readonly string[])
+    if (typeof values[0] === 'string') {
+      if (pending) for (const value of values) pending.push(value as T)
+      return this.appender.take(values as readonly string[])
+    }
     const pairs = values as readonly Pair<T>[]
-    for (const { value } of pairs) pending.push(value)
+    for (const { value } of pairs) pending!.push(value)
     return this.appender.take(pairs.map(({ line }) => line))
   }
 
