@@ -1,7 +1,7 @@
 // npm run kills -- [--runs 500] [--seed 1]
 //
 // Writers of a log are killed with SIGKILL at random moments: eight producers, each line numbered. Each kind of log is begun
-// anew after 20 kills. After every kill the log is read, and must have all that was acknowledged, each line once, whole and
+// anew after 10 kills. After every kill the log is read, and must have all that was acknowledged, each line once, whole and
 // in its order: test/io/killed-logs.ts. The first log that has not ends the program with an error.
 
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -20,7 +20,7 @@ const { values: options } = parseArgs({
 })
 const runs = Number(options.runs)
 const random = new Random(Number(options.seed))
-const chain = 20
+const chain = 10
 const folder = mkdtempSync(join(tmpdir(), 'sluice-writer-'))
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
 const program = await bundleWriter(folder)

@@ -10,10 +10,12 @@ import { gunzipSync } from 'node:zlib'
 
 export const PRODUCERS = 8
 
-/** The line number `index` of a producer: 20 to 300 bytes, some of them characters of two. */
-export function lineOf(producer: number, index: number): string {
+const TEXT = 'abcdefghé'.repeat(3000)
+
+/** The line number `index` of a producer: 20 to 300 bytes, some of them characters of two; or 100 times as many. */
+export function lineOf(producer: number, index: number, long = false): string {
   const length = (index * 2_654_435_761 + producer * 40_503) % 281
-  return `${producer} ${index} ${'abcdefghé'.repeat(32).slice(0, length)}.`
+  return `${producer} ${index} ${TEXT.slice(0, long ? length * 90 : length)}.`
 }
 
 /** The whole lines of a log, the oldest first, and how many bytes are torn at its end. */
@@ -39,13 +41,14 @@ export function readLog(folder: string): { lines: string[]; torn: number } {
 }
 
 /** How many lines there are of each producer; throws where they are not these, in this order. */
-export function countLines(lines: readonly string[]): number[] {
+export function countLines(lines: readonly string[], long = false): number[] {
   const counts = Array.from({ length: PRODUCERS }, () => 0)
   for (const [at, line] of lines.entries()) {
     const producer = Number(line[0])
-    const expected = lineOf(producer, counts[producer]++)
-    if (line !== expected)
-      throw new Error(`Line ${at + 1} is ${JSON.stringify(line)} instead of ${JSON.stringify(expected)}`)
+    const expected = lineOf(producer, counts[producer]++, long)
+    if (line !== expected) throw new Error(`Line ${at + 1} is ${show(line)} instead of ${show(expected)}`)
   }
   return counts
 }
+
+const show = (line: string): string => JSON.stringify(line.length > 400 ? `${line.slice(0, 400)}…` : line)

@@ -7,7 +7,14 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { countLines, PRODUCERS, readLog } from './killed-lines.ts'
 
-export const KINDS = ['sink written', 'sink synced', 'sink rotating', 'log written', 'log rotating'] as const
+export const KINDS = [
+  'sink written',
+  'sink synced',
+  'sink rotating',
+  'log written',
+  'log large',
+  'log rotating',
+] as const
 export type KindOfLog = (typeof KINDS)[number]
 
 export interface Killed {
@@ -52,7 +59,7 @@ export async function killWriters(
     for (let run = 0; run < runs; run++) {
       await runAndKill([program, folder, kind], acknowledged, random)
       const { lines, torn } = readLog(folder)
-      const counts = countLines(lines)
+      const counts = countLines(lines, kind === 'log large')
       for (const [producer, count] of counts.entries()) {
         if (count < acknowledged[producer])
           throw new Error(

@@ -12,10 +12,12 @@ const [api, what] = kind.split(' ')
 const options: LogOptions = {
   level: what === 'synced' ? 'synced' : 'written',
   onRepaired: () => {},
+  // A write of megabytes takes long enough to be cut in two.
+  ...(what === 'large' && { flush: { bytes: 2 ** 22, ms: 1 } }),
   ...(what === 'rotating' && { rotate: { bytes: 20_000, gzip: true } }),
 }
 
-const counts = countLines(readLog(folder).lines)
+const counts = countLines(readLog(folder).lines, what === 'large')
 const producers = Array.from({ length: PRODUCERS }, (_, producer) => producer)
 
 function acknowledge(lines: readonly string[]): void {
@@ -39,7 +41,8 @@ if (api === 'sink') {
   const log = await openLog(file, options)
   const write = async (producer: number) => {
     for (let index = counts[producer]; ;) {
-      const lines = Array.from({ length: 1 + (index % 7) }, (_, i) => lineOf(producer, index + i))
+      const length = what === 'large' ? 50 : 1 + (index % 7)
+      const lines = Array.from({ length }, (_, i) => lineOf(producer, index + i, what === 'large'))
       await log.append(lines)
       acknowledge(lines)
       index += lines.length
