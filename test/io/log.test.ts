@@ -4,7 +4,7 @@ import { channel, forEach, map, pipeline, range, source, type StageError, alsoTo
 import { appendLog, type AppendLogOptions, openLog } from 'sluice/io'
 import { appendTo } from '../../src/io/log/append-log.ts'
 import { type Disk, disk } from '../../src/io/log/disk.ts'
-import { deferred, rejection, turns, until } from '../pipeline/support-waiting.ts'
+import { deferred, rejection, stable, turns, until } from '../pipeline/support-waiting.ts'
 import { LogFolder, numbered, systemError } from './support-log.ts'
 
 describe('appendLog', () => {
@@ -217,6 +217,37 @@ describe('appendLog', () => {
       gate.resolve()
       await run.result
       expect(told).toEqual([2, 4])
+    })
+
+    test('no more than some megabytes late: then the producers wait, for a sync or a handler', async () => {
+      using folder = new LogFolder()
+      const line = 'x'.repeat(100_000)
+      const gates = [deferred(), deferred()]
+      let syncs = 0
+      const slow: Disk = {
+        ...disk,
+        async sync() {
+          // The first is that of the file itself.
+          if (++syncs === 2) await gates[0].promise
+        },
+      }
+      let made = 0
+      const lines = map((n: number) => (made++, `${n} ${line}`))
+      let handled = 0
+      const onAcknowledged = () => (handled++ === 1 ? gates[1].promise : undefined)
+      const options: AppendLogOptions<string> = { level: 'synced', onAcknowledged }
+      const sink = appendTo(slow, folder.file, options)
+      const run = pipeline(range(1000), lines, sink).start({ capacity: 4 })
+      await until(() => made > 160)
+      const held = await stable(() => made)
+      expect(held).toBeLessThan(250)
+      gates[0].resolve()
+      await until(() => handled === 2)
+      await until(() => made > held)
+      const again = await stable(() => made)
+      expect(again).toBeLessThan(400)
+      gates[1].resolve()
+      expect(await run.result).toMatchObject({ lines: 1000 })
     })
 
     test('a handler that throws fails the stage', async () => {

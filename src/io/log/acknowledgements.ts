@@ -48,6 +48,7 @@ export class Acknowledgements {
         if (isThenable(telling)) return this.#later(telling, lines, bytes)
         this.#done(lines, bytes)
       }
+      this.told()
     } catch (error) {
       this.failed(error)
     }
@@ -60,7 +61,6 @@ export class Acknowledgements {
         this.#telling = false
         this.#done(lines, bytes)
         this.#tell()
-        this.told()
       },
       // It stays as it is: nothing more is told of.
       (error: unknown) => this.failed(error),
