@@ -45,12 +45,12 @@ const size = statSync(lines).size
 /** What each row is, as what the worker is told. */
 const rows = {
   cat: 'lines >> file',
+  'bare loop': 'buffer.write(line) for each, writeSync at 256 kB; promises nothing',
   'sluice sink written': 'pipeline(source(lines), appendLog(file))',
   'sluice sink synced': "the same, level: 'synced'",
   'sluice log written': 'openLog(file), append(1,000 lines)',
   'sluice log synced': "the same, level: 'synced'",
   'pino async': 'pino.destination({ sync: false, minLength: 4096 }), line by line',
-  'pino async large': 'the same, minLength: 131072',
   'pino sync': 'pino.destination({ sync: true }), line by line',
   'pino sync synced': 'the same, fsync: true, a thousandth of the lines',
 }
