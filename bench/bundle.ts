@@ -19,7 +19,10 @@ export async function bundleForNode(entry: string): Promise<string> {
       {
         name: 'built-sluice',
         setup: (plugin) => {
-          plugin.onResolve({ filter: /^sluice$/ }, () => ({ path: `${root}dist/index.js`, external: true }))
+          plugin.onResolve({ filter: /^sluice(\/\w+)?$/ }, ({ path }) => {
+            const [, entry = 'index'] = path.split('/')
+            return { path: `${root}dist/${entry}.js`, external: true }
+          })
         },
       },
     ],

@@ -6,7 +6,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { pipeline, source } from 'sluice'
 import { pino } from 'pino'
-import { appendLog, type LogLevel, openLog } from '../../src/io/index.ts'
+import { appendLog, type LogLevel, openLog } from 'sluice/io'
 import { logLines } from './lines.ts'
 
 const [row, file, count] = process.argv.slice(2)
