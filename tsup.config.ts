@@ -7,6 +7,7 @@ export default defineConfig({
     inspect: 'src/inspect/index.ts',
     io: 'src/io/index.ts',
     opentelemetry: 'src/inspect/telemetry.ts',
+    postgres: 'src/io/postgres/index.ts',
     sqlite: 'src/io/sqlite/index.ts',
     testing: 'src/testing/index.ts',
   },

@@ -11,6 +11,7 @@ export default defineConfig({
       { find: /^sluice\/duckdb$/, replacement: source('io/duckdb/index.ts') },
       { find: /^sluice\/inspect$/, replacement: source('inspect/index.ts') },
       { find: /^sluice\/io$/, replacement: source('io/index.ts') },
+      { find: /^sluice\/postgres$/, replacement: source('io/postgres/index.ts') },
       { find: /^sluice\/sqlite$/, replacement: source('io/sqlite/index.ts') },
       { find: /^sluice\/testing$/, replacement: source('testing/index.ts') },
       { find: /^sluice\/opentelemetry$/, replacement: source('inspect/telemetry.ts') },

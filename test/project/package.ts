@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from './sources.ts'
 
-const connectors = ['duckdb', 'io', 'sqlite']
+const connectors = ['duckdb', 'io', 'postgres', 'sqlite']
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-package-'))
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
@@ -43,7 +43,7 @@ function checkImports(): void {
   mkdirSync(installed, { recursive: true })
   execFileSync('tar', ['-xzf', tarball, '-C', installed, '--strip-components=1'])
   // What the entries beside the core ask their users to install.
-  for (const scope of ['@duckdb', '@opentelemetry', '@sinonjs'])
+  for (const scope of ['@duckdb', '@opentelemetry', '@sinonjs', 'pg'])
     symlinkSync(join(root, 'node_modules', scope), join(folder, 'node_modules', scope))
   const besides = ['inspect', 'opentelemetry', 'testing', ...connectors].map((name) => `sluice/${name}`)
   for (const entry of ['sluice', ...besides]) {

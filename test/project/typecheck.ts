@@ -12,6 +12,7 @@ const files = [
   'inspect/telemetry.ts',
   'io/duckdb/index.ts',
   'io/index.ts',
+  'io/postgres/index.ts',
   'io/sqlite/index.ts',
   'testing/index.ts',
 ]
