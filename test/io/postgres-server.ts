@@ -70,6 +70,8 @@ export async function startPostgres(settings: Record<string, string> = {}): Prom
     ...user,
     cwd: folder,
     env: { ...process.env, FOLDER: folder },
+    // What ends the group of the tests must leave it the time to clean up.
+    detached: true,
     stdio: ['pipe', 'ignore', 'pipe'],
   })
   await started(keeper)
