@@ -126,6 +126,8 @@ export class Session {
   /** Begins a statement. The one before it is over. */
   begin<S extends Exchange>(statement: S): S {
     if (this.#closed) throw new Error('Cannot use a connection that was given up')
+    // `pg` would only say that there is no connection.
+    if (this.broken) throw this.broken
     return this.#send(statement)
   }
 
