@@ -10,16 +10,10 @@ const files = [
   'index.ts',
   'inspect/index.ts',
   'inspect/telemetry.ts',
-const files = [
-  'index.ts',
-  'inspect/index.ts',
-  'inspect/telemetry.ts',
   'io/duckdb/index.ts',
   'io/index.ts',
   'io/postgres/index.ts',
   'io/sqlite/index.ts',
-  'testing/index.ts',
-]
   'testing/index.ts',
 ]
 const entries = files.map((file) => `${root}src/${file}`)
