@@ -101,6 +101,8 @@ class Feed<T> {
   waiting = false
   #settling: Promise<void> | undefined
   failure: { error: unknown } | undefined
+  /** No more is wanted. */
+  stopped = false
   /** There is no more to read. */
   ended = false
   closed = false
@@ -138,6 +140,7 @@ class Feed<T> {
     this.reader = reader
     // Nobody waited for it.
     if (this.closed) return reader.close?.()
+    if (this.stopped) reader.stop?.()
   }
 
   readonly #arrived = (values: readonly T[] | undefined): void => {
@@ -179,6 +182,11 @@ class Feed<T> {
       },
       failed: (value, error) => recover(port(), onError, value, error),
     }
+  }
+
+  stop(): void {
+    this.stopped = true
+    this.reader?.stop?.()
   }
 
   close(): PromiseLike<unknown> | void {
@@ -247,7 +255,7 @@ class Reading<T> implements Kernel<never, T> {
 
   stop(): void {
     this.#stopped = true
-    if (!this.keeps) this.feed.reader?.stop?.()
+    if (!this.keeps) this.feed.stop()
   }
 
   close(): PromiseLike<unknown> | void {

@@ -130,7 +130,7 @@ export class Reading extends Statement {
 
   /** The next rows; `undefined` when there are no more. */
   async next(): Promise<readonly Row[] | undefined> {
-    for (;;) {
+    while (!this.#stopped) {
       const block = this.#frames?.take()
       if (block) return this.#rows!.rows(block)
       if (this.#page.length > 0 && (this.#paused || this.over || this.error)) {
@@ -142,11 +142,11 @@ export class Reading extends Statement {
       if (this.over) return undefined
       if (this.#paused) this.#execute(this.connection!)
       await this.news()
-      if (this.#stopped) return []
     }
+    return undefined
   }
 
-  /** A `next` that waits gives nothing. */
+  /** There are no more rows from now on. */
   stop(): void {
     this.#stopped = true
     this.tell()

@@ -27,6 +27,7 @@ interface Internals {
   processID: number | null
   secretKey: number | null
   _connected?: boolean
+  _ended?: boolean
 }
 
 /** A statement, as far as the connection is concerned. */
@@ -163,6 +164,8 @@ export class Session {
       else (this.client as PoolClient).release(unfinished || this.broken !== undefined)
       await cancelled
     }
+    // One that has broken says so once more when it is gone.
+    if (this.broken !== undefined) await ended(this.client)
     taken.delete(this.client)
     this.client.removeListener('error', this.#broke)
   }
@@ -197,6 +200,12 @@ export class Session {
       socket.resume()
     })
   }
+}
+
+async function ended(client: Client): Promise<void> {
+  if ((client as unknown as Internals)._ended) return
+  // Not by `once` of Node: the error that comes before would reject it.
+  await new Promise<void>((resolve) => client.once('end', resolve))
 }
 
 function demandFree(client: Client): void {
