@@ -6,6 +6,7 @@
  * two buffers in turn, the next block while this one is worked on, with room in front for what is left of the last
  * one: nothing is copied but that.
  */
+import { once } from 'node:events'
 import { close, constants, createReadStream, fstat, open, read, type Stats } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
@@ -30,17 +31,24 @@ export interface Blocks {
   close(): PromiseLike<unknown> | void
   /** A pipe or the like: what was read of it is nowhere else. */
   readonly live: boolean
-  /** Which file it is; a file keeps it when it is moved or written to. */
+  /** Where to begin lies behind the end of the file: it has been cut. */
+  readonly beyond?: boolean
+  /** Which file it is: the same number is the same file. */
   readonly id: string
-  /** How long the file was when it was opened, where that is known. */
-  readonly size?: number
   /** Behind what has been read. */
   readonly at: number
 }
 
+/** Of a file that was read before: which it was, how much of it had been read, and whether that was all. */
+export interface Before {
+  id: string
+  read?: number
+  done?: boolean
+}
+
 /** Opens an input. `from`: so many bytes are passed over. */
-export async function openBlocks(file: string, from: number): Promise<Blocks> {
-  if (file === '-') return new StreamBlocks(process.stdin, 0, true)
+export async function openBlocks(file: string, from: number, before?: Before): Promise<Blocks> {
+  if (isStandardInput(file)) return new StandardInput()
   const unpack = unpackerFor(file)
   // Without O_NONBLOCK, a FIFO that nobody writes to would keep a thread waiting.
   const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)
@@ -51,20 +59,39 @@ export async function openBlocks(file: string, from: number): Promise<Blocks> {
     const stats = await statFile(fd)
     if (stats.isDirectory()) throw cannotRead(file, { code: 'EISDIR' })
     const live = stats.isFIFO() || stats.isSocket()
-    if (unpack === undefined && stats.isFile()) return new FileBlocks(file, fd, from, stats)
+    const rest = unpack === undefined && stats.isFile()
+    const read = before?.id === idOf(stats) ? (before.read ?? from) : 0
+    const beyond = rest && stats.size < read
+    if (beyond && !before?.done) throw tooShort(file, stats.size, read)
+    if (rest) return new FileBlocks(file, fd, beyond ? 0 : from, idOf(stats), beyond)
     const stream = live
       ? new Socket({ fd, readable: true, writable: false })
       : createReadStream(file, { fd, highWaterMark: BLOCK })
-    return new StreamBlocks(unpack ? unpack(stream) : stream, from, live && !unpack, idOf(stats))
+    return new StreamBlocks(
+      file,
+      stream,
+      unpack ? unpack(stream) : stream,
+      from,
+      live && !unpack,
+      idOf(stats),
+    )
   } catch (error) {
     await closeFile(fd)
     throw error
   }
 }
 
+/** The names of the standard input. */
+export const isStandardInput = (file: string): boolean => file === '-' || file === '/dev/stdin'
+
 /** Numbers of files are used again: the time at which it was made tells them apart. */
 export function idOf({ ino, birthtimeMs }: Stats): string {
   return `${ino}:${birthtimeMs}`
+}
+
+/** What is left to read has been cut off. */
+function tooShort(file: string, size: number, from: number): Error {
+  return new Error(`Cannot go on reading ${file}: it has ${size} bytes, and should have ${from}`)
 }
 
 const REASONS: Record<string, string> = {
@@ -75,28 +102,28 @@ const REASONS: Record<string, string> = {
 
 export function cannotRead(file: string, error: unknown): Error {
   const { code = '', message = '' } = error as { code?: string; message?: string }
+  // It has been said already.
+  if (error instanceof Error && message.startsWith('Cannot ')) return error
   return new Error(`Cannot read ${file}: ${REASONS[code] ?? message}`, { cause: error })
 }
 
 /** A plain file. */
 export class FileBlocks implements Blocks {
   readonly live = false
-  readonly id: string
-  readonly size: number
   /** The buffer that is read into next, and the one that is in use. */
   #spare = Buffer.allocUnsafeSlow(FRONT + BLOCK)
   #used = Buffer.allocUnsafeSlow(FRONT + BLOCK)
   #reading: Promise<{ bytesRead: number }> | undefined
+  #closing = false
+  #closed: Promise<void> | undefined
 
   constructor(
     readonly file: string,
     readonly fd: number,
     public at: number,
-    stats: Stats,
-  ) {
-    this.id = idOf(stats)
-    this.size = stats.size
-  }
+    readonly id: string,
+    readonly beyond = false,
+  ) {}
 
   /** Asks for the next block, unless that has been done. */
   #read(): Promise<{ bytesRead: number }> {
@@ -108,6 +135,7 @@ export class FileBlocks implements Blocks {
   }
 
   async next(left: Uint8Array): Promise<Buffer | undefined> {
+    if (this.#closing) return undefined
     const { bytesRead } = await this.#read().catch((error: unknown) => {
       throw cannotRead(this.file, error)
     })
@@ -121,66 +149,157 @@ export class FileBlocks implements Blocks {
     if (start >= 0) block.set(left, start)
     this.#spare = this.#used
     this.#used = block
-    void this.#read()
+    if (!this.#closing) void this.#read()
     return whole
   }
 
-  /** A descriptor must not be closed, and perhaps used again, under a read. */
+  /** A descriptor must not be closed, and perhaps used again, under a read: waits for the last one. */
   async settled(): Promise<void> {
+    this.#closing = true
     await this.#reading?.catch(() => {})
   }
 
-  async close(): Promise<void> {
-    await this.settled()
-    await closeFile(this.fd)
+  close(): Promise<void> {
+    return (this.#closed ??= this.settled().then(() => closeFile(this.fd)))
   }
 }
 
-const NEWS = ['readable', 'end', 'error', 'close']
+const NEWS = ['readable', 'end', 'error', 'close'] as const
 
-/** A pipe, a terminal, or what is unpacked on the way. */
-class StreamBlocks implements Blocks {
-  at = 0
+/** What a stream gives, as it comes. */
+class Arrivals {
   #failure: { error: Error } | undefined
-  #ended = false
-  #stopped = false
+  #ended: boolean
   #notify = (): void => {}
-  readonly #heard = (event: string, error?: Error): void => {
+  readonly #listeners: [string, (error?: Error) => void][]
+
+  constructor(readonly stream: Readable) {
+    // Of one that somebody has read before, no more may be heard.
+    this.#ended = stream.readableEnded || stream.destroyed
+    this.#listeners = NEWS.map((event) => [event, (error) => this.#heard(event, error)])
+    for (const [event, listener] of this.#listeners) stream.on(event, listener)
+  }
+
+  #heard(event: (typeof NEWS)[number], error?: Error): void {
     if (error) this.#failure ??= { error }
     this.#ended ||= event === 'end' || event === 'close'
     this.#notify()
   }
 
+  /** What is there; waits until there is something, or the `signal` says that no more is wanted. */
+  async next(signal: AbortSignal): Promise<Buffer | undefined> {
+    const { stream } = this
+    for (;;) {
+      const chunk = stream.read() as Buffer | string | null
+      if (chunk !== null)
+        return typeof chunk === 'string' ? Buffer.from(chunk, stream.readableEncoding ?? 'utf8') : chunk
+      if (this.#failure) throw this.#failure.error
+      if (this.#ended || signal.aborted) return undefined
+      await new Promise<void>((resolve) => {
+        this.#notify = resolve
+        signal.onabort = () => resolve()
+      })
+    }
+  }
+
+  forget(): void {
+    for (const [event, listener] of this.#listeners) this.stream.off(event, listener)
+  }
+}
+
+/** A pipe, or what is unpacked on the way. */
+class StreamBlocks implements Blocks {
+  at = 0
+  readonly #arrivals: Arrivals
+  readonly #stop = new AbortController()
+
   constructor(
+    readonly file: string,
+    /** What is read, and what comes of it. */
+    readonly raw: Readable,
     readonly stream: Readable,
     /** So many bytes are passed over. */
     readonly from: number,
     readonly live: boolean,
-    readonly id = '',
+    readonly id: string,
   ) {
-    for (const event of NEWS) stream.on(event, (error?: Error) => this.#heard(event, error))
+    this.#arrivals = new Arrivals(stream)
   }
 
   async next(left: Uint8Array): Promise<Buffer | undefined> {
     for (;;) {
-      const chunk = this.stream.read() as Buffer | string | null
-      if (chunk !== null) {
-        const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
-        const rest = bytes.subarray(Math.max(0, Math.min(bytes.length, this.from - this.at)))
-        this.at += bytes.length
-        if (rest.length > 0) return left.length > 0 ? Buffer.concat([left, rest]) : rest
-      } else if (this.#failure) throw this.#failure.error
-      else if (this.#ended || this.#stopped) return undefined
-      else await new Promise<void>((resolve) => (this.#notify = resolve))
+      const bytes = await this.#arrivals.next(this.#stop.signal).catch((error: unknown) => {
+        throw cannotRead(this.file, error)
+      })
+      if (bytes === undefined) return this.#atEnd()
+      const rest = bytes.subarray(Math.max(0, Math.min(bytes.length, this.from - this.at)))
+      this.at += bytes.length
+      if (rest.length > 0) return left.length > 0 ? Buffer.concat([left, rest]) : rest
     }
   }
 
+  #atEnd(): undefined {
+    const { bytesRead = 0 } = this.raw as { bytesRead?: number }
+    const { bytesWritten = 0 } = this.stream as { bytesWritten?: number }
+    // Node reads one part of .br and .zst, and says nothing of what follows; of .gz it reads all.
+    if (
+      this.stream !== this.raw &&
+      !this.file.endsWith('.gz') &&
+      bytesWritten > 0 &&
+      bytesWritten < bytesRead
+    )
+      throw new Error(
+        `Cannot unpack ${this.file}: there is more behind its end, and only .gz may have several parts`,
+      )
+    if (this.at < this.from && !this.#stop.signal.aborted) throw tooShort(this.file, this.at, this.from)
+  }
+
   stop(): void {
-    this.#stopped = true
-    this.#notify()
+    this.#stop.abort()
+  }
+
+  /** The descriptor is free when the stream says so. */
+  async close(): Promise<void> {
+    this.stop()
+    const closed = this.raw.closed ? undefined : once(this.raw, 'close')
+    this.stream.destroy()
+    this.raw.destroy()
+    await closed
+  }
+}
+
+/** Is not closed: whoever reads it next gets the rest. It does not keep the process. */
+class StandardInput implements Blocks {
+  readonly live = true
+  readonly id = ''
+  at = 0
+  readonly #arrivals: Arrivals
+  readonly #stop = new AbortController()
+
+  constructor() {
+    const input: Readable & { ref?: () => void } = process.stdin
+    input.ref?.()
+    this.#arrivals = new Arrivals(input)
+  }
+
+  async next(left: Uint8Array): Promise<Buffer | undefined> {
+    const bytes = await this.#arrivals.next(this.#stop.signal).catch((error: unknown) => {
+      throw cannotRead('-', error)
+    })
+    if (bytes === undefined) return undefined
+    this.at += bytes.length
+    return left.length > 0 ? Buffer.concat([left, bytes]) : bytes
+  }
+
+  stop(): void {
+    this.#stop.abort()
   }
 
   close(): void {
-    this.stream.destroy()
+    this.stop()
+    this.#arrivals.forget()
+    const input: Readable & { unref?: () => void } = process.stdin
+    input.pause()
+    input.unref?.()
   }
 }

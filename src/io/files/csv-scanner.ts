@@ -2,23 +2,19 @@
  * Where fields and rows of CSV begin and end: RFC 4180, and what is found in the wild.
  *
  * A field that begins with a quote goes on to the next quote that is not doubled, line ends included. A quote inside a
- * field that does not begin with one stands for itself. Rows end with LF or CR LF, mixed if need be, or all with CR.
+ * field that does not begin with one stands for itself. Rows end with LF or CR LF, mixed if need be, or all with CR:
+ * the first line end outside of quotes tells.
  *
  * Why no library: `csv-parse` is complete and takes four times as long as all else together; `udsv` is as fast as this,
  * but takes the fields of a short row from the next one without a word, and needs one kind of line end throughout;
  * neither says where a field stood. Tests compare this with `csv-parse`, over random input (bench: orders).
  *
  * A row that breaks the rules costs no other row: reading goes on in the line after the one where it began.
+ *
+ * What comes out depends on the text alone, not on where the blocks of a file end. So a row is too long where it is not
+ * over in the first `most` characters and a line end, whether what follows has been read or not.
  */
-export interface CsvFormat {
-  delimiter: string
-  /** `''`: none. */
-  quote: string
-  escape: string
-  /** Rows that begin with it are left out. `''`: none. */
-  comment: string
-  trim: boolean
-}
+import { type CsvFormat, CR, firstLineEnd, LF, SPACE, TAB } from './csv-format.ts'
 
 /** What the scanner tells. */
 export interface CsvSink {
@@ -30,10 +26,13 @@ export interface CsvSink {
   broken(what: string, at: number, from: number, to: number): void
 }
 
-const LF = 10
-const CR = 13
-const SPACE = 32
-const TAB = 9
+/** What it must know to go on in the middle of a file, as plain data. */
+export interface ScannerState {
+  /** What ends a row: 10 or 13, or 0: not known yet. */
+  end: number
+  /** The rest of a line that is too long is passed over. */
+  skipping: boolean
+}
 
 /** The code of the one character of `text`, or one that no character has. */
 const codeOf = (text: string): number => (text === '' ? -1 : text.charCodeAt(0))
@@ -49,8 +48,9 @@ export class CsvScanner {
   readonly #fields: string[] = []
   readonly #starts: number[] = []
   readonly #ends: number[] = []
-  /** What ends a row: a CR where there is no LF in the first block, else a LF, maybe after a CR. */
-  #end = 0
+  /** What ends a row: a LF, maybe after a CR, or a CR. */
+  #end: number
+  #skipping: boolean
   /** Line ends so far: those inside of fields, and those of rows. */
   lines = 0
   /** Where the quoted field that was read last begins, and where it is over, or -1: it goes on behind the text. */
@@ -58,9 +58,12 @@ export class CsvScanner {
   #behind = 0
 
   constructor(
-    format: CsvFormat,
+    readonly format: CsvFormat,
     readonly sink: CsvSink,
+    { end, skipping }: ScannerState = { end: 0, skipping: false },
   ) {
+    this.#end = end
+    this.#skipping = skipping
     this.#delimiter = codeOf(format.delimiter)
     this.#quote = codeOf(format.quote)
     this.#escape = codeOf(format.escape)
@@ -74,18 +77,33 @@ export class CsvScanner {
     return this.#end
   }
 
-  /** Scans the whole rows of a text. Gives where the first one begins that is not whole; `final`: the last row needs no end. */
+  get state(): ScannerState {
+    return { end: this.#end, skipping: this.#skipping }
+  }
+
+  /**
+   * Scans the whole rows of a text. Gives where the first one begins that is not whole; `final`: the last row needs no
+   * end. `most`: how many characters a row may have.
+   */
   scan(text: string, final: boolean, most: number): number {
     const { length } = text
-    if (this.#end === 0 && !this.#findEnd(text, final || length > most)) return 0
+    const room = most + 1
+    if (this.#end === 0) {
+      this.#end = firstLineEnd(text.slice(0, room), this.format, final && length <= room, length >= room)
+      if (this.#end === 0) return 0
+    }
     let at = 0
     while (at < length) {
-      if (this.#plain) at = this.#plainRows(text, at)
+      if (this.#skipping) at = this.#skip(text, at)
+      if (this.#plain) at = this.#plainRows(text, at, Math.min(length, at + room))
       if (at === length) break
-      const next = this.#isComment(text, at) ? this.#afterLine(text, at, final) : this.#row(text, at, final)
+      const limit = Math.min(length, at + room)
+      const isLast = final && limit === length
+      const next = this.#isComment(text, at)
+        ? this.#afterLine(text, at, limit, isLast)
+        : this.#row(text, at, limit, isLast)
       if (next >= 0) at = next
-      // It goes on behind the text: that may be too far.
-      else if (final || length - at > most) at = this.#endless(text, at)
+      else if (isLast || limit - at === room) at = this.#endless(text, at, limit, isLast, most)
       else break
     }
     return at
@@ -97,13 +115,13 @@ export class CsvScanner {
    * All in one loop over characters, which needs no look at the end of the text: as far as there is a line end, a field
    * that is not quoted ends. Half of the time of `#row` (bench: orders).
    */
-  #plainRows(text: string, at: number): number {
+  #plainRows(text: string, at: number, limit: number): number {
     const delimiter = this.#delimiter
     const quote = this.#quote
     const rowEnd = this.#end
     const starts = this.#starts
     const ends = this.#ends
-    const last = text.lastIndexOf(rowEnd === LF ? '\n' : '\r')
+    const last = text.lastIndexOf(rowEnd === LF ? '\n' : '\r', limit - 1)
     while (at <= last) {
       let inside = 0
       let count = 0
@@ -140,14 +158,8 @@ export class CsvScanner {
     return at
   }
 
-  /** Looks for the first line end. */
-  #findEnd(text: string, final: boolean): boolean {
-    const cr = text.indexOf('\r')
-    const lf = text.indexOf('\n')
-    // A CR at the end of the text may be the first half of CR LF.
-    if (lf < 0 && !final && (cr < 0 || cr === text.length - 1)) return false
-    this.#end = cr >= 0 && lf < 0 ? CR : LF
-    return true
+  #isPadding(code: number): boolean {
+    return this.#trim && (code === SPACE || code === TAB) && code !== this.#delimiter
   }
 
   #isComment(text: string, at: number): boolean {
@@ -155,39 +167,56 @@ export class CsvScanner {
   }
 
   /** Where the next line begins, or -1. */
-  #afterLine(text: string, at: number, final: boolean): number {
+  #afterLine(text: string, at: number, limit: number, isLast: boolean): number {
     const end = text.indexOf(this.#end === LF ? '\n' : '\r', at)
-    if (end < 0 && !final) return -1
+    const found = end >= 0 && end < limit
+    this.#behind = 0
+    if (!found && !isLast) return -1
     this.lines++
-    return end < 0 ? text.length : end + 1
+    return found ? end + 1 : text.length
   }
 
-  /** A row that never ends. */
-  #endless(text: string, from: number): number {
+  /** The rest of a line that is too long. */
+  #skip(text: string, at: number): number {
+    const end = text.indexOf(this.#end === LF ? '\n' : '\r', at)
+    if (end < 0) return text.length
+    this.#skipping = false
+    this.lines++
+    return end + 1
+  }
+
+  /** A row that is not over where it should be: its first line is given up. */
+  #endless(text: string, from: number, limit: number, isLast: boolean, most: number): number {
     const unclosed = this.#behind < 0
-    const much = `${text.length - from} characters`
-    const what = unclosed ? `a quoted field is not closed in ${much}` : `the row has more than ${much}`
-    return this.#breakOff(text, from, unclosed ? this.#opened : from, what)
+    const within = isLast ? '' : ` within ${most} characters ("maxRow")`
+    const what = unclosed
+      ? `a quoted field is not closed${within}`
+      : `the row has more than ${most} characters ("maxRow")`
+    const at = unclosed ? this.#opened : from
+    const next = this.#breakOff(text, from, limit, isLast, at, what)
+    if (next >= 0) return next
+    this.#skipping = true
+    if (!this.#isComment(text, from)) this.sink.broken(what, at, from, from + most)
+    return limit
   }
 
-  /** Gives up the first line of a row, and goes on in the next one. */
-  #breakOff(text: string, from: number, at: number, what: string): number {
-    const next = this.#afterLine(text, from, true)
-    this.sink.broken(what, at, from, this.#lineEnd(text, next))
+  /** Gives up the first line of a row, and goes on in the next one; -1 where that line is not whole. */
+  #breakOff(text: string, from: number, limit: number, isLast: boolean, at: number, what: string): number {
+    const next = this.#afterLine(text, from, limit, isLast)
+    if (next >= 0) this.sink.broken(what, at, from, this.#lineEnd(text, from, next))
     return next
   }
 
   /** The end of the line before `next`, without what ends it. */
-  #lineEnd(text: string, next: number): number {
+  #lineEnd(text: string, from: number, next: number): number {
     let end = next
-    if (text.charCodeAt(end - 1) === this.#end) end--
-    if (this.#end === LF && text.charCodeAt(end - 1) === CR) end--
+    if (end > from && text.charCodeAt(end - 1) === this.#end) end--
+    if (end > from && this.#end === LF && text.charCodeAt(end - 1) === CR) end--
     return end
   }
 
   /** One row. Gives where the next one begins, or -1 where this one is not whole. */
-  #row(text: string, from: number, final: boolean): number {
-    const { length } = text
+  #row(text: string, from: number, length: number, final: boolean): number {
     const fields = this.#fields
     const delimiter = this.#delimiter
     const rowEnd = this.#end
@@ -197,24 +226,24 @@ export class CsvScanner {
     let at = from
     for (;;) {
       let code = at < length ? text.charCodeAt(at) : -1
-      if (this.#trim) while (code === SPACE || code === TAB) code = ++at < length ? text.charCodeAt(at) : -1
+      while (this.#isPadding(code)) code = ++at < length ? text.charCodeAt(at) : -1
       if (code === this.#quote && code >= 0) {
-        fields[count++] = this.#quoted(text, at + 1, final)
+        fields[count++] = this.#quoted(text, at + 1, length, final)
         if (this.#behind < 0) {
           this.lines = before
           return -1
         }
         at = this.#behind
         code = at < length ? text.charCodeAt(at) : -1
-        if (this.#trim) while (code === SPACE || code === TAB) code = ++at < length ? text.charCodeAt(at) : -1
-        if (code === CR && rowEnd === LF && (text.charCodeAt(at + 1) === LF || (final && at + 1 === length)))
-          code = text.charCodeAt(++at)
+        while (this.#isPadding(code)) code = ++at < length ? text.charCodeAt(at) : -1
+        if (code === CR && rowEnd === LF && (final || at + 1 < length) && this.#endsAt(text, at + 1, length))
+          code = ++at < length ? text.charCodeAt(at) : -1
         if (at < length && code !== delimiter && code !== rowEnd) {
           this.lines = before
-          // A CR at the end may be the first half of CR LF.
-          if (code === CR && at + 1 === length && !final) return -1
-          const what = `a quoted field is followed by ${JSON.stringify(text.charAt(at))}`
-          return this.#breakOff(text, from, at, what)
+          // At the end of the text, it may be the first half of CR LF, or of a character.
+          if (at + 1 === length && !final) return -1
+          const what = `a quoted field is followed by ${JSON.stringify(String.fromCodePoint(text.codePointAt(at)!))}`
+          return this.#breakOff(text, from, length, final, at, what)
         }
       } else {
         const start = at
@@ -223,7 +252,7 @@ export class CsvScanner {
         if (rowEnd === LF && (code === LF || at === length) && end > start && text.charCodeAt(end - 1) === CR)
           end--
         const field = text.slice(start, end)
-        fields[count++] = this.#trim ? field.trimEnd() : field
+        fields[count++] = this.#trim ? field.trim() : field
       }
       if (at >= length) {
         if (!final) {
@@ -236,13 +265,17 @@ export class CsvScanner {
       if (code === rowEnd) break
     }
     this.lines++
-    this.sink.row(fields, count, from, at)
+    this.sink.row(fields, count, from, this.#lineEnd(text, from, at))
     return at
   }
 
+  /** Whether a LF, or the end of all, stands there. */
+  #endsAt(text: string, at: number, length: number): boolean {
+    return at === length || text.charCodeAt(at) === LF
+  }
+
   /** A quoted field from behind its quote on. */
-  #quoted(text: string, from: number, final: boolean): string {
-    const { length } = text
+  #quoted(text: string, from: number, length: number, final: boolean): string {
     const quote = this.#quote
     const escape = this.#escape
     const rowEnd = this.#end

@@ -1,70 +1,143 @@
 /**
  * A file that grows, as `tail -F` reads it: at its end, it is waited for more. When another file has taken its place,
  * or it was cut, it has ended, and whoever reads opens the name again.
+ *
+ * A slow reader may miss a whole file, which got its name and lost it again meanwhile. So what is opened next is the
+ * oldest file with a name that rotation gives (`app.log.1`, `app.log-20261126`, `app.1.log`) that was written to after
+ * the one before: only then the file that has the name now.
  */
 import { type Stats, watch } from 'node:fs'
-import { open, readdir, stat } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
-import { type Blocks, FileBlocks, idOf, openBlocks } from './blocks.ts'
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises'
+import { basename, dirname, extname, join } from 'node:path'
+import { type Blocks, cannotRead, FileBlocks, idOf } from './blocks.ts'
 
 /** Milliseconds after which is looked anyway: file systems of networks tell nothing. */
 const PATIENCE = 1000
 
-/**
- * Waits until there is such a file. `undefined`: it was stopped before. Where reading goes on, and the file `id` has
- * been moved away meanwhile, its rest comes first.
- */
-export async function followBlocks(
-  file: string,
-  from: number | 'end',
-  stop: AbortSignal,
-  id?: string,
-): Promise<Blocks | undefined> {
-  if (id !== undefined && (await idAt(file)) !== id) {
-    const moved = await named(id, dirname(file))
-    if (moved !== undefined && from !== 'end') return openBlocks(moved, from)
-    process.emitWarning(`The rest of the file that was ${file} is gone: it is read from its beginning`)
-    from = 0
-  }
-  const news = new News(file, stop)
-  try {
-    return await firstOf(file, from, stop, news)
-  } finally {
-    news.close()
-  }
+interface Found {
+  path: string
+  id: string
+  written: number
 }
 
-async function firstOf(
-  file: string,
-  from: number | 'end',
-  stop: AbortSignal,
-  news: News,
-): Promise<Blocks | undefined> {
-  while (!stop.aborted) {
-    const change = news.next()
-    const handle = await open(file, 'r').catch(absent)
-    if (handle) {
-      const stats = await handle.stat()
-      // The handle closes its descriptor when it is collected: it is kept as long as the blocks are.
-      return new Following(handle, file, from === 'end' ? stats.size : from, stats, stop)
+/** Opens a name again and again. */
+export class Follower {
+  /** The file that was read last, where another one took its name. */
+  #last: Found | undefined
+  readonly #seen = new Set<string>()
+
+  constructor(
+    readonly file: string,
+    readonly stop: AbortSignal,
+  ) {}
+
+  /**
+   * Waits until there is such a file. `undefined`: it was stopped before. Where reading goes on, and the file `id` has
+   * been moved away meanwhile, its rest comes first.
+   */
+  async open(from: number | 'end', id?: string): Promise<Blocks | undefined> {
+    try {
+      if (id === undefined) return await this.#open(from)
+      const found = await this.#reopen(from, id)
+      if (found) return found
+      process.emitWarning(
+        `The rest of the file that was ${this.file} is gone: the new one is read from its beginning`,
+      )
+      return await this.#open(0)
+    } catch (error) {
+      throw cannotRead(this.file, error)
     }
-    await change
   }
-  return undefined
+
+  async #reopen(from: number | 'end', id: string): Promise<Blocks | undefined> {
+    const there = await lookAt(this.file)
+    const found = there?.id === id ? there : (await this.#folder()).find((other) => other.id === id)
+    if (found === undefined) return undefined
+    const handle = await this.#openFound(found)
+    // It is being moved right now.
+    return handle ? this.#follow(handle, from) : this.#reopen(from, id)
+  }
+
+  async #open(from: number | 'end'): Promise<Blocks | undefined> {
+    const news = new News(this.file, this.stop)
+    try {
+      for (let begin = from; !this.stop.aborted; begin = 0) {
+        const change = news.next()
+        const handle = (await this.#openNext()) ?? (await open(this.file, 'r').catch(absent))
+        if (handle) return await this.#follow(handle, begin)
+        await change
+      }
+      return undefined
+    } finally {
+      news.close()
+    }
+  }
+
+  /** The file after the last one, where that has lost the name already. */
+  async #openNext(): Promise<FileHandle | undefined> {
+    const last = this.#last
+    if (last === undefined) return undefined
+    // Opened before the folder is read: what loses the name in between is found there.
+    const current = await open(this.file, 'r').catch(absent)
+    const id = current && idOf(await current.stat())
+    const [next] = (await this.#folder())
+      .filter((found) => this.#isRotated(found.path) && found.id !== id && found.written >= last.written)
+      .filter(({ id }) => !this.#seen.has(id))
+      .sort((a, b) => a.written - b.written)
+    if (next === undefined) return current
+    await current?.close()
+    return (await this.#openFound(next)) ?? this.#openNext()
+  }
+
+  async #openFound({ path, id }: Found): Promise<FileHandle | undefined> {
+    const handle = await open(path, 'r').catch(absent)
+    if (handle === undefined || idOf(await handle.stat()) === id) return handle
+    await handle.close()
+    return undefined
+  }
+
+  async #follow(handle: FileHandle, from: number | 'end'): Promise<Blocks> {
+    const stats = await handle.stat()
+    return new Following(
+      handle,
+      this.file,
+      from === 'end' ? stats.size : from,
+      idOf(stats),
+      this.stop,
+      (last) => {
+        this.#last = last
+        this.#seen.add(last.id)
+      },
+    )
+  }
+
+  async #folder(): Promise<Found[]> {
+    const folder = dirname(this.file)
+    const found = await Promise.all((await readdir(folder)).map((name) => lookAt(join(folder, name))))
+    return found.filter((file) => file !== undefined)
+  }
+
+  #isRotated(path: string): boolean {
+    const [name, base] = [basename(path), basename(this.file)]
+    const extension = extname(base)
+    const stem = base.slice(0, base.length - extension.length)
+    const inside = name.startsWith(stem) && name.endsWith(extension) && name.length > base.length
+    const added = name.startsWith(base)
+      ? name.slice(base.length)
+      : inside
+        ? name.slice(stem.length, name.length - extension.length)
+        : ''
+    return /^[-._]\d[-._\dT:]*$/.test(added)
+  }
 }
 
-async function idAt(file: string): Promise<string | undefined> {
-  const stats = await stat(file).catch(absent)
-  return stats && idOf(stats)
+async function lookAt(path: string): Promise<Found | undefined> {
+  const stats = await stat(path).catch(absent)
+  return stats?.isFile() ? foundOf(path, stats) : undefined
 }
 
-/** The file of a folder that has this id. */
-async function named(id: string, folder: string): Promise<string | undefined> {
-  for (const name of await readdir(folder)) {
-    const path = join(folder, name)
-    if ((await idAt(path)) === id) return path
-  }
-  return undefined
+function foundOf(path: string, stats: Stats): Found {
+  return { path, id: idOf(stats), written: stats.mtimeMs }
 }
 
 /** A file may not be there, or not be there any more. */
@@ -74,19 +147,21 @@ function absent(error: NodeJS.ErrnoException): undefined {
 
 class Following implements Blocks {
   readonly live = false
-  readonly id: string
   readonly #blocks: FileBlocks
   readonly #news: News
+  #closed: Promise<void> | undefined
 
   constructor(
-    readonly handle: Awaited<ReturnType<typeof open>>,
+    // It closes its descriptor when it is collected: it is kept as long as the blocks are.
+    readonly handle: FileHandle,
     readonly file: string,
     public at: number,
-    stats: Stats,
+    readonly id: string,
     readonly signal: AbortSignal,
+    /** Told when another file has the name. */
+    readonly moved: (last: Found) => void,
   ) {
-    this.id = idOf(stats)
-    this.#blocks = new FileBlocks(file, handle.fd, at, stats)
+    this.#blocks = new FileBlocks(file, handle.fd, at, id)
     this.#news = new News(file, signal)
   }
 
@@ -110,10 +185,17 @@ class Following implements Blocks {
   async #isGone(): Promise<boolean> {
     const there = await stat(this.file).catch(absent)
     // One that was moved away may still be written to, until there is a new one.
-    return there !== undefined && (idOf(there) !== this.id || there.size < this.at)
+    if (there === undefined) return false
+    if (idOf(there) === this.id) return there.size < this.at
+    this.moved(foundOf(this.file, await this.handle.stat()))
+    return true
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
     this.#news.close()
     await this.#blocks.settled()
     await this.handle.close()

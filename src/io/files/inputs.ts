@@ -6,22 +6,21 @@ import { demand } from '../../errors.ts'
 /** A path or a `file:` URL, a pattern as `logs/*.log`, `'-'` for the standard input, or several of these, read one after the other. */
 export type Inputs = string | URL | readonly (string | URL)[]
 
-/** Checks what a reader is given, and gives it as a list. */
-export function checkInputs(make: string, inputs: Inputs): readonly (string | URL)[] {
+/** Checks what a reader is given, and gives it as a list of paths and patterns. */
+export function checkInputs(make: string, inputs: Inputs): readonly string[] {
   const list = (Array.isArray(inputs) ? inputs : [inputs]) as readonly (string | URL)[]
   for (const input of list) {
     const ok = input instanceof URL ? input.protocol === 'file:' : typeof input === 'string' && input !== ''
     demand(ok, `create ${make}`, 'path', 'a path, a file: URL, or a list of these', input, TypeError)
   }
   demand(list.length > 0, `create ${make}`, 'path', 'at least one path', 'none', TypeError)
-  return list
+  return list.map((input) => (input instanceof URL ? fileURLToPath(input) : input))
 }
 
 /** The files that are meant, patterns replaced by what matches them, in the order of their names. */
-export async function filesOf(list: readonly (string | URL)[]): Promise<string[]> {
+export async function filesOf(list: readonly string[]): Promise<string[]> {
   const files: string[] = []
-  for (const input of list) {
-    const path = input instanceof URL ? fileURLToPath(input) : input
+  for (const path of list) {
     // A file may have brackets or asterisks in its name.
     if (/[*?[\]{}]/.test(path) && (await missing(path))) files.push(...(await matching(path)))
     else files.push(path)

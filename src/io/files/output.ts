@@ -1,7 +1,7 @@
 /** Where bytes go: a file, through what packs it, or the standard output. One call at a time. */
-import { constants } from 'node:fs'
-import { type FileHandle, open, realpath, rename, stat, unlink } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { randomBytes } from 'node:crypto'
+import { type FileHandle, open, readlink, realpath, rename, stat, unlink } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import type { Transform } from 'node:stream'
 import { packerFor } from './packing.ts'
 
@@ -14,6 +14,8 @@ export interface Output {
   abandon(): Promise<void>
   /** Whether somebody may read what has been written at once. */
   readonly live: boolean
+  /** Whether the last line of what was there before has no end. */
+  readonly isCutOff: boolean
   /** How many bytes have been written; how long the file is, where it was appended to. */
   readonly bytes: number
   readonly size: number
@@ -28,10 +30,10 @@ export interface OutputOptions {
 
 export async function openOutput(file: string, options: OutputOptions): Promise<Output> {
   if (file === '-') return new StandardOutput()
+  const packer = packerFor(file)
   const target = await openTarget(file, options).catch((error: unknown) => {
     throw cannotWrite(file, error)
   })
-  const packer = packerFor(file)
   return packer === undefined ? target : new PackedOutput(target, packer())
 }
 
@@ -43,33 +45,76 @@ function absent(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error
 }
 
-/** Tells temporary names of one process apart. */
-let made = 0
+/** The file that a link points at, whether it is there or not: a link stays one. */
+async function placeOf(file: string): Promise<string> {
+  const place = await realpath(file).catch(absent)
+  if (place !== undefined) return place
+  const target = await readlink(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EINVAL') absent(error)
+  })
+  return target === undefined ? file : placeOf(resolve(dirname(file), target))
+}
 
 async function openTarget(file: string, options: OutputOptions): Promise<FileOutput> {
-  const { append, from } = options
-  // A link stays one: what it points at is written.
-  const place = (await realpath(file).catch(absent)) ?? file
+  const place = await placeOf(file)
   const there = await stat(place).catch(absent)
-  const inPlace = append || (there !== undefined && !there.isFile())
-  if (!inPlace) {
-    const temporary = join(dirname(place), `.${basename(place)}.${process.pid}-${++made}.tmp`)
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
-    const handle = await open(temporary, flags, there === undefined ? 0o666 : there.mode)
-    return new FileOutput(file, handle, options.sync, { temporary, place })
+  const { from } = options
+  const size = there?.size ?? 0
+  if (from !== undefined && size < from)
+    throw new Error(`it has ${size} bytes, and should have ${from} by now`)
+  if (!options.append && (there === undefined || there.isFile()))
+    return openTemporary(file, place, there?.mode, options)
+  const handle = await open(place, options.append ? 'a+' : 'w')
+  const output = new FileOutput(file, handle, options.sync, undefined, from ?? size)
+  try {
+    if (from !== undefined) await handle.truncate(from)
+    if (options.append && there?.isFile()) await output.lookAtEnd()
+    return output
+  } catch (error) {
+    await output.abandon()
+    throw error
   }
-  const handle = await open(place, append ? 'a' : 'w')
-  if (from === undefined) return new FileOutput(file, handle, options.sync, undefined, there?.size ?? 0)
-  if ((there?.size ?? 0) < from) {
-    await handle.close()
-    throw new Error(`it has ${there?.size ?? 0} bytes, and should have ${from} by now`)
+}
+
+/** A name of its own for each run: of a process that was killed, one may be left. */
+function temporaryFor(place: string): string {
+  const name = basename(place).slice(0, 64)
+  return join(dirname(place), `.${name}.${randomBytes(6).toString('hex')}.tmp`)
+}
+
+async function openTemporary(
+  file: string,
+  place: string,
+  mode: number | undefined,
+  { sync }: OutputOptions,
+): Promise<FileOutput> {
+  const temporary = temporaryFor(place)
+  const handle = await open(temporary, 'wx', mode ?? 0o666)
+  const output = new FileOutput(file, handle, sync, { temporary, place })
+  try {
+    // The mask of the process does not hold for a file that was there before.
+    if (mode !== undefined) await handle.chmod(mode & 0o7777)
+    return output
+  } catch (error) {
+    await output.abandon()
+    throw error
   }
-  await handle.truncate(from)
-  return new FileOutput(file, handle, options.sync, undefined, from)
+}
+
+/** A new name survives a loss of power once its folder is written. Windows opens no folders. */
+async function syncFolder(place: string | undefined): Promise<void> {
+  if (place === undefined || process.platform === 'win32') return
+  const folder = await open(dirname(place), 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
 }
 
 class FileOutput implements Output {
   bytes = 0
+  isCutOff = false
 
   constructor(
     readonly file: string,
@@ -81,6 +126,13 @@ class FileOutput implements Output {
 
   get live(): boolean {
     return this.names === undefined
+  }
+
+  /** A last line without an end is not to become one with what is added. */
+  async lookAtEnd(): Promise<void> {
+    if (this.before === 0) return
+    const { buffer } = await this.handle.read(Buffer.alloc(1), 0, 1, this.before - 1)
+    this.isCutOff = buffer[0] !== 10
   }
 
   get size(): number {
@@ -104,6 +156,7 @@ class FileOutput implements Output {
       if (this.sync) await this.handle.sync()
       await this.handle.close()
       if (this.names) await rename(this.names.temporary, this.names.place)
+      if (this.sync) await syncFolder(this.names?.place)
     } catch (error) {
       throw cannotWrite(this.file, error)
     }
@@ -118,6 +171,7 @@ class FileOutput implements Output {
 class PackedOutput implements Output {
   /** Settles when all that was packed is written. */
   readonly #through: Promise<void>
+  readonly isCutOff = false
   #failure: { error: unknown } | undefined
 
   constructor(
@@ -173,6 +227,7 @@ class PackedOutput implements Output {
 /** The standard output outlives every pipeline. */
 class StandardOutput implements Output {
   readonly live = true
+  readonly isCutOff = false
   bytes = 0
   #failure: Error | undefined
   readonly #heard = (error: Error): void => void (this.#failure ??= error)

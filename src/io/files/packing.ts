@@ -20,6 +20,12 @@ const packings: Record<string, Packing> = {
   '.zst': { pack: zstd.createZstdCompress, unpack: zstd.createZstdDecompress },
 }
 
+/** Whether such a file can be added to: of other packings, Node reads the first part only. */
+export const canGrow = (file: string): boolean => !isPacked(file) || file.endsWith('.gz')
+
+/** Whether a file with such a name is packed. */
+export const isPacked = (file: string): boolean => packingOf(file) !== undefined
+
 function packingOf(file: string): Packing | undefined {
   return packings[/\.(?:gz|br|zst)$/.exec(file)?.[0] ?? '']
 }
@@ -33,7 +39,6 @@ export function unpackerFor(file: string): ((packed: Readable) => Readable) | un
   return (packed) => {
     const unpacked = unpack()
     packed.on('error', (error) => unpacked.destroy(error))
-    unpacked.on('close', () => packed.destroy())
     unpacked.prependListener('error', (error: Error) => {
       error.message = `Cannot unpack ${file}: ${error.message}`
     })

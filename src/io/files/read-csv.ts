@@ -2,8 +2,9 @@
 import { demand, demandCount } from '../../errors.ts'
 import type { Source } from '../../pipeline/stage.ts'
 import { checkTypes, type ColumnType, type ColumnValue, FieldError, RowMaker } from './csv-columns.ts'
-import { type CsvFormat, CsvScanner, type CsvSink } from './csv-scanner.ts'
-import { FormatError, quoted } from './format-error.ts'
+import { checkFormat, type CsvFormat, delimiterFor } from './csv-format.ts'
+import { CsvScanner, type CsvSink, type ScannerState } from './csv-scanner.ts'
+import { FormatError, type Place, quoted } from './format-error.ts'
 import type { Inputs } from './inputs.ts'
 import { type Batch, type FileOptions, type Origin, type Parser, rowSource } from './rows.ts'
 import { lastLineEnd } from './text.ts'
@@ -19,7 +20,7 @@ export interface CsvOptions<Types extends Record<string, ColumnType> = Record<st
   types?: Types
   /** What becomes of a row with fewer fields than columns: a bad row, or filled up with `''`. Default: `'fail'`. */
   short?: 'fail' | 'fill'
-  /** How many characters a row may have; a longer one, as behind a quote that is never closed, is a bad row. Default: 1 MiB. */
+  /** How many characters a row may have, the CR of a CR LF included; a longer one, as behind a quote that is never closed, is a bad row. Default: 1 MiB. */
   maxRow?: number
 }
 
@@ -30,7 +31,7 @@ export type CsvRow<Types> = [keyof Types] extends [never]
 
 type Settings = Required<Pick<CsvOptions, 'header' | 'types' | 'short' | 'maxRow'>> & CsvFormat
 
-interface CsvState {
+interface CsvState extends ScannerState {
   columns: readonly string[] | undefined
   width: number | undefined
 }
@@ -43,6 +44,9 @@ class CsvParser implements Parser<unknown>, CsvSink {
   #width = -1
   #text = ''
   #batch!: Batch<unknown>
+  /** The line of the text that was counted to last, and where it begins. */
+  #line = 0
+  #lineStart = 0
   /** The line in which the text begins. */
   #first: number
 
@@ -50,17 +54,19 @@ class CsvParser implements Parser<unknown>, CsvSink {
     readonly origin: Origin,
     readonly settings: Settings,
   ) {
-    this.#scanner = new CsvScanner(settings, this)
+    const state = origin.state as CsvState | undefined
+    this.#scanner = new CsvScanner(settings, this, state)
     this.#first = origin.line
-    const { columns, width } = (origin.state ?? {}) as Partial<CsvState>
+    const { columns, width } = state ?? {}
     const named = Array.isArray(settings.header) ? (settings.header as readonly string[]) : columns
-    if (named) this.#name(named)
+    if (named) this.#name(named, 0)
     else if (width !== undefined) this.#width = width
   }
 
   /** What is known once the first row was read. */
   get state(): CsvState {
-    return { columns: this.#columns, width: this.#width < 0 ? undefined : this.#width }
+    const width = this.#width < 0 ? undefined : this.#width
+    return { ...this.#scanner.state, columns: this.#columns, width }
   }
 
   get line(): number {
@@ -73,6 +79,8 @@ class CsvParser implements Parser<unknown>, CsvSink {
     const text = decoder.decode(bytes, 0, whole)
     this.#text = text
     this.#batch = batch
+    this.#line = this.#first + 1
+    this.#lineStart = 0
     const used = this.#scanner.scan(text, final, this.settings.maxRow)
     this.#first = this.origin.line + this.#scanner.lines
     this.#text = ''
@@ -95,12 +103,17 @@ class CsvParser implements Parser<unknown>, CsvSink {
   spans(starts: readonly number[], ends: readonly number[], count: number, from: number): void {
     const text = this.#text
     if (this.#make === undefined || count !== this.#width || (count === 1 && starts[0] === ends[0]))
-      return this.row(this.#slices(starts, ends, count), count, from, ends[count - 1])
+      return this.row(this.#slices(starts, ends, count), count, from, this.#endOf(ends[count - 1]))
     try {
       this.#batch.rows.push(this.#make.fromSpans(text, starts, ends))
     } catch (error) {
-      this.#badField(error, from, ends[count - 1])
+      this.#badField(error, from, this.#endOf(ends[count - 1]))
     }
+  }
+
+  /** The end of a row: a last field that is quoted ends before its quote. */
+  #endOf(end: number): number {
+    return this.#text[end] === this.settings.quote ? end + 1 : end
   }
 
   #slices(starts: readonly number[], ends: readonly number[], count: number): string[] {
@@ -108,9 +121,8 @@ class CsvParser implements Parser<unknown>, CsvSink {
   }
 
   row(fields: string[], count: number, from: number, to: number): void {
-    const blank = count === 1 && fields[0] === '' && this.#text.charCodeAt(from) !== 34
-    if (blank && this.#width !== 1) return
-    if (this.#width < 0) return this.#begin(fields.slice(0, count))
+    if (this.#width !== 1 && count === 1 && fields[0] === '' && this.#isBlank(from, to)) return
+    if (this.#width < 0) return this.#begin(fields.slice(0, count), from)
     if (count !== this.#width && !this.#fits(fields, count))
       return this.#bad(`the row must have ${this.#width} fields, got ${count}`, from, from, to)
     if (this.#make === undefined) return void this.#batch.rows.push(fields.slice(0, this.#width))
@@ -121,25 +133,30 @@ class CsvParser implements Parser<unknown>, CsvSink {
     }
   }
 
+  /** Nothing stands there, not even quotes. */
+  #isBlank(from: number, to: number): boolean {
+    return this.#text.slice(from, to).trim() === ''
+  }
+
   #badField(error: unknown, from: number, to: number): void {
     if (!(error instanceof FieldError)) throw error
     this.#bad(error.message, this.#startOf(error.index, from), from, to, error.cause)
   }
 
   /** The first row that is not blank. */
-  #begin(fields: string[]): void {
+  #begin(fields: string[], at: number): void {
     const { header } = this.settings
     if (header === false) {
       this.#width = fields.length
       this.#batch.rows.push(fields)
-    } else this.#name(typeof header === 'function' ? header(fields) : fields)
+    } else this.#name(typeof header === 'function' ? header(fields) : fields, at)
   }
 
-  #name(columns: readonly string[]): void {
-    const { file } = this.origin
+  #name(columns: readonly string[], at: number): void {
+    if (!areNames(columns)) throw new TypeError('Cannot read CSV: "header" must give a list of names')
     const twice = columns.find((column, i) => columns.indexOf(column) < i)
     const missing = Object.keys(this.settings.types).find((column) => !columns.includes(column))
-    const place = { file, line: Math.max(1, this.#scanner.lines + this.origin.line), column: 1 }
+    const place = this.#placeOf(at)
     if (twice !== undefined)
       throw new FormatError(place, `there are two columns ${quoted(twice)} (see "header")`)
     if (missing !== undefined)
@@ -155,7 +172,7 @@ class CsvParser implements Parser<unknown>, CsvSink {
   /** Whether a row of another length is all right: it is filled up then. */
   #fits(fields: string[], count: number): boolean {
     if (this.settings.short !== 'fill' || count > this.#width) return false
-    fields.fill('', count, this.#width)
+    for (let i = count; i < this.#width; i++) fields[i] = ''
     return true
   }
 
@@ -167,67 +184,65 @@ class CsvParser implements Parser<unknown>, CsvSink {
     const text = this.#text
     const { rows, bad } = this.#batch
     const error = new FormatError(this.#placeOf(at), what, cause === undefined ? {} : { cause })
-    const value = text.slice(from, to).replace(/\r?\n$|\r$/, '')
-    bad.push({ at: rows.length, value, error })
+    bad.push({ at: rows.length, value: text.slice(from, to), error })
   }
 
-  #placeOf(at: number) {
-    const end = String.fromCharCode(this.#scanner.end)
-    const before = this.#text.slice(0, at)
-    const line = this.#first + before.split(end).length
-    return { file: this.origin.file, line, column: at - before.lastIndexOf(end) }
+  /** Most bad rows come in order: lines are counted from the last one on. */
+  #placeOf(at: number): Place {
+    const end = this.#scanner.end === 13 ? '\r' : '\n'
+    const text = this.#text
+    if (at < this.#lineStart) {
+      this.#line = this.#first + 1
+      this.#lineStart = 0
+    }
+    for (let i = text.indexOf(end, this.#lineStart); i >= 0 && i < at; i = text.indexOf(end, i + 1)) {
+      this.#line++
+      this.#lineStart = i + 1
+    }
+    return { file: this.origin.file, line: this.#line, column: at - this.#lineStart + 1 }
   }
 
   /** Where field `index` of the row begins: it is only looked for when something is wrong with it. */
   #startOf(index: number, from: number): number {
-    const { delimiter, quote } = this.settings
+    const { delimiter, quote, escape, trim } = this.settings
+    const text = this.#text
     let at = from
-    let inside = false
-    for (let left = index; left > 0; at++) {
-      const char = this.#text[at]
-      if (char === quote) inside = !inside
-      else if (char === delimiter && !inside) left--
+    for (let left = index; ; left--, at++) {
+      if (trim) while ((text[at] === ' ' || text[at] === '\t') && text[at] !== delimiter) at++
+      if (left === 0) return at
+      if (quote !== '' && text[at] === quote)
+        for (at++; text[at] !== quote || (escape === quote && text[at + 1] === quote); at++)
+          if (text[at] === escape && (text[at + 1] === quote || text[at + 1] === escape)) at++
+      at = text.indexOf(delimiter, at)
     }
-    return at
   }
 }
 
-/** `'\t'` and the like: one character that no other part of the format is. */
-function checkFormat({ delimiter, quote, escape, comment }: CsvFormat): void {
+function checkHeader(header: NonNullable<CsvOptions['header']>, types: Record<string, ColumnType>): void {
   const action = 'create readCsv'
-  const one = (name: string, text: string, least: number): void =>
-    demand(
-      typeof text === 'string' && text.length <= 1 && text.length >= least && !/[\r\n]/.test(text),
-      action,
-      name,
-      `one character${least === 0 ? " or ''" : ''}`,
-      text,
-    )
-  one('delimiter', delimiter, 1)
-  one('quote', quote, 0)
-  one('escape', escape, 0)
-  one('comment', comment, 0)
-  const parts = [delimiter, quote, comment].filter((text) => text !== '')
-  demand(
-    new Set(parts).size === parts.length,
-    action,
-    'delimiter',
-    'other than "quote" and "comment"',
-    delimiter,
-  )
+  const known = typeof header === 'boolean' || typeof header === 'function' || Array.isArray(header)
+  demand(known, action, 'header', 'a boolean, a list of names or a function', header, TypeError)
+  if (!Array.isArray(header)) return
+  const names = header as readonly string[]
+  demand(areNames(names), action, 'header', 'a list of at least one name, each a text', header, TypeError)
+  const twice = names.find((name, i) => names.indexOf(name) < i)
+  demand(twice === undefined, action, 'header', 'a list of names that differ', twice)
+  const missing = Object.keys(types).find((column) => !names.includes(column))
+  demand(missing === undefined, action, 'types', 'for columns of "header"', missing)
+}
+
+function areNames(names: unknown): names is readonly string[] {
+  return Array.isArray(names) && names.length > 0 && names.every((name) => typeof name === 'string')
 }
 
 function settingsOf(path: Inputs, options: CsvOptions): Settings {
   const action = 'create readCsv'
-  const tabs = typeof path === 'string' && /\.tsv(?:\.\w+)?$/.test(path)
-  const { delimiter = tabs ? '\t' : ',', quote = '"', escape = quote, comment = '', trim = false } = options
+  const { delimiter = delimiterFor(path), quote = '"', escape = quote, comment = '', trim = false } = options
   const { header = true, types = {}, short = 'fail', maxRow = 2 ** 20 } = options
   const format = { delimiter, quote, escape, comment, trim }
   checkFormat(format)
-  demand(typeof trim === 'boolean', action, 'trim', 'a boolean', trim, TypeError)
-  const known = typeof header === 'boolean' || typeof header === 'function' || Array.isArray(header)
-  demand(known, action, 'header', 'a boolean, a list of names or a function', header, TypeError)
   checkTypes('readCsv', types)
+  checkHeader(header, types)
   const named = header !== false || Object.keys(types).length === 0
   demand(named, action, 'types', 'left out where "header" is false', types, TypeError)
   demand(short === 'fail' || short === 'fill', action, 'short', "'fail' or 'fill'", short, TypeError)

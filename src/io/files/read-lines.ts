@@ -1,15 +1,16 @@
 /** Bytes, lines and JSON values of files. */
-import { demandCount } from '../../errors.ts'
+import { demandCount, demandOptions } from '../../errors.ts'
 import type { Source } from '../../pipeline/stage.ts'
 import { FormatError, quoted } from './format-error.ts'
 import type { Inputs } from './inputs.ts'
 import { type Batch, type FileOptions, type Origin, type Parser, rowSource } from './rows.ts'
-import { lastLineEnd } from './text.ts'
+import { lastLineEnd, nextLineEnd } from './text.ts'
+import { placeOfJsonError } from './json-place.ts'
 
 const LF = 10
 
 export interface LineOptions extends FileOptions {
-  /** How many bytes a line may have; a longer one fails the stage. Default: 16 MiB. */
+  /** How many bytes a line may have, without its line feed; a longer one fails the stage, whatever `onError` says. Default: 16 MiB. */
   maxLine?: number
 }
 
@@ -25,17 +26,34 @@ abstract class LineParser<T> implements Parser<T> {
   }
 
   parse(bytes: Buffer, final: boolean, batch: Batch<T>): number {
-    const { decoder, file } = this.origin
-    const end = final ? bytes.length : lastLineEnd(bytes, decoder, LF)
-    if (bytes.length - end > this.maxLine) {
-      const place = { file, line: this.line + 1, column: 1 }
-      throw new FormatError(place, `the line has more than ${this.maxLine} bytes ("maxLine")`)
+    const { decoder } = this.origin
+    // No line of a block that is not longer itself is too long.
+    const tooLong = bytes.length > this.maxLine ? this.#firstTooLong(bytes) : -1
+    const end = tooLong >= 0 ? tooLong : final ? bytes.length : lastLineEnd(bytes, decoder, LF)
+    if (end > 0) {
+      const lines = linesOf(decoder.decode(bytes, 0, end))
+      this.take(lines, batch)
+      this.line += lines.length
     }
-    if (end === 0) return 0
-    const lines = linesOf(decoder.decode(bytes, 0, end))
-    this.take(lines, batch)
-    this.line += lines.length
+    if (tooLong >= 0) batch.failure = this.#tooLong()
     return end
+  }
+
+  /** Where the first line begins that is too long, or -1. */
+  #firstTooLong(bytes: Buffer): number {
+    const { decoder } = this.origin
+    for (let from = 0; from < bytes.length;) {
+      const next = nextLineEnd(bytes, decoder, from)
+      if ((next < 0 ? bytes.length : next - decoder.unit) - from > this.maxLine) return from
+      if (next < 0) return -1
+      from = next
+    }
+    return -1
+  }
+
+  #tooLong(): FormatError {
+    const place = { file: this.origin.file, line: this.line + 1, column: 1 }
+    return new FormatError(place, `the line has more than ${this.maxLine} bytes ("maxLine")`)
   }
 
   protected abstract take(lines: string[], batch: Batch<T>): void
@@ -71,9 +89,8 @@ class JsonLines<T> extends LineParser<T> {
   }
 
   #explain(text: string, index: number, cause: Error): FormatError {
-    // The runtimes say where, each in its way.
-    const at = /(?:at position |column |char )(\d+)/.exec(cause.message)?.[1]
-    const place = { file: this.origin.file, line: this.line + index + 1, column: Number(at ?? 0) + 1 }
+    const column = placeOfJsonError(text) + 1
+    const place = { file: this.origin.file, line: this.line + index + 1, column }
     const what = text.trim() === '' ? 'a blank line is no JSON value' : `not a JSON value: ${quoted(text)}`
     return new FormatError(place, what, { cause })
   }
@@ -144,7 +161,7 @@ class Bytes implements Parser<Uint8Array> {
 
   parse(bytes: Buffer, _final: boolean, batch: Batch<Uint8Array>): number {
     // The block is read into again.
-    if (bytes.length > 0) batch.rows.push(Uint8Array.prototype.slice.call(bytes))
+    if (bytes.length > 0) batch.rows.push(new Uint8Array(bytes))
     return bytes.length
   }
 }
@@ -169,5 +186,6 @@ export function readBytes(
   path: Inputs,
   options: Omit<FileOptions, 'encoding' | 'onError'> = {},
 ): Source<Uint8Array> {
+  demandOptions(options, 'create readBytes')
   return rowSource('readBytes', path, { ...options, encoding: 'latin1' }, () => new Bytes())
 }

@@ -5,16 +5,17 @@
 import {
   type ReadOptions,
   chunkSource,
-  type ChunkReader,
   type OpenReader,
+  type ChunkReader,
   type SourceContext,
 } from '../../connect/chunk-source.ts'
 import { demand } from '../../errors.ts'
 import type { Source } from '../../pipeline/stage.ts'
-import { type Blocks, openBlocks } from './blocks.ts'
-import { followBlocks } from './follow.ts'
+import { type Blocks, isStandardInput, openBlocks } from './blocks.ts'
+import { Follower } from './follow.ts'
 import { checkInputs, filesOf, type Inputs } from './inputs.ts'
-import { byteOrderMark, checkEncoding, type Decoder, decoderFor } from './text.ts'
+import { isPacked } from './packing.ts'
+import { beginsMark, byteOrderMark, checkEncoding, type Decoder, decoderFor } from './text.ts'
 
 export interface FileOptions extends ReadOptions {
   /**
@@ -33,6 +34,8 @@ export interface Batch<T> {
   rows: T[]
   /** Rows that cannot be read: how many good ones came before, what is told of it, why. */
   bad: { at: number; value: unknown; error: Error }[]
+  /** The stage fails, whatever `onError` says, when these have gone out. */
+  failure?: Error
 }
 
 export interface Parser<T> {
@@ -55,11 +58,14 @@ export interface Origin {
 /** How far the inputs have been read, as plain data. */
 export interface FilePosition {
   file: string
+  /** Which of the inputs it is: one may come twice. */
+  index: number
   /** In bytes, unpacked. */
   offset: number
   line: number
-  /** Which file it was. */
+  /** Which file it was, and how much of it had been read: it cannot be shorter. */
   id: string
+  read?: number
   encoding?: string
   /** That of the parser. */
   state?: unknown
@@ -78,17 +84,20 @@ export function rowSource<T>(
   const list = checkInputs(make, inputs)
   const open: OpenReader<T> = async (context, from) => {
     const files = await filesOf(list)
+    if (options.follow && files.length > 1)
+      throw new Error(`Cannot follow ${list[0]}: ${files.length} files match, and only one can be followed`)
     return new RowReader(files, options, parserFor, context, from as FilePosition | undefined)
   }
-  const source = chunkSource(make, options, open, !list.includes('-'))
+  const source = chunkSource(make, options, open, !list.some(isStandardInput))
   const { encoding, follow = false, from = 'start' } = options
   if (encoding !== undefined) checkEncoding(make, encoding)
   const action = `create ${make}`
   demand(typeof follow === 'boolean', action, 'follow', 'a boolean', follow, TypeError)
   demand(from === 'start' || from === 'end', action, 'from', "'start' or 'end'", from, TypeError)
   demand(from === 'start' || follow, action, 'from', '\'start\' without "follow"', from, TypeError)
-  const one = list.length === 1 && list[0] !== '-'
-  demand(!follow || one, action, 'follow', 'false for the standard input, and for more than one file', follow)
+  const one = list.length === 1 && !isStandardInput(list[0]) && !isPacked(list[0])
+  const not = 'false for the standard input, for packed files, and for more than one file'
+  demand(!follow || one, action, 'follow', not, follow)
   return source
 }
 
@@ -108,6 +117,8 @@ class RowReader<T> implements ChunkReader<T> {
   /** Which of the files is read next. */
   #index = 0
   #reading: Reading<T> | undefined
+  /** It is being opened, or the one before is being closed. */
+  #moving: Promise<unknown> | undefined
   /** How far the last file was read that is through. */
   #last: FilePosition | undefined
   /** What came out of the last block, and how much of it has been given: rows, and bad rows in their places. */
@@ -121,6 +132,8 @@ class RowReader<T> implements ChunkReader<T> {
   /** How many rows, good and bad, an earlier run was given from there on. */
   #skip: number
   readonly #stop = new AbortController()
+  #closed = false
+  readonly #follower: Follower | undefined
 
   constructor(
     readonly files: readonly string[],
@@ -130,9 +143,11 @@ class RowReader<T> implements ChunkReader<T> {
     readonly from: FilePosition | undefined,
   ) {
     this.#skip = from?.passed ?? 0
+    if (options.follow) this.#follower = new Follower(files[0], this.#stop.signal)
     if (from === undefined) return
-    this.#index = files.indexOf(from.file)
-    if (this.#index < 0) throw new Error(`Cannot go on reading ${from.file}: it is not among the inputs`)
+    const { file, index } = from
+    this.#index = files[index] === file ? index : files.indexOf(file)
+    if (this.#index < 0) throw new Error(`Cannot go on reading ${file}: it is not among the inputs`)
   }
 
   async next(): Promise<readonly T[] | undefined> {
@@ -143,7 +158,8 @@ class RowReader<T> implements ChunkReader<T> {
       if (bad !== undefined) {
         this.#bad++
         await this.context.failed(bad.value, bad.error)
-      } else if (!(await this.#advance())) return undefined
+      } else if (this.#batch.failure !== undefined) throw this.#batch.failure
+      else if (!(await this.#advance())) return undefined
     }
   }
 
@@ -169,25 +185,34 @@ class RowReader<T> implements ChunkReader<T> {
 
   /** Reads a block. Says whether there may be more. */
   async #advance(): Promise<boolean> {
-    if (this.#stopped || (this.#reading === undefined && this.#index >= this.files.length)) return false
-    const reading = (this.#reading ??= await this.#open())
+    if (this.#stopped) return false
+    if (this.#reading === undefined && this.#index < this.files.length) await this.#move(this.#open())
+    const reading = this.#reading
     if (reading === undefined) return false
     const block = await reading.blocks.next(reading.left)
     // The beginning of a row is left where it is.
-    if (block === undefined && this.#stopped) return false
+    if (this.#closed || (block === undefined && this.#stopped)) return false
     const bytes = block ?? Buffer.from(reading.left)
+    if (reading.parser === undefined && block && this.#mayBeMark(reading, block)) reading.left = block
+    else this.#parse(reading, bytes, block === undefined)
+    if (block === undefined) await this.#move(this.#ended(reading))
+    return true
+  }
+
+  #parse(reading: Reading<T>, bytes: Buffer, final: boolean): void {
+    const { position } = reading
     const start = reading.parser === undefined ? this.#begin(reading, bytes) : 0
-    this.#start = { ...reading.position }
+    const parser = reading.parser!
+    position.read = reading.blocks.at
+    this.#start = { ...position }
     this.#batch = { rows: [], bad: [] }
     this.#row = this.#bad = 0
-    const used = start + reading.parser!.parse(bytes.subarray(start), block === undefined, this.#batch)
+    const used = start + parser.parse(bytes.subarray(start), final, this.#batch)
     this.#passOver()
-    reading.position.offset += used
-    reading.position.line = reading.parser!.line
-    reading.position.state = reading.parser!.state
+    position.offset += used
+    position.line = parser.line
+    position.state = parser.state
     reading.left = bytes.subarray(used)
-    if (block === undefined) await this.#ended(reading)
-    return true
   }
 
   /** Nothing more is to be read: what has been read of a pipe still is. */
@@ -195,25 +220,48 @@ class RowReader<T> implements ChunkReader<T> {
     return this.#stop.signal.aborted && this.#reading?.blocks.live !== true
   }
 
-  async #open(): Promise<Reading<T> | undefined> {
+  /** One step between files: whoever closes waits for it. */
+  async #move(step: Promise<void>): Promise<void> {
+    this.#moving = step
+    await step
+    this.#moving = undefined
+  }
+
+  async #open(): Promise<void> {
     const { options, from } = this
-    const file = this.files[this.#index]
+    const index = this.#index
+    const file = this.files[index]
     const resumed = this.#last === undefined ? from : undefined
-    const position = { file, offset: 0, line: 0, ...resumed }
-    const start = options.from === 'end' && !this.#last && !resumed ? 'end' : position.offset
-    const blocks = options.follow
-      ? await followBlocks(file, start, this.#stop.signal, resumed?.id)
-      : await openBlocks(file, position.offset)
-    if (blocks === undefined) return undefined
-    if (start === 'end') position.offset = blocks.at
-    const { id, size = Infinity } = blocks
-    if (resumed === undefined || (id === resumed.id && size >= resumed.offset) || options.follow)
-      return { blocks, left: NOTHING, position: { ...position, id } }
+    const start = options.from === 'end' && !this.#last && !resumed ? 'end' : (resumed?.offset ?? 0)
+    const blocks = this.#follower
+      ? await this.#follower.open(start, resumed?.id)
+      : await openBlocks(file, start === 'end' ? 0 : start, resumed)
+    if (blocks === undefined) return
+    const offset = start === 'end' ? blocks.at : 0
+    const fresh: FilePosition = { file, index, offset, line: 0, id: blocks.id }
+    const isSame = resumed !== undefined && blocks.id === resumed.id && !blocks.beyond
+    this.#reading = { blocks, left: NOTHING, position: isSame ? { ...resumed, index } : fresh }
+    if (this.#stop.signal.aborted) blocks.stop?.()
+    if (resumed === undefined || isSame || options.follow) return
+    await this.#replaced(blocks, resumed)
+  }
+
+  /** Another file has taken the place of the one where reading was to go on. */
+  async #replaced(blocks: Blocks, resumed: FilePosition): Promise<void> {
+    this.#reading = undefined
     await blocks.close()
-    if (!resumed.done) throw new Error(`Cannot go on reading ${file}: another file has taken its place`)
+    if (!resumed.done)
+      throw new Error(`Cannot go on reading ${resumed.file}: another file has taken its place`)
     // All of the other file has been read.
     this.#last = resumed
     return this.#open()
+  }
+
+  /** Whether more bytes are needed to tell a byte order mark. */
+  #mayBeMark({ position }: Reading<T>, bytes: Buffer): boolean {
+    const { encoding } = this.options
+    const unicode = encoding === undefined || new TextDecoder(encoding).encoding.startsWith('utf-')
+    return position.offset === 0 && unicode && beginsMark(bytes)
   }
 
   /** Makes the parser of a file. Gives how many bytes its byte order mark has. */
@@ -238,9 +286,12 @@ class RowReader<T> implements ChunkReader<T> {
     this.#reading?.blocks.stop?.()
   }
 
-  close(): PromiseLike<unknown> | void {
-    this.#stop.abort()
-    return this.#reading?.blocks.close()
+  async close(): Promise<void> {
+    this.#closed = true
+    this.stop()
+    // Whether it comes off is the affair of who opens.
+    await this.#moving?.catch(() => {})
+    await this.#reading?.blocks.close()
   }
 
   position(given: number): FilePosition | undefined {

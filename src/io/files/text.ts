@@ -31,10 +31,31 @@ export function byteOrderMark(bytes: Buffer): { length: number; encoding?: strin
   return { length: 0 }
 }
 
+/** Whether these bytes are the beginning of a byte order mark, and more are needed to tell. */
+export function beginsMark(bytes: Buffer): boolean {
+  const [a, b] = bytes
+  if (bytes.length === 0) return true
+  if (bytes.length === 1) return a === 0xef || a === 0xff || a === 0xfe
+  return bytes.length === 2 && a === 0xef && b === 0xbb
+}
+
+/** What windows-1252 has in place of the control characters from 0x80 on; five stay what they are. */
+const WESTERN =
+  '\u20ac\x81\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\x8d\u017d\x8f' +
+  '\x90\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\x9d\u017e\u0178'
+
+/** Node 20 and 22 have it wrong: they drop a first byte 0xff, or take it for ISO 8859-1. */
+function decodeWestern(bytes: Buffer, start: number, end: number): string {
+  return bytes
+    .toString('latin1', start, end)
+    .replace(/[\x80-\x9f]/g, (char) => WESTERN[char.charCodeAt(0) - 0x80])
+}
+
 export function decoderFor(encoding: string): Decoder {
   const decoder = new TextDecoder(encoding, { ignoreBOM: true })
   const unit = decoder.encoding.startsWith('utf-16') ? 2 : 1
   const little = decoder.encoding !== 'utf-16be'
+  if (decoder.encoding === 'windows-1252') return { unit, little, decode: decodeWestern }
   if (decoder.encoding !== 'utf-8')
     return { unit, little, decode: (bytes, start, end) => decoder.decode(bytes.subarray(start, end)) }
   return {
@@ -60,4 +81,16 @@ export function lastLineEnd(
   for (let at = end - (end % 2) - 2; at >= 0; at -= 2)
     if (bytes[at + low] === code && bytes[at + high] === 0) return at + 2
   return 0
+}
+
+/** Where the first line feed from `start` on is over, or -1. */
+export function nextLineEnd(bytes: Buffer, { unit, little }: Decoder, start: number): number {
+  if (unit === 1) {
+    const at = bytes.indexOf(10, start)
+    return at < 0 ? -1 : at + 1
+  }
+  const [low, high] = little ? [0, 1] : [1, 0]
+  for (let at = start; at + 1 < bytes.length; at += 2)
+    if (bytes[at + low] === 10 && bytes[at + high] === 0) return at + 2
+  return -1
 }

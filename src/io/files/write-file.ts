@@ -10,6 +10,7 @@ import { type ChunkWriter, chunkSink, type SinkContext, type WriteOptions } from
 import { demand } from '../../errors.ts'
 import type { Sink } from '../../pipeline/stage.ts'
 import { openOutput, type Output } from './output.ts'
+import { canGrow } from './packing.ts'
 
 export interface FileWriteOptions<In> extends WriteOptions<In> {
   /** Adds to the file what comes, at once and in place, in place of making it anew. Default: no. */
@@ -35,22 +36,40 @@ export interface Encoder<In> {
   encode: (value: In) => string
   /** What is written where there was no value, in a file that is new. */
   empty?: () => string
+  /** What it must know to go on in the next run, as plain data. */
+  state?: () => unknown
 }
 
-/** Makes a sink that writes a line of text for each value. The file may have something in it, to which is added. */
+/** What an encoder is made for. */
+export interface Target {
+  file: string
+  /** There is something in the file, to which is added. */
+  hasContent: boolean
+  /** That of the encoder of the run before, where this one goes on. */
+  state: unknown
+}
+
+/** Makes a sink that writes a line of text for each value. */
 export function textSink<In>(
   make: string,
   path: string | URL,
   options: FileWriteOptions<In>,
-  encoderFor: (isNew: boolean) => Encoder<In>,
+  encoderFor: (target: Target) => Encoder<In> | Promise<Encoder<In>>,
 ): Sink<In, Written> {
   const ok = path instanceof URL ? path.protocol === 'file:' : typeof path === 'string' && path !== ''
   demand(ok, `create ${make}`, 'path', 'a path or a file: URL', path, TypeError)
   const file = path instanceof URL ? fileURLToPath(path) : path
   const sink = chunkSink<In, string, Written, TextFile<In>>(make, options, {
     async open(context, from) {
-      const output = await openOutput(file, { append, sync, from: (from as Position | undefined)?.size })
-      return new TextFile(file, output, context, encoderFor(output.size === 0))
+      const { size, state } = (from ?? {}) as Partial<Position>
+      const output = await openOutput(file, { append, sync, from: size })
+      try {
+        const encoder = await encoderFor({ file, hasContent: output.size > 0, state })
+        return new TextFile(file, output, context, encoder)
+      } catch (error) {
+        await output.abandon()
+        throw error
+      }
     },
     goesOn: options.append === true,
     encode: (value, _index, { encoder }) => encoder.encode(value),
@@ -58,11 +77,13 @@ export function textSink<In>(
   const { append = false, sync = false } = options
   demand(typeof append === 'boolean', `create ${make}`, 'append', 'a boolean', append, TypeError)
   demand(typeof sync === 'boolean', `create ${make}`, 'sync', 'a boolean', sync, TypeError)
+  demand(!append || canGrow(file), `create ${make}`, 'append', 'false for a .br or .zst file', append)
   return sink
 }
 
 interface Position {
   size: number
+  state: unknown
 }
 
 class TextFile<In> implements ChunkWriter<string, Written> {
@@ -76,7 +97,9 @@ class TextFile<In> implements ChunkWriter<string, Written> {
     readonly output: Output,
     readonly context: SinkContext,
     readonly encoder: Encoder<In>,
-  ) {}
+  ) {
+    if (output.isCutOff) this.#pending = '\n'
+  }
 
   write(lines: readonly string[]): PromiseLike<unknown> | void {
     this.#count += lines.length
@@ -111,7 +134,8 @@ class TextFile<In> implements ChunkWriter<string, Written> {
   async end(): Promise<Written> {
     await this.#writing
     const { empty } = this.encoder
-    if (this.#count === 0 && empty) this.#pending = empty()
+    // A line that was cut off before is only ended where another one follows.
+    if (this.#count === 0) this.#pending = empty?.() ?? ''
     if (this.#pending !== '') await this.#writePending(1)
     await this.output.end()
     return { file: this.file, count: this.#count, bytes: this.output.bytes }
@@ -121,13 +145,13 @@ class TextFile<In> implements ChunkWriter<string, Written> {
     try {
       await this.#writing
       // What came before a failure has been accepted.
-      if (!aborted && this.output.live && this.#pending !== '') await this.#writePending(1)
+      if (!aborted && this.output.live && this.#count > 0 && this.#pending !== '') await this.#writePending(1)
     } finally {
       await this.output.abandon()
     }
   }
 
   position(): Position {
-    return { size: this.output.size }
+    return { size: this.output.size, state: this.encoder.state?.() }
   }
 }

@@ -1,0 +1,223 @@
+import { appendFileSync, renameSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
+import { afterEach, describe, expect, test } from 'vitest'
+import { forEach, pipeline, type Run } from 'sluice'
+import { readCsv, type LineOptions, readLines } from 'sluice/io'
+import { law } from '../pipeline/support-random.ts'
+import { warningsDuring } from '../pipeline/support-leaks.ts'
+import { cut, fileOf, openFiles, resumed, run, useFolder } from './support-files.ts'
+
+const path = useFolder()
+const running: Run<unknown>[] = []
+afterEach(async () => {
+  for (const each of running.splice(0)) await each.abort().catch(() => {})
+})
+
+/** Follows a file, and waits for lines one by one. */
+function follow(
+  file: string,
+  options: LineOptions = {},
+  source = readLines(file, { ...options, follow: true }),
+) {
+  const lines: string[] = []
+  let told = (): void => {}
+  const started = pipeline(
+    source,
+    forEach((line) => {
+      lines.push(line)
+      told()
+    }),
+  ).start()
+  running.push(started)
+  const until = async (count: number): Promise<string[]> => {
+    while (lines.length < count)
+      await Promise.race([started.result, new Promise<void>((done) => (told = done))])
+    return lines
+  }
+  return { lines, until, run: started }
+}
+
+describe('a file that is followed', () => {
+  test('gives lines that are added, and those that are completed later', async () => {
+    const file = fileOf(path('log'), 'a\n')
+    const { until, run, lines } = follow(file)
+    await until(1)
+    appendFileSync(file, 'b\nhal')
+    await until(2)
+    appendFileSync(file, 'f\nc\n')
+    expect(await until(4)).toEqual(['a', 'b', 'half', 'c'])
+    appendFileSync(file, 'not over')
+    await run.stop()
+    expect(lines).toHaveLength(4)
+    expect(openFiles(path())).toEqual([])
+  })
+
+  test('may be moved away, while a new one takes its name', async () => {
+    const file = fileOf(path('log'), 'a\n')
+    const { until } = follow(file)
+    await until(1)
+    renameSync(file, path('log.1'))
+    appendFileSync(path('log.1'), 'b\n')
+    expect(await until(2)).toEqual(['a', 'b'])
+    writeFileSync(file, 'c\n')
+    appendFileSync(file, 'd\n')
+    expect(await until(4)).toEqual(['a', 'b', 'c', 'd'])
+  })
+
+  test('may be cut and written anew', async () => {
+    const file = fileOf(path('log'), 'a\nb\n')
+    const { until } = follow(file)
+    await until(2)
+    writeFileSync(path('log.1'), 'a\nb\n')
+    truncateSync(file, 0)
+    appendFileSync(file, 'c\n')
+    expect(await until(3)).toEqual(['a', 'b', 'c'])
+  })
+
+  test('may be deleted and made again', async () => {
+    const file = fileOf(path('log'), 'a\n')
+    const { until } = follow(file)
+    await until(1)
+    unlinkSync(file)
+    writeFileSync(file, 'b\n')
+    expect(await until(2)).toEqual(['a', 'b'])
+  })
+
+  test.each(['start', 'end'] as const)('may not be there yet (from the %s)', async (from) => {
+    const file = path('log')
+    const { until } = follow(file, { from })
+    await hasLooked()
+    writeFileSync(file, 'a\n')
+    expect(await until(1)).toEqual(['a'])
+  })
+
+  test('may be begun at its end', async () => {
+    const file = fileOf(path('log'), 'old\n'.repeat(10))
+    const { until, run } = follow(file, { from: 'end' })
+    const adding = setInterval(() => appendFileSync(file, 'new\n'), 5)
+    try {
+      expect((await until(1))[0]).toBe('new')
+    } finally {
+      clearInterval(adding)
+    }
+    await run.stop()
+  })
+
+  test('is let go of at once by a stop, also where it is not there', async () => {
+    for (const file of [path('none'), fileOf(path('log'), '')]) {
+      const { run } = follow(file)
+      await run.stop()
+      expect(openFiles(path())).toEqual([])
+    }
+  })
+
+  test('fails the stage where it cannot be read', async () => {
+    await expect(run(readLines(path('no', 'folder'), { follow: true }))).rejects.toThrow(
+      `Cannot read ${path('no', 'folder')}: no such file`,
+    )
+    fileOf(path('a.log'), '')
+    fileOf(path('b.log'), '')
+    await expect(run(readLines(path('*.log'), { follow: true }))).rejects.toThrow('2 files match')
+  })
+
+  test('has a header in each file', async () => {
+    const file = fileOf(path('log.csv'), 'a,b\n1,2\n')
+    const source = readCsv(file, { follow: true })
+    const first = await cut(source, 1)
+    renameSync(file, path('log.1.csv'))
+    appendFileSync(path('log.1.csv'), '3,4\n')
+    writeFileSync(file, 'b,a\n5,6\n')
+    const second = await cut(resumed(source, first.position), 2)
+    expect([...first.values, ...second.values]).toEqual([
+      { a: '1', b: '2' },
+      { a: '3', b: '4' },
+      { b: '5', a: '6' },
+    ])
+  })
+})
+
+describe('a run that goes on with a file that was followed', () => {
+  test('reads what was added', async () => {
+    const file = fileOf(path('log'), 'a\n')
+    const { position } = await cut(readLines(file, { follow: true }), 1)
+    appendFileSync(file, 'b\n')
+    expect((await cut(resumed(readLines(file, { follow: true }), position), 1)).values).toEqual(['b'])
+  })
+
+  test('reads the files that had the name meanwhile, in their order', async () => {
+    const file = fileOf(path('app.log'), 'a\n')
+    const { position } = await cut(readLines(file, { follow: true }), 1)
+    appendFileSync(file, 'b\n')
+    await tick(file)
+    renameSync(file, path('app.log.2'))
+    writeFileSync(file, 'c\n')
+    await tick(file)
+    renameSync(file, path('app.log.1'))
+    writeFileSync(path('app.log.bak'), 'no\n')
+    writeFileSync(file, 'd\n')
+    const { values } = await cut(resumed(readLines(file, { follow: true }), position), 3)
+    expect(values).toEqual(['b', 'c', 'd'])
+  })
+
+  test('warns where the rest is gone, and begins with the new one', async () => {
+    const file = fileOf(path('log'), 'a\n')
+    const { position } = await cut(readLines(file, { follow: true }), 1)
+    renameSync(file, path('gone'))
+    writeFileSync(file, 'b\n')
+    unlinkSync(path('gone'))
+    const warnings = await warningsDuring(async () => {
+      expect((await cut(resumed(readLines(file, { follow: true }), position), 1)).values).toEqual(['b'])
+    })
+    expect(warnings.join()).toContain(`The rest of the file that was ${file} is gone`)
+  })
+})
+
+/** Until the folder is watched, and no look at it is under way. */
+async function hasLooked(): Promise<void> {
+  const busy = () => {
+    const resources = process.getActiveResourcesInfo()
+    return !resources.includes('FSEventWrap') || resources.includes('FSReqPromise')
+  }
+  do await new Promise((resolve) => setImmediate(resolve))
+  while (busy())
+}
+
+/** Until the clock of the file system has moved on from the last write: it ticks every few milliseconds. */
+async function tick(file: string): Promise<void> {
+  const { statSync } = await import('node:fs')
+  const before = statSync(file).mtimeMs
+  const probe = path('probe')
+  do {
+    writeFileSync(probe, '')
+    await new Promise((resolve) => setImmediate(resolve))
+  } while (statSync(probe).mtimeMs <= before)
+}
+
+test('no line is lost or doubled, however writes and rotations come', () =>
+  law(8, async (random) => {
+    const name = `app-${random.int(0, 1e9)}.log`
+    const file = path(name)
+    const written: string[] = []
+    let rotations = 0
+    const step = async () => {
+      for (let i = random.int(1, 30); i > 0; i--) {
+        written.push(`line ${written.length}`)
+        appendFileSync(file, `${written.at(-1)}\n`)
+      }
+      await random.pause()
+      if (random.int(0, 1) === 0) {
+        await tick(file)
+        renameSync(file, `${file}.${++rotations}`)
+      }
+      await random.pause()
+    }
+    written.push('begin')
+    appendFileSync(file, 'begin\n')
+    const { until, run, lines } = follow(file)
+    await until(1)
+    for (let steps = random.int(3, 12); steps > 0; steps--) await step()
+    written.push('over')
+    appendFileSync(file, 'over\n')
+    await until(written.length)
+    await run.stop()
+    expect(lines).toEqual(written)
+  }))

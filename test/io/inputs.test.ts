@@ -1,0 +1,275 @@
+/** What readers are pointed at: patterns, lists, what is packed, pipes and the standard input; and what they leave open. */
+import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import type { Readable, Writable } from 'node:stream'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
+import { describe, expect, test } from 'vitest'
+import { drain, pipeline, type Source, take } from 'sluice'
+import { readBytes, readCsv, readJsonl, readLines } from 'sluice/io'
+import { FileBlocks } from '../../src/io/files/blocks.ts'
+import { runProgram } from '../support/child-program.ts'
+import { cut, fileOf, openFiles, resumed, run, useFolder } from './support-files.ts'
+
+const path = useFolder()
+const many = Array.from({ length: 50_000 }, (_, i) => `line ${i}`)
+const manyText = `${many.join('\n')}\n`
+
+describe('readers take', () => {
+  test('a list of files, one after the other, each with its own last line', async () => {
+    const files = [fileOf(path('b'), '1\n2'), fileOf(path('a'), '3\n'), path('b')]
+    expect(await run(readLines(files))).toEqual(['1', '2', '3', '1', '2'])
+  })
+
+  test('a pattern, in the order of names', async () => {
+    for (const name of ['b.log', 'a.log', 'c.txt']) fileOf(path(name), `${name}\n`)
+    expect(await run(readLines(path('*.log')))).toEqual(['a.log', 'b.log'])
+    await expect(run(readLines(path('*.csv')))).rejects.toThrow(
+      `Cannot read ${path('*.csv')}: no file matches`,
+    )
+  })
+
+  test('a file with a pattern for a name', async () => {
+    expect(await run(readLines(fileOf(path('a[1].log'), 'x\n')))).toEqual(['x'])
+  })
+
+  test('a file: URL', async () => {
+    expect(await run(readLines(new URL(`file://${fileOf(path('a b'), 'x\n')}`)))).toEqual(['x'])
+  })
+
+  test('what is packed', async () => {
+    const files = [
+      fileOf(path('a.gz'), gzipSync(manyText)),
+      fileOf(path('b.br'), brotliCompressSync(manyText)),
+      fileOf(path('c.gz'), Buffer.concat([gzipSync('x\n'), gzipSync('y\n')])),
+    ]
+    expect(await run(readLines(files))).toEqual([...many, ...many, 'x', 'y'])
+  })
+
+  test('a pipe with a name, also before there is a writer', async () => {
+    execFileSync('mkfifo', [path('pipe')])
+    const reading = run(readLines(path('pipe')))
+    const writer = spawn('sh', ['-c', 'printf "a\\nb" > "$1"', 'sh', path('pipe')], { stdio: 'ignore' })
+    expect(await reading).toEqual(['a', 'b'])
+    writer.kill()
+  })
+})
+
+describe('a file that cannot be read fails the stage, with its name', () => {
+  const message = async (source: Source<unknown>) =>
+    ((await run(source).catch((thrown: unknown) => thrown)) as Error).message
+
+  test('where it is not there', async () => {
+    expect(await message(readLines(path('none')))).toBe(
+      `Stage "readLines" failed: Cannot read ${path('none')}: no such file`,
+    )
+    expect(await message(readLines(path('none.gz')))).toContain(
+      `Cannot read ${path('none.gz')}: no such file`,
+    )
+  })
+
+  test('where it is a folder', async () => {
+    mkdirSync(path('folder.gz'))
+    expect(await message(readJsonl(path()))).toContain('it is a directory')
+    expect(await message(readCsv(path('folder.gz')))).toContain('it is a directory')
+  })
+
+  test('where Node would read its first part only', async () => {
+    const parts = Buffer.concat([brotliCompressSync('x\n'), brotliCompressSync('y\n')])
+    expect(await message(readLines(fileOf(path('a.br'), parts)))).toContain('there is more behind its end')
+  })
+
+  test('where it is not packed, or cut off', async () => {
+    expect(await message(readLines(fileOf(path('a.gz'), 'no gzip')))).toContain(
+      `Cannot unpack ${path('a.gz')}: `,
+    )
+    expect(await message(readLines(fileOf(path('b.gz'), gzipSync(manyText).subarray(0, 5000))))).toContain(
+      `Cannot unpack ${path('b.gz')}: unexpected end of file`,
+    )
+    expect(openFiles(path())).toEqual([])
+  })
+})
+
+describe('a run that goes on', () => {
+  test('reads what is left of a packed file', async () => {
+    const file = fileOf(path('a.gz'), gzipSync(manyText))
+    const { values, position } = await cut(readLines(file), 1)
+    expect(values.length).toBeLessThan(50_000)
+    expect([...values, ...(await run(resumed(readLines(file), position)))]).toEqual(many)
+  })
+
+  test('reads what was added since the end, also in a new file of the name', async () => {
+    const file = fileOf(path('a'), '1\n2\n')
+    const { values, position } = await cut(readLines(file), 9)
+    expect(values).toEqual(['1', '2'])
+    fileOf(file, '1\n2\n3\n')
+    expect(await run(resumed(readLines(file), position))).toEqual(['3'])
+    execFileSync('mv', [file, path('b')])
+    fileOf(file, 'new\n')
+    expect(await run(resumed(readLines(file), position))).toEqual(['new'])
+  })
+
+  test('says so where its file was replaced or cut', async () => {
+    const file = fileOf(path('a'), manyText)
+    const { position } = await cut(readLines(file), 1)
+    fileOf(file, 'short\n')
+    await expect(run(resumed(readLines(file), position))).rejects.toThrow('it has 6 bytes, and should have')
+    execFileSync('mv', [file, path('b')])
+    fileOf(file, manyText)
+    await expect(run(resumed(readLines(file), position))).rejects.toThrow('another file has taken its place')
+    await expect(run(resumed(readLines(path('b')), position))).rejects.toThrow('it is not among the inputs')
+  })
+})
+
+describe('no file stays open', () => {
+  const sources = (): Source<unknown>[] => [
+    readLines([fileOf(path('a'), manyText), path('a')]),
+    readBytes([path('a'), path('a')]),
+    readLines([fileOf(path('a.gz'), gzipSync(manyText)), path('a.gz')]),
+  ]
+
+  test('at the end, at an early one, or at a stop', async () => {
+    for (const source of sources()) {
+      await run(source)
+      await pipeline(source, take(1)).run()
+      await cut(source, 1)
+      expect(openFiles(path())).toEqual([])
+    }
+  })
+
+  test('at an abort, whenever it comes', async () => {
+    for (const source of sources())
+      for (let turns = 0; turns < 12; turns++) {
+        const running = pipeline(source, drain()).start()
+        for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve))
+        await running.abort(new Error('enough'))
+        await running.result.catch(() => {})
+        expect(openFiles(path())).toEqual([])
+      }
+  })
+
+  test('and none is closed under a read', async () => {
+    const { openSync } = await import('node:fs')
+    const file = fileOf(path('a'), manyText)
+    const blocks = new FileBlocks(file, openSync(file, 'r'), 0, 'a')
+    const next = blocks.next(new Uint8Array(0))
+    await Promise.all([blocks.close(), blocks.close()])
+    expect((await next)?.length).toBe(64 * 1024)
+    expect(await blocks.next(new Uint8Array(0))).toBeUndefined()
+    expect(openFiles(path())).toEqual([])
+  })
+})
+
+describe('the standard input', () => {
+  /** Runs a program with what a shell pipes into it. */
+  async function piped(shell: string, program: string) {
+    writeFileSync(path('reader.mts'), program)
+    return runProgram(
+      `import { spawn } from 'node:child_process'
+      const child = spawn('bash', ['-c', ${JSON.stringify(shell)}, process.execPath, ${JSON.stringify(path('reader.mts'))}], { stdio: ['pipe', 'inherit', 'inherit'] })
+      child.on('exit', (code) => { process.exitCode = code ?? 9; process.exit() })`,
+      { limit: 15_000 },
+    )
+  }
+  const node = '"$0" --import tsx "$1"'
+  const report = `console.log(JSON.stringify(values), process.stdin.listenerCount('readable'), process.stdin.listenerCount('error'))`
+
+  test.each<[string, string, string]>([
+    ['a pipe', `printf 'a\\nb' | ${node}`, '-'],
+    ['a file', `printf 'a\\nb' > "$1.txt"; ${node} < "$1.txt"`, '-'],
+    ['a pipe by its path', `printf 'a\\nb' | ${node}`, '/dev/stdin'],
+    ['nothing', `${node} < /dev/null`, '-'],
+  ])('is read where it is %s', async (kind, shell, name) => {
+    const { code, stdout, stderr } = await piped(
+      shell,
+      `import { pipeline } from 'sluice'
+      import { readLines } from 'sluice/io'
+      const values = await pipeline(readLines('${name}')).run()
+      ${report}`,
+    )
+    expect([code, stdout, stderr]).toEqual([0, `${kind === 'nothing' ? '[]' : '["a","b"]'} 0 0\n`, ''])
+  })
+
+  /** A program whose standard input stays open; it ends with the test, whatever happens. */
+  async function fed(
+    program: string,
+    feed: (child: ChildProcessByStdio<Writable, Readable, null>) => Promise<unknown>,
+  ) {
+    const file = fileOf(path('reader.mts'), program)
+    const cwd = new URL('../..', import.meta.url)
+    const child = spawn(process.execPath, ['--import', 'tsx', file], {
+      cwd,
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    const kill = () => void child.kill('SIGKILL')
+    process.once('exit', kill)
+    try {
+      let output = ''
+      child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))
+      const closed = once(child, 'close')
+      await feed(child)
+      const [code] = (await closed) as [number]
+      return { code, output }
+    } finally {
+      kill()
+      process.off('exit', kill)
+    }
+  }
+
+  test('keeps no process that wants no more of it, and gives the rest to the next run', async () => {
+    const result = await fed(
+      `import { pipeline, take } from 'sluice'
+      import { readLines } from 'sluice/io'
+      const values = await pipeline(readLines('-'), take(1)).run()
+      console.log('first')
+      values.push(...await pipeline(readLines('-'), take(2)).run())
+      ${report}`,
+      async (child) => {
+        child.stdin.write('a\nb\n')
+        await once(child.stdout, 'data')
+        child.stdin.write('c\nd\n')
+      },
+    )
+    expect(result).toEqual({ code: 0, output: 'first\n["a","c","d"] 0 0\n' })
+  })
+
+  test('is given up at a stop, with what has come', async () => {
+    const result = await fed(
+      `import { forEach, pipeline } from 'sluice'
+      import { readLines } from 'sluice/io'
+      const values = []
+      const running = pipeline(readLines('-'), forEach((line) => void values.push(line))).start()
+      process.stdin.once('readable', () => setImmediate(() => running.stop()))
+      await running.result
+      ${report}`,
+      async (child) => child.stdin.write('a\nb'),
+    )
+    expect(result).toEqual({ code: 0, output: '["a","b"] 0 0\n' })
+  })
+
+  test('is given up at a stop where nothing has come', async () => {
+    const result = await fed(
+      `import { pipeline } from 'sluice'
+      import { readLines } from 'sluice/io'
+      const running = pipeline(readLines('-')).start()
+      await running.stop()
+      const values = await running.result
+      ${report}`,
+      async () => {},
+    )
+    expect(result).toEqual({ code: 0, output: '[] 0 0\n' })
+  })
+})
+
+test('a process substitution is read', async () => {
+  writeFileSync(
+    path('reader.mts'),
+    `import { pipeline } from 'sluice'
+    import { readLines } from 'sluice/io'
+    console.log(JSON.stringify(await pipeline(readLines(process.argv[2])).run()))`,
+  )
+  const program = `import { execFileSync } from 'node:child_process'
+    process.stdout.write(execFileSync('bash', ['-c', '"$0" --import tsx "$1" <(printf "a\\\\nb\\\\n")', process.execPath, ${JSON.stringify(path('reader.mts'))}]))`
+  expect(await runProgram(program)).toMatchObject({ code: 0, stdout: '["a","b"]\n' })
+  expect(readFileSync(path('reader.mts'), 'utf8')).toContain('readLines')
+})

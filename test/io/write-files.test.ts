@@ -1,0 +1,396 @@
+import { spawn } from 'node:child_process'
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs'
+import { dirname } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { describe, expect, test } from 'vitest'
+import { pipeline, type Sink, source, type StageError } from 'sluice'
+import {
+  type CsvWriteOptions,
+  type FileWriteOptions,
+  readLines,
+  writeCsv,
+  writeJsonl,
+  writeLines,
+  type Written,
+} from 'sluice/io'
+import { deferred } from '../pipeline/support-waiting.ts'
+import { runProgram } from '../support/child-program.ts'
+import { fileOf, openFiles, run, useFolder } from './support-files.ts'
+
+const path = useFolder()
+const write = <T>(values: Iterable<T> | AsyncIterable<T>, sink: Sink<T, Written>) =>
+  pipeline(source(values), sink).run()
+const text = (file: string) => readFileSync(file, 'utf8')
+const reason = (work: Promise<unknown>) =>
+  work.catch((thrown: unknown) => thrown as StageError) as Promise<StageError>
+
+async function* failing(count: number, line = 'new') {
+  for (let i = 0; i < count; i++) yield line
+  throw new Error('no more')
+}
+
+describe('a file appears whole or not at all', () => {
+  test.each([3, 200_000])('where its source fails after %i lines', async (count) => {
+    const file = fileOf(path('out.txt'), 'old\n')
+    await expect(write(failing(count), writeLines(file))).rejects.toThrow('no more')
+    expect(text(file)).toBe('old\n')
+    expect(readdirSync(dirname(file))).toEqual(['out.txt'])
+    expect(openFiles(dirname(file))).toEqual([])
+  })
+
+  test('where the run is aborted', async () => {
+    const file = path('out.txt')
+    const given = deferred<void>()
+    const lines = async function* () {
+      for (let i = 0; i < 100_000; i++) yield 'x'
+      given.resolve()
+      await new Promise<void>(() => {})
+    }
+    const running = pipeline(source(lines()), writeLines(file)).start()
+    await given.promise
+    void running.abort(new Error('enough'))
+    await expect(running.result).rejects.toThrow('enough')
+    expect(readdirSync(dirname(file))).toEqual([])
+    expect(openFiles(dirname(file))).toEqual([])
+  })
+
+  test('where the process is killed', async () => {
+    const file = fileOf(path('out.txt'), 'old\n')
+    const program = `
+      import { pipeline, source } from 'sluice'
+      import { writeLines } from 'sluice/io'
+      async function* lines() {
+        for (let i = 0; i < 200_000; i++) yield 'new line ' + i
+        process.kill(process.pid, 'SIGKILL')
+        await new Promise(() => setInterval(() => {}, 1000))
+      }
+      await pipeline(source(lines()), writeLines(${JSON.stringify(file)})).run()`
+    expect(await runProgram(program)).toMatchObject({ signal: 'SIGKILL' })
+    expect(text(file)).toBe('old\n')
+    // What is left of the killed one is in nobody's way.
+    expect(await write(['new'], writeLines(file))).toEqual({ file, count: 1, bytes: 4 })
+    expect(text(file)).toBe('new\n')
+  })
+
+  test('where two runs write it at once', async () => {
+    const file = path('out.txt')
+    const lines = (mark: string) => Array.from({ length: 50_000 }, (_, i) => `${mark}${i}`)
+    await Promise.all([write(lines('a'), writeLines(file)), write(lines('b'), writeLines(file))])
+    const read = await run(readLines(file))
+    expect([lines('a'), lines('b')]).toContainEqual(read)
+    expect(readdirSync(dirname(file))).toEqual(['out.txt'])
+  })
+
+  test('also with its mode, and through a link', async () => {
+    const file = fileOf(path('out.txt'), 'old\n')
+    chmodSync(file, 0o666)
+    symlinkSync('out.txt', path('link.txt'))
+    symlinkSync('absent.txt', path('dangling.txt'))
+    await write(['new'], writeLines(path('link.txt'), { sync: true }))
+    await write(['new'], writeLines(path('dangling.txt')))
+    expect([text(file), statSync(file).mode & 0o777]).toEqual(['new\n', 0o666])
+    expect(text(path('absent.txt'))).toBe('new\n')
+    for (const link of ['link.txt', 'dangling.txt']) expect(lstatSync(path(link)).isSymbolicLink()).toBe(true)
+  })
+
+  test('with a name as long as names can be', async () => {
+    const file = path('x'.repeat(255))
+    await write(['a'], writeLines(file))
+    expect(text(file)).toBe('a\n')
+  })
+})
+
+describe('what cannot be written fails the stage, and names the file', () => {
+  test('a folder that is not there', async () => {
+    const file = path('none', 'out.txt')
+    expect((await reason(write(['a'], writeLines(file)))).message).toMatch(`Cannot write ${file}: ENOENT`)
+  })
+
+  test('a folder in place of a file', async () => {
+    mkdirSync(path('folder'))
+    expect((await reason(write(['a'], writeLines(path('folder'))))).message).toMatch('EISDIR')
+    expect(openFiles(path())).toEqual([])
+  })
+
+  test('a full disk', async () => {
+    if (!existsSync('/dev/full')) return
+    for (const count of [1, 300_000])
+      expect(
+        (await reason(write(Array<string>(count).fill('line'), writeLines('/dev/full')))).message,
+      ).toMatch('Cannot write /dev/full: ENOSPC')
+  })
+
+  test('a packing that this Node does not know', async () => {
+    const [major, minor] = process.versions.node.split('.').map(Number)
+    const knows = major > 23 || (major === 23 && minor >= 8) || (major === 22 && minor >= 15)
+    const file = path('a.zst')
+    const result = await reason(write(['a'], writeLines(file)))
+    if (knows) expect(await run(readLines(file))).toEqual(['a'])
+    else {
+      expect(result.message).toMatch('this version of the runtime knows no Zstandard')
+      expect(readdirSync(path())).toEqual([])
+    }
+  })
+})
+
+test.each(['.gz', '.br'])('what ends in %s is packed, and read again', async (ending) => {
+  const file = path(`out${ending}`)
+  const lines = Array.from({ length: 100_000 }, (_, i) => `line ${i}`)
+  const written = await write(lines, writeLines(file))
+  expect(written).toEqual({ file, count: 100_000, bytes: statSync(file).size })
+  expect(written.bytes).toBeLessThan(400_000)
+  expect(await run(readLines(file))).toEqual(lines)
+  await expect(write(failing(200_000), writeLines(file))).rejects.toThrow('no more')
+  expect(await run(readLines(file))).toEqual(lines)
+  expect(openFiles(path())).toEqual([])
+})
+
+describe('append', () => {
+  test('adds to a file, or makes it', async () => {
+    const file = path('log.txt')
+    await write(['a'], writeLines(file, { append: true }))
+    expect(await write(['b'], writeLines(file, { append: true, sync: true }))).toEqual({
+      file,
+      count: 1,
+      bytes: 2,
+    })
+    expect(text(file)).toBe('a\nb\n')
+  })
+
+  test('keeps what came before a failure', async () => {
+    const file = fileOf(path('log.txt'), 'old\n')
+    await expect(write(failing(3), writeLines(file, { append: true }))).rejects.toThrow('no more')
+    expect(text(file)).toBe('old\nnew\nnew\nnew\n')
+  })
+
+  test('ends a line that was cut off', async () => {
+    const file = fileOf(path('log.txt'), 'old')
+    await write([], writeLines(file, { append: true }))
+    expect(text(file)).toBe('old')
+    await write(['new'], writeLines(file, { append: true }))
+    expect(text(file)).toBe('old\nnew\n')
+  })
+
+  test('adds to what is packed', async () => {
+    const file = path('log.gz')
+    for (const line of ['a', 'b']) await write([line], writeLines(file, { append: true }))
+    expect(gunzipSync(readFileSync(file)).toString()).toBe('a\nb\n')
+    expect(await run(readLines(file))).toEqual(['a', 'b'])
+  })
+
+  test('gives rows the columns of the file', async () => {
+    const file = path('rows.csv')
+    await write([{ a: 1, b: 2 }], writeCsv(file))
+    await write([{ b: 4, a: 3 }], writeCsv(file, { append: true }))
+    expect(text(file)).toBe('a,b\n1,2\n3,4\n')
+    await expect(write([{ a: 1, c: 2 }], writeCsv(file, { append: true }))).rejects.toThrow(
+      'a key "c" that is no column: a, b',
+    )
+    await expect(write([{ a: 1 }], writeCsv(file, { append: true, columns: ['a'] }))).rejects.toThrow(
+      'its columns are "a", "b", not "a"',
+    )
+    expect(text(file)).toBe('a,b\n1,2\n3,4\n')
+  })
+})
+
+test('a position is where the next run goes on, where the file is appended to', async () => {
+  const file = fileOf(path('rows.csv'), 'a,b\n1,2\nlost')
+  const [definition] = writeCsv<object>(file, { append: true }).definitions
+  const position = { size: 8, state: { columns: ['a', 'b'] } }
+  const sink: Sink<object, Written> = { kind: 'sink', definitions: [definition.resume!(position)] }
+  await write<object>([{ b: 4, a: 3 }], sink)
+  expect(text(file)).toBe('a,b\n1,2\n3,4\n')
+  expect(() => writeCsv<object>(file).definitions[0].resume!(position)).toThrow(
+    'Cannot go on with writeCsv: it begins anew with each run',
+  )
+})
+
+test('a slow disk holds the source back', async () => {
+  const file = path('pipe')
+  const { execFileSync } = await import('node:child_process')
+  execFileSync('mkfifo', [file])
+  // It opens its end and reads nothing.
+  const reader = spawn('sh', ['-c', 'exec sleep 60 < "$1"', 'sh', file], { stdio: 'ignore' })
+  const end = () => void reader.kill('SIGKILL')
+  process.once('exit', end)
+  try {
+    let given = 0
+    let told = (): void => {}
+    const quiet = new Promise<void>((resolve) => (told = resolve))
+    let timer: NodeJS.Timeout | undefined
+    const lines = async function* () {
+      for (;;) {
+        given++
+        clearTimeout(timer)
+        timer = setTimeout(told, 300)
+        yield 'x'.repeat(999)
+      }
+    }
+    const running = pipeline(source(lines()), writeLines(file)).start()
+    await quiet
+    expect(given).toBeGreaterThan(100)
+    expect(given).toBeLessThan(3000)
+    end()
+    await expect(running.result).rejects.toThrow('EPIPE')
+  } finally {
+    end()
+    process.off('exit', end)
+  }
+})
+
+describe('writeLines() to the standard output', () => {
+  const program = (count: number) => `
+    import { pipeline, range, map } from 'sluice'
+    import { writeLines } from 'sluice/io'
+    const before = process.stdout.listenerCount('error')
+    const result = await pipeline(range(${count}), map(String), writeLines('-')).run().catch((error) => error.message)
+    console.error(JSON.stringify(result), process.stdout.listenerCount('error') - before)`
+
+  test('writes, and leaves nothing behind', async () => {
+    const { code, stdout, stderr } = await runProgram(program(3))
+    expect([code, stdout, stderr]).toEqual([0, '0\n1\n2\n', '{"file":"-","count":3,"bytes":6} 0\n'])
+  })
+
+  test('fails where its reader goes away', async () => {
+    const child = `
+      import { spawn } from 'node:child_process'
+      import { writeFileSync } from 'node:fs'
+      writeFileSync(${JSON.stringify(path('writer.mts'))}, ${JSON.stringify(program(1_000_000))})
+      const child = spawn('sh', ['-c', '"$0" --import tsx "$1" | head -n 1', process.execPath, ${JSON.stringify(path('writer.mts'))}], { stdio: ['ignore', 'inherit', 'inherit'] })
+      child.on('exit', (code) => (process.exitCode = code))`
+    const { code, stdout, stderr } = await runProgram(child, { limit: 20_000 })
+    expect([code, stdout]).toEqual([0, '0\n'])
+    expect(stderr).toMatch(/^"Stage \\"writeLines\\" failed: .*EPIPE.*" -?\d\n$/)
+  })
+})
+
+describe('a value that cannot be written', () => {
+  test.each<[string, () => Promise<unknown>, string]>([
+    [
+      'no string',
+      () => write([1 as never], writeLines(path('a'))),
+      'Cannot write a line: it must be a string, got number',
+    ],
+    ['a line end', () => write(['a\nb'], writeLines(path('a'))), 'Cannot write a line: it holds a line end'],
+    [
+      'undefined',
+      () => write([undefined], writeJsonl(path('a'))),
+      'Cannot write a value as JSON: undefined has no text',
+    ],
+    ['a bigint', () => write([1n], writeJsonl(path('a'))), 'serialize a BigInt'],
+    ['null', () => write([null as never], writeCsv(path('a'))), 'it must be an object or an array, got null'],
+    [
+      'a string',
+      () => write(['ab' as never], writeCsv(path('a'))),
+      'it must be an object or an array, got string',
+    ],
+    ['an empty object', () => write([{}], writeCsv(path('a'))), 'it has no keys'],
+    [
+      'another key',
+      () => write([{ a: 1 }, { b: 1 }], writeCsv(path('a'))),
+      'it has a key "b" that is no column: a',
+    ],
+    [
+      'an object behind arrays',
+      () => write<object>([[1], { a: 1 }], writeCsv(path('a'))),
+      'it must be an array, as the ones before',
+    ],
+    [
+      'an array that is too short',
+      () => write<object>([{ a: 1, b: 1 }, [1]], writeCsv(path('a'))),
+      'it must have 2 fields, got 1',
+    ],
+    ['a function', () => write([{ a: () => 1 }], writeCsv(path('a'))), 'a function has no text'],
+    [
+      'what has no JSON',
+      () => write([{ a: { toJSON: () => undefined } }], writeCsv(path('a'))),
+      'a object has no text',
+    ],
+  ])('%s', async (_, work, message) => {
+    await expect(work()).rejects.toThrow(message)
+    expect(readdirSync(path())).toEqual([])
+  })
+
+  test('is skipped, and says nothing about the columns of the others', async () => {
+    const file = path('rows.csv')
+    const bad: unknown[] = []
+    const rows = [null, 'x', {}, { x: () => 1 }, { a: 1, b: 2 }, { c: 3 }, { b: 4, a: 3 }] as object[]
+    const written = await write(rows, writeCsv(file, { onError: ({ value }) => void bad.push(value) }))
+    expect(written.count).toBe(2)
+    expect(text(file)).toBe('a,b\n1,2\n3,4\n')
+    expect(bad).toHaveLength(5)
+  })
+})
+
+describe('writeCsv()', () => {
+  test.each<[string, object[], CsvWriteOptions<object>, string]>([
+    ['the keys of the first row as the header', [{ a: 1, b: null }, { b: 'x' }], {}, 'a,b\n1,\n,x\n'],
+    ['the columns that are asked for', [{ a: 1, b: 2 }], { columns: ['b', 'z'] }, 'b,z\n2,\n'],
+    ['no header where it is not wished', [{ a: 1 }], { header: false }, '1\n'],
+    ['a header where there is no row', [], { columns: ['a', 'b'] }, 'a,b\n'],
+    ['nothing where nothing is known', [], {}, ''],
+    [
+      'arrays without a header',
+      [
+        [1, 'a'],
+        [2, 'b'],
+      ],
+      {},
+      '1,a\n2,b\n',
+    ],
+    ['arrays with a header', [[1, 'a']], { columns: ['n', 't'] }, 'n,t\n1,a\n'],
+    [
+      'quotes where they are needed',
+      [['a"b', 'c,d', 'e\nf', 'g\rh', ' i', 'j ', "k'l"]],
+      {},
+      '"a""b","c,d","e\nf","g\rh"," i","j ",k\'l\n',
+    ],
+    ['quotes around a single empty field', [[''], [null]], {}, '""\n""\n'],
+    ['quotes around a single empty name', [{ '': 1 }], {}, '""\n1\n'],
+    ['CR LF', [{ a: 1 }, { a: 2 }], { newline: '\r\n' }, 'a\r\n1\r\n2\r\n'],
+    ['another delimiter', [{ a: 'x;y', b: 'x,y' }], { delimiter: ';' }, 'a;b\n"x;y";x,y\n'],
+    [
+      'values as text',
+      [[true, 1n, new Date(0), { a: 1 }, undefined, NaN]],
+      {},
+      'true,1,1970-01-01T00:00:00.000Z,"{""a"":1}",,NaN\n',
+    ],
+  ])('writes %s', async (_, rows, options, expected) => {
+    await write(rows, writeCsv(path('rows.csv'), options))
+    expect(text(path('rows.csv'))).toBe(expected)
+  })
+
+  test('has tabs in a .tsv', async () => {
+    await write([{ a: 1, b: 'x\ty' }], writeCsv(path('rows.tsv')))
+    expect(text(path('rows.tsv'))).toBe('a\tb\n1\t"x\ty"\n')
+  })
+})
+
+test.each<[unknown, CsvWriteOptions<object> | FileWriteOptions<object> | Record<string, unknown>, string]>([
+  ['', {}, '"path" must be a path or a file: URL, got ""'],
+  [['a'], {}, '"path" must be a path or a file: URL, got Array'],
+  [new URL('http://localhost/'), {}, '"path" must be a path or a file: URL, got URL'],
+  ['a', { append: 1 }, '"append" must be a boolean, got 1'],
+  ['a.br', { append: true }, '"append" must be false for a .br or .zst file, got true'],
+  ['a.zst', { append: true }, '"append" must be false for a .br or .zst file, got true'],
+  ['a', { sync: 'yes' }, '"sync" must be a boolean, got "yes"'],
+  ['a', { columns: [] }, '"columns" must be a list of at least one name, got Array'],
+  ['a', { columns: 'a' }, '"columns" must be a list of at least one name, got "a"'],
+  ['a', { header: 'a' }, '"header" must be a boolean, got "a"'],
+  ['a', { delimiter: '"' }, '"delimiter" must be one character, got "\\""'],
+  ['a', { newline: '\r' }, '"newline" must be \'\\n\' or \'\\r\\n\', got "\\r"'],
+  ['a', { onError: 1 }, `"onError" must be 'fail', 'skip' or a function, got 1`],
+])('writeCsv() of %o with %o is refused where the stage is made', (path, options, message) => {
+  expect(() => writeCsv(path as string, options as CsvWriteOptions<object>)).toThrow(
+    `Cannot create writeCsv: ${message}`,
+  )
+})
