@@ -1,4 +1,5 @@
-// Runs every stage once, and the checks of SQLite, on the other runtimes: Node 22, 24 and 26, Bun and Deno, which come as packages of the registry.
+// Runs every stage and every connector once, and the checks of SQLite, on the other runtimes: Node 22, 24 and 26, Bun and
+// Deno, which come as packages of the registry.
 // `npm run runtimes`; not part of the tests, since they weigh 400 MB.
 
 import { execFileSync } from 'node:child_process'
@@ -21,6 +22,8 @@ const runtimes = [
   },
 ]
 
+const programs = ['every-stage.mjs', 'every-connector.mjs']
+
 for (const { name, from, command } of runtimes) {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-runtime-'))
   try {
@@ -29,7 +32,8 @@ for (const { name, from, command } of runtimes) {
     execFileSync('npm', install, { cwd: folder, stdio: 'ignore' })
     mkdirSync(join(folder, 'node_modules'), { recursive: true })
     symlinkSync(root, join(folder, 'node_modules/sluice'))
-    copyFileSync(`${root}test/project/programs/every-stage.mjs`, join(folder, 'program.mjs'))
+    for (const program of programs)
+      copyFileSync(`${root}test/project/programs/${program}`, join(folder, program))
     await build({
       entryPoints: [`${root}test/io/sqlite-program.ts`],
       bundle: true,
@@ -40,7 +44,7 @@ for (const { name, from, command } of runtimes) {
     })
     const [program, ...options] = command
     // Reading is refused in Deno, and writing cannot be checked without.
-    for (const file of name === 'Deno' ? ['program.mjs'] : ['program.mjs', 'sqlite.mjs']) {
+    for (const file of name === 'Deno' ? programs : [...programs, 'sqlite.mjs']) {
       const said = execFileSync(join(folder, program), [...options, file], {
         cwd: folder,
         encoding: 'utf8',
