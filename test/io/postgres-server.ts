@@ -24,6 +24,13 @@ export const postgresBin = [
 export const noPostgres =
   'No Postgres: sluice/postgres is not tested (Debian: apt-get install postgresql, or name its programs in POSTGRES_BIN)'
 
+/**
+ * Whether the connection was lost. A server that is ended says so first (57P01), but not where it waits for room to
+ * write; then the connection just ends. Where we write before we read its last words, they are lost as well.
+ */
+export const isLost = ({ code = '', message }: Error & { code?: string }): boolean =>
+  ['57P01', 'ECONNRESET', 'EPIPE'].includes(code) || message.includes('Connection terminated unexpectedly')
+
 /** Debian keeps them out of the path. The newest comes first. */
 function debian(): string[] {
   const home = '/usr/lib/postgresql'

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { forEach, map, pipeline, range, source, type StageError } from 'sluice'
 import { readPostgres, type Row, writePostgres, type WritePostgresOptions } from 'sluice/postgres'
 import { never } from '../pipeline/support-waiting.ts'
-import { noPostgres, postgresBin, type PostgresServer, startPostgres } from './postgres-server.ts'
+import { isLost, noPostgres, postgresBin, type PostgresServer, startPostgres } from './postgres-server.ts'
 
 let server: PostgresServer
 let admin: Client
@@ -63,8 +63,18 @@ const kill = () =>
     )
     .toBe(1)
 
-async function connected(): Promise<Client & AsyncDisposable> {
-  const client = new Client(connection)
+/** The server has taken rows, and waits for more. */
+const copied = () =>
+  expect
+    .poll(
+      async () =>
+        (await admin.query('SELECT 1 FROM pg_stat_progress_copy WHERE tuples_processed > 0')).rowCount,
+      { timeout: 10_000 },
+    )
+    .toBe(1)
+
+async function connected(application_name?: string): Promise<Client & AsyncDisposable> {
+  const client = new Client({ ...connection, application_name })
   await client.connect()
   return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() })
 }
@@ -354,12 +364,35 @@ describe.runIf(postgresBin)('writePostgres()', { timeout: 30_000 }, () => {
       }
       const run = pipeline(source(rows), writePostgres('people', { connection, ...options })).start()
       const error = await failureOf(run.result)
-      expect(error).toMatchObject({ stage: 'writePostgres', cause: { code: '57P01' } })
-      expect(error.suppressed).toEqual([])
-      expect(error.message).toContain('Cannot write to table "people": terminating connection')
+      expect(error).toMatchObject({ stage: 'writePostgres', suppressed: [] })
+      expect(error.message).toMatch(/Cannot write to table "people": ./)
+      expect(error.cause).toSatisfy(isLost)
       expect(await people()).toEqual([])
       await nobodyLeft()
     })
+  })
+
+  test('a server that ends a COPY in which no row comes is heard out', async () => {
+    for (const key of ['id', undefined]) {
+      async function* rows() {
+        // More than what is gathered, less than twice as much.
+        for (let id = 0; id < 10; id++) yield { id, name: 'x'.repeat(10_000) }
+        await copied()
+        await kill()
+        await never()
+      }
+      await using client = await connected('sluice')
+      const options = { connection: client, ...(key !== undefined && { key }) }
+      const run = pipeline(source(rows), writePostgres('people', options)).run()
+      const error = await failureOf(run)
+      expect(error).toMatchObject({ cause: { code: '57P01' }, suppressed: [] })
+      expect(error.message).toMatch(
+        /Cannot write to table "people": terminating connection due to administrator command$/,
+      )
+      expect(client.listenerCount('error')).toBe(0)
+      expect(await people()).toEqual([])
+    }
+    await nobodyLeft()
   })
 
   test('a row that is refused while no other comes fails the run', async () => {

@@ -7,6 +7,9 @@ interface Said {
   hint?: string
 }
 
+/** The server, or this connection, was ended: by its administrator, by a crash. */
+const ENDED = /^57P/
+
 /**
  * The same error; its message begins with what could not be done, and ends with where the server stood. What it calls a
  * line of a COPY is a row, before which `before` others were written.
@@ -15,8 +18,9 @@ export function named(error: unknown, action: string, before = 0): unknown {
   if (!(error instanceof Error)) return error
   const prefix = `Cannot ${action}: `
   if (error.message.startsWith('Cannot ')) return error
-  const { where } = error as Said
-  const line = /^COPY \S+, line (\d+)/.exec(where ?? '')
+  const { where, code } = error as Said
+  // Where a server that is ended had come to is nobody's fault.
+  const line = ENDED.test(code ?? '') ? null : /^COPY \S+, line (\d+)/.exec(where ?? '')
   const row = line && `row ${before + Number(line[1])}${where!.slice(line[0].length)}`
   const place = row === null ? '' : ` (${row})`
   error.message = prefix + (textOf(error) || error.name) + place

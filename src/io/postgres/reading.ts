@@ -80,23 +80,29 @@ export class Reading extends Statement {
     const { text, params, copy } = this.question
     this.#rows = new Rows(fields, this.parserOf)
     if (copy && fields.length > 0 && canCopy(text)) return this.#copy(connection, text)
-    connection.bind({ portal: '', statement: '', values: [...params] }, true)
-    this.#execute(connection)
+    this.together(() => {
+      connection.bind({ portal: '', statement: '', values: [...params] }, true)
+      this.#execute(connection)
+    })
   }
 
   #copy(connection: Wire, text: string): void {
     const lost = (error: Error): void => void connection.stream.destroy(error)
     this.#frames = new Frames(connection.stream, this.question.bytes, () => this.tell(), lost)
-    connection.parse({ name: '', text: copying(text), types: [] }, true)
-    connection.bind({ portal: '', statement: '', values: [] }, true)
-    connection.execute({ portal: '' }, true)
-    this.#sync(connection)
+    this.together(() => {
+      connection.parse({ name: '', text: copying(text), types: [] }, true)
+      connection.bind({ portal: '', statement: '', values: [] }, true)
+      connection.execute({ portal: '' }, true)
+      this.#sync(connection)
+    })
   }
 
   #execute(connection: Wire): void {
     this.#paused = false
-    connection.execute({ portal: '', rows: this.question.batch }, true)
-    connection.flush()
+    this.together(() => {
+      connection.execute({ portal: '', rows: this.question.batch }, true)
+      connection.flush()
+    })
   }
 
   #sync(connection: Wire): void {

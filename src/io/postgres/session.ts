@@ -165,7 +165,7 @@ export class Session {
       await cancelled
     }
     // One that has broken says so once more when it is gone.
-    if (this.broken !== undefined) await ended(this.client)
+    if (this.broken !== undefined) await gone(this.client)
     taken.delete(this.client)
     this.client.removeListener('error', this.#broke)
   }
@@ -202,7 +202,9 @@ export class Session {
   }
 }
 
-async function ended(client: Client): Promise<void> {
+/** Nothing can be sent any more by a client that has told an error, so it need not wait for the other side. */
+async function gone(client: Client): Promise<void> {
+  client.connection.stream.destroy()
   if ((client as unknown as Internals)._ended) return
   // Not by `once` of Node: the error that comes before would reject it.
   await new Promise<void>((resolve) => client.once('end', resolve))

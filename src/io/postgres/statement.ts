@@ -51,17 +51,36 @@ export abstract class Statement {
       connection.removeListener('end', gone)
       this.#end()
     }
-    const gone = (): void => {
-      this.error ??= new Error('Connection terminated unexpectedly')
-      done()
-    }
+    // `pg` says at the next tick why it is gone.
+    const gone = (): void =>
+      process.nextTick(() => {
+        this.error ??= new Error('Connection terminated unexpectedly')
+        done()
+      })
     connection.on('readyForQuery', done)
     connection.on('end', gone)
-    if (this.#dropped) connection.sync()
-    else this.begin(this.connection)
+    this.together(() => {
+      if (this.#dropped) connection.sync()
+      else this.begin(this.connection!)
+    })
+  }
+
+  /**
+   * Sends messages in one piece. A server that is ended while it has not read all of them resets the connection, and its
+   * last words are lost.
+   */
+  protected together(send: () => void): void {
+    const { stream } = this.connection!
+    stream.cork()
+    try {
+      send()
+    } finally {
+      stream.uncork()
+    }
   }
 
   #end(): void {
+    if (this.over) return
     this.over = true
     this.ended()
     this.#settle()

@@ -65,7 +65,10 @@ export class TableWriter implements ChunkWriter<string, PostgresWritten> {
   }
 
   readonly #failed = (error: Error): void => {
-    if (!this.#busy && !this.#over) this.broke(this.#name(error))
+    if (this.#busy || this.#over) return
+    this.#over = true
+    // A server that ends says why, and closes the connection then.
+    this.broke(this.#name(this.#copy?.error ?? error))
   }
 
   write(lines: readonly string[]): Promise<void> | void {
