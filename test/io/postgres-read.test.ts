@@ -342,6 +342,26 @@ describe.runIf(postgresBin)('readPostgres()', { timeout: 60_000 }, () => {
       await nobodyLeft()
     })
 
+    test('when a client of a pool loses its connection, which the pool drops', async () => {
+      const pool = new Pool({ ...connection, application_name: 'pooled', max: 1 })
+      const told: unknown[] = []
+      pool.on('error', (error) => told.push(error))
+      const kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pooled'"
+      let killed: Promise<unknown> | undefined
+      const run = pipeline(
+        readPostgres(MILLION, { connection: pool }),
+        forEach(() => (killed ??= admin.query(kill))),
+      ).run()
+      const error = await failureOf(run)
+      expect(error.suppressed).toEqual([])
+      expect(error.cause).toSatisfy(isLost)
+      expect(pool.totalCount).toBe(0)
+      expect(await read('SELECT 1 AS a', { connection: pool })).toEqual([{ a: 1 }])
+      expect(told).toEqual([])
+      await pool.end()
+      await nobodyLeft()
+    })
+
     test('on a client that another stage has, instead of waiting for ever', async () => {
       await using client = await connected()
       const first = pipeline(
