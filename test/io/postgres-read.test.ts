@@ -61,7 +61,7 @@ const HOSTILE = [
   "SELECT '1880-01-01 12:00:00+00'::timestamptz AS seconds_in_the_zone, '10:11:12.5'::time AS t, '10:11:12+05:30'::timetz AS tz, '1 year 2 mons -3 days 04:05:06.789'::interval AS i",
   "SELECT timestamptz '1999-12-31 12:00+00' + n * interval '7919 seconds 517 milliseconds' AS t FROM generate_series(1, 3000) n",
   "SELECT '\\x00ff5c0a09'::bytea AS bytes, ''::bytea AS none, decode(repeat('5c', 100), 'hex') AS slashes",
-  "SELECT ARRAY[1, NULL, 3] AS ints, ARRAY['a,b', '\"', '\\', NULL, 'NULL', ''] AS texts, ARRAY[[1, 2], [3, 4]] AS nested, '{}'::int[] AS empty, ARRAY['\\x01'::bytea] AS bytes, ARRAY[now()::timestamptz(0)] AS times",
+  "SELECT ARRAY[1, NULL, 3] AS ints, ARRAY['a,b', '\"', '\\', NULL, 'NULL', ''] AS texts, ARRAY[[1, 2], [3, 4]] AS nested, '{}'::int[] AS empty, ARRAY['\\x01'::bytea] AS bytes, ARRAY['2026-11-26 17:10:27.5+00'::timestamptz, NULL] AS times",
   'SELECT \'{"a": [1, "\\n\\t\\\\", null], "b": "\\u00e9"}\'::json AS j, \'{"c": 1e3}\'::jsonb AS jb, \'"text"\'::json AS s, \'null\'::jsonb AS n, ARRAY[\'{"d": 1}\'::json] AS js',
   "SELECT ROW(1, E'a\\tb\"\\\\', NULL) AS composite, int4range(1, 5) AS r, '(1,2)'::point AS p, '<(1,2),3>'::circle AS c, '{1,2,3}'::line AS l",
   "SELECT 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid AS u, '10.0.0.1/8'::inet AS i, '08:00:2b:01:02:03'::macaddr AS m, B'101' AS bits, 12.5::money AS money, '<a>\n</a>'::xml AS x, 'pad'::char(6) AS padded, 'c'::\"char\" AS c, 'a & b'::tsquery AS q",
