@@ -395,6 +395,29 @@ describe.runIf(postgresBin)('writePostgres()', { timeout: 30_000 }, () => {
     await nobodyLeft()
   })
 
+  test.each([1, 2, 3, 4, 5, 6])(
+    'a connection that goes with answer %i fails the run, though no other row comes',
+    async (nth) => {
+      await using client = await connected()
+      let answers = 0
+      // As where the answer and the last words of the server come in one piece.
+      client.connection.on('readyForQuery', () => {
+        if (++answers === nth) client.connection.emit('error', new Error('gone'))
+      })
+      async function* rows() {
+        yield* [{ id: 1 }, { id: 2 }]
+        await never()
+      }
+      const options = { connection: client, key: 'id', batch: 2 }
+      const error = await failureOf(pipeline(source(rows), writePostgres('people', options)).run())
+      expect(error).toMatchObject({
+        cause: { message: 'Cannot write to table "people": gone' },
+        suppressed: [],
+      })
+      expect(await people()).toEqual([])
+    },
+  )
+
   test('a row that is refused while no other comes fails the run', async () => {
     async function* rows() {
       for (let id = 0; id < 20_000; id++) yield { id: id % 15_000, name: 'x'.repeat(10) }

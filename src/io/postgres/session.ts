@@ -127,9 +127,13 @@ export class Session {
   /** Begins a statement. The one before it is over. */
   begin<S extends Exchange>(statement: S): S {
     if (this.#closed) throw new Error('Cannot use a connection that was given up')
-    // `pg` would only say that there is no connection.
-    if (this.broken) throw this.broken
+    this.demandWhole()
     return this.#send(statement)
+  }
+
+  /** Throws why the connection is gone, where it is; `pg` would only say that it is. */
+  demandWhole(): void {
+    if (this.broken) throw this.broken
   }
 
   #send<S extends Exchange>(statement: S): S {

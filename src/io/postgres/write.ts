@@ -103,6 +103,8 @@ async function open(
     context.signal.addEventListener('abort', giveUp)
     const described = session.begin(new Describe(`SELECT * FROM ${nameOf(target)}`))
     await described.done()
+    // It may have gone with the answer, when nobody was told yet.
+    session.demandWhole()
     const { table, columns, key = [] } = target
     return new TableWriter(session, target, new Lines(table, described.fields, columns, key), (error) =>
       context.broke(error),

@@ -72,14 +72,21 @@ export class TableWriter implements ChunkWriter<string, PostgresWritten> {
   }
 
   write(lines: readonly string[]): Promise<void> | void {
-    if (this.#inBatch + lines.length >= this.#batch) return this.#named(this.#fillBatches(lines))
+    if (this.#inBatch + lines.length >= this.#batch)
+      return this.#named(this.#written(this.#fillBatches(lines)))
     this.#add(lines)
-    if (this.#text.length >= CHUNK) return this.#named(this.#send())
+    if (this.#text.length >= CHUNK) return this.#named(this.#written(this.#send()))
   }
 
   #add(lines: readonly string[]): void {
     this.#text += lines.join('')
     this.#inBatch += lines.length
+  }
+
+  /** A connection that went with the last answer was told to nobody, as somebody waited; maybe no row comes that would find out. */
+  async #written(work: Promise<void>): Promise<void> {
+    await work
+    this.session.demandWhole()
   }
 
   async #fillBatches(lines: readonly string[]): Promise<void> {
