@@ -27,6 +27,11 @@ export interface SinkContext extends StageContext {
    * stats and reports show the stage as waiting for room, of this kind.
    */
   waits(what: string | undefined): void
+  /**
+   * The position it begins at is where a run of this process has ended just now: what is behind it by now was written by
+   * somebody else. Otherwise it was left there by a run that did not come to its end.
+   */
+  readonly own: boolean
 }
 
 /** A connector that writes. None of its methods is called before what the last one gave has settled, but `abandon`. */
@@ -67,16 +72,22 @@ export function chunkSink<In, E, R, W extends ChunkWriter<E, R> = ChunkWriter<E,
   making: SinkMaking<In, E, R, W>,
 ): Sink<In, R> {
   const onError = onErrorOf(make, options)
-  const from = (position: unknown): Sink<In, R> =>
+  const from = (start: Start): Sink<In, R> =>
     part('sink', make, options, {
-      kernel: (port: Port<In, R>) => new Writing(port as Port<In, never>, making, onError, position),
-      resume(to) {
+      kernel: (port: Port<In, R>) => new Writing(port as Port<In, never>, making, onError, start),
+      resume(position, own = false) {
         if (making.goesOn === false)
           throw new TypeError(`Cannot go on with ${make}: it begins anew with each run`)
-        return from(to).definitions[0]
+        return from({ position, own }).definitions[0]
       },
     })
-  return from(undefined)
+  return from({ position: undefined, own: false })
+}
+
+/** Where a run of the sink begins. */
+interface Start {
+  readonly position: unknown
+  readonly own: boolean
 }
 
 const nothing = (): void => {}
@@ -100,7 +111,7 @@ class Writing<In, E, R, W extends ChunkWriter<E, R>> implements Kernel<In, never
     readonly port: Port<In, never>,
     readonly making: SinkMaking<In, E, R, W>,
     readonly onError: OnError<In>,
-    readonly from: unknown,
+    readonly from: Start,
   ) {}
 
   run(port: Port<In, never>): void {
@@ -136,8 +147,9 @@ class Writing<In, E, R, W extends ChunkWriter<E, R>> implements Kernel<In, never
           this.#lacks = what
           port.wake()
         },
+        own: this.from.own,
       },
-      this.from,
+      this.from.position,
     )
     if (isThenable(opened)) this.#await(opened, this.#opened)
     else void this.#opened(opened)
@@ -242,6 +254,6 @@ class Writing<In, E, R, W extends ChunkWriter<E, R>> implements Kernel<In, never
   }
 
   position(): unknown {
-    return this.#writer?.position?.() ?? this.from
+    return this.#writer?.position?.() ?? this.from.position
   }
 }

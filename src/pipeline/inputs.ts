@@ -28,8 +28,9 @@ export function joining<Out>(
   make: string,
   inputs: readonly FanInInput<unknown>[],
   join: Joining<Out>,
+  pairs = false,
 ): Source<Out> {
   const chains = inputs.map((input, place) => chainOf(make, input, place))
   const kernel = (port: Port<never, Out>): Kernel<never, Out> => join(port, chains)
-  return part('source', make, {}, { inputs: chains, kernel })
+  return part('source', make, {}, { inputs: chains, kernel, pairs })
 }

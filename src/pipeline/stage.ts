@@ -163,10 +163,12 @@ export interface Definition {
   readonly labels?: readonly string[]
   /** What comes out of it does not come from its branches. */
   readonly passes?: boolean
+  /** When one of its inputs has ended, what it has of the others is dropped. */
+  readonly pairs?: boolean
   /** How many values a source gives in all, where that is known before a run. */
   readonly size?: () => number | undefined
-  /** A sink that goes on where a kernel of an earlier run had come to. */
-  readonly resume?: (position: unknown) => Definition
+  /** A sink that goes on where a kernel of an earlier run had come to; `own`: a run of this process, the last one. */
+  readonly resume?: (position: unknown, own?: boolean) => Definition
   /** A source that stays open over several runs, one after the other, from a position on. */
   readonly keep?: (position: unknown) => Kept
   /** Whether what a source reads can be read only once: a receiver, a stream, an iterator that was begun. */
@@ -225,8 +227,9 @@ export function part<K extends Kind, In, Out>(
     branches?: readonly (readonly Definition[])[]
     labels?: readonly string[]
     passes?: boolean
+    pairs?: boolean
     size?: () => number | undefined
-    resume?: (position: unknown) => Definition
+    resume?: (position: unknown, own?: boolean) => Definition
     keep?: (position: unknown) => Kept
     once?: () => boolean
     hear?: () => void

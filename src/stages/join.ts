@@ -104,6 +104,7 @@ export function zip<T extends unknown[]>(...inputs: Inputs<T>): Source<{ [K in k
     'zip',
     inputs,
     (port: Port<never, unknown[]>, chains) => new Zipping(port, chains),
+    true,
   ) as Source<never>
 }
 

@@ -12,21 +12,21 @@
  * and cost the draining: some milliseconds every second.
  */
 import { pipeline } from 'sluice'
-import { demand, demandNumber, demandOptions } from '../../errors.ts'
+import { demand, demandNumber, demandOptions, demandTime } from '../../errors.ts'
 import type { Graph } from '../../pipeline/graph.ts'
 import type { SinkPipeline } from '../../pipeline/pipeline.ts'
 import type { Run, RunOptions } from '../../pipeline/run.ts'
 import type { Definition } from '../../pipeline/stage.ts'
 import type { RunStats } from '../../pipeline/stats.ts'
-import { Positions } from './positions.ts'
-import { load, save, type Saved } from './saved.ts'
-import { added } from './totals.ts'
+import { demandSame, Positions } from './positions.ts'
+import { load, save, type Saved, takeFile } from './saved.ts'
+import { Totals } from './totals.ts'
 
 export interface CheckpointOptions<R> {
-  /** Milliseconds after which a part is brought to its end and saved. Default: 1,000. */
+  /** Milliseconds after which a part is brought to its end and saved. Default: 1,000. `Infinity`: only at the end. */
   every?: number
-  /** Told of each part once it is saved: what its sink has come to. */
-  onSaved?: (result: R) => void
+  /** Told of each part once it is saved: what its sink has come to. What it gives is waited for. */
+  onSaved?: (result: R) => PromiseLike<unknown> | void
 }
 
 /** What a job has come to. */
@@ -56,9 +56,13 @@ export interface Job<R> {
  *   beginning, and what it gave before is passed over: it must give the same values in the same order. What can be read only once,
  *   such as the standard input, cannot go on.
  * - A job whose sources had come to their end reads on only what has been added since; a new file of the same name is read whole.
- * - Stages begin anew with each part: what they keep from one value to the next (`scan`, `distinct`, `window`, `take`, a `batch` that
- *   is not full) is not kept beyond it.
- * - One process at a time.
+ * - Stages begin anew with each part: what they keep from one value to the next (`scan`, `distinct`, `window`, a `batch` that is not
+ *   full) is not kept beyond it, and `mergeSorted` is in order within a part. `zip` is refused. A stage that wants no more while there
+ *   is more, such as `take`, fails the job: what was on the way to it is in no sink.
+ * - Sources and sinks are known by their names, and those of the stages they are in. One that is new begins at its beginning. A job
+ *   that lacks one of which there is a position is refused. Give names to sources that are alike.
+ * - The output of a job is its own: what somebody else has added to it is not cut off while it runs, but fails it.
+ * - One run at a time.
  *
  * @throws TypeError for a pipeline that does not end in a sink, or wrong options.
  * @example
@@ -99,6 +103,9 @@ export function checkpoint<R>(
   return { start, run: async (runOptions) => start(runOptions).result }
 }
 
+/** Timers of Node take no longer time; it is 24 days. */
+const LONGEST = 2 ** 31 - 1
+
 /** One part after the other, seen from outside as one run. */
 class JobRun<R> implements Run<JobResult<R>> {
   readonly result: Promise<JobResult<R>>
@@ -107,58 +114,70 @@ class JobRun<R> implements Run<JobResult<R>> {
   #part: Run<R> | undefined
   #parts = 0
   /** Of the parts before that one. */
-  #before: RunStats | undefined
+  readonly #totals = new Totals()
+  readonly #reached = new Positions()
   #stopped: { deadline?: number } | undefined
   readonly #aborted = new AbortController()
+  /** One for all parts: each that is made of the signal of the user would stay with it. */
+  readonly #signal: AbortSignal
+  /** Settles with the result, but always well. */
+  readonly #over: Promise<void>
   readonly #began = performance.now()
   ended: number | undefined
 
   constructor(
     readonly file: string,
     readonly definitions: readonly Definition[],
-    readonly options: { every: number; onSaved: ((result: R) => void) | undefined },
+    readonly options: { every: number; onSaved: CheckpointOptions<R>['onSaved'] },
     readonly runOptions: RunOptions,
   ) {
     this.name = runOptions.name ?? 'pipeline'
-    this.result = this.#run().finally(() => (this.ended = performance.now()))
+    const { signal } = runOptions
+    const aborted = this.#aborted.signal
+    this.#signal = signal ? AbortSignal.any([signal, aborted]) : aborted
+    let over!: () => void
+    this.#over = new Promise((resolve) => (over = resolve))
+    this.result = this.#run().finally(() => {
+      this.ended = performance.now()
+      over()
+    })
   }
 
   async #run(): Promise<JobResult<R>> {
-    const saved = await load(this.file)
-    const reached = new Positions(saved?.positions ?? {})
+    const giveFree = takeFile(this.file)
     try {
-      return await this.#runParts(reached, saved)
+      const saved = await load(this.file)
+      if (saved) {
+        demandSame(this.file, this.definitions, saved.positions)
+        this.#reached.begin(saved.positions)
+      }
+      return await this.#runParts(saved)
     } finally {
-      await reached.close()
+      await this.#reached.close().finally(giveFree)
     }
   }
 
-  async #runParts(reached: Positions, saved: Saved | undefined): Promise<JobResult<R>> {
+  async #runParts(saved: Saved | undefined): Promise<JobResult<R>> {
     const { every, onSaved } = this.options
     // The first part reads nothing: what a sink had before the job is known before anything is added.
     for (let first = saved === undefined; ; first = false) {
-      const { last, done } = await this.#runPart(reached, first ? 0 : every)
-      saved = { version: 1, parts: (saved?.parts ?? -1) + 1, done, positions: reached.now() }
+      const { last, done } = await this.#runPart(first ? 0 : every)
+      saved = { version: 1, parts: (saved?.parts ?? -1) + 1, done, positions: this.#reached.now() }
       await save(this.file, saved)
       if (first && !this.#stopped) continue
       this.#parts++
-      onSaved?.(last)
+      await onSaved?.(last)
       if (done || this.#stopped) return { parts: this.#parts, last }
     }
   }
 
   /** Says also whether the sources came to their end. */
-  async #runPart(reached: Positions, every: number): Promise<{ last: R; done: boolean }> {
-    const stages = reached.part(this.definitions)
+  async #runPart(every: number): Promise<{ last: R; done: boolean }> {
+    const stages = this.#reached.part(this.definitions)
     const source = { kind: 'source' as const, definitions: stages.slice(0, -1) }
     const sink = { kind: 'sink' as const, definitions: stages.slice(-1) }
-    const { signal } = this.runOptions
-    const signals = signal ? [signal, this.#aborted.signal] : [this.#aborted.signal]
-    const run = pipeline(source, sink).start({
-      ...this.runOptions,
-      signal: AbortSignal.any(signals),
-    }) as Run<R>
-    if (this.#part) this.#before = added(this.#before, this.#part.stats())
+    const run = pipeline(source, sink).start({ ...this.runOptions, signal: this.#signal }) as Run<R>
+    if (this.#part) this.#totals.add(this.#part)
     this.#part = run
     let done = true
     const stop = (options?: { deadline?: number }): void => {
@@ -166,7 +185,7 @@ class JobRun<R> implements Run<JobResult<R>> {
       // How it ends is seen in the result.
       run.stop(options).catch(() => {})
     }
-    const timer = setTimeout(stop, every)
+    const timer = every <= LONGEST ? setTimeout(stop, every) : undefined
     if (this.#stopped) stop(this.#stopped)
     else if (every === 0) stop()
     try {
@@ -180,7 +199,7 @@ class JobRun<R> implements Run<JobResult<R>> {
   stats(): RunStats {
     const elapsed = (this.ended ?? performance.now()) - this.#began
     if (this.#part === undefined) return { elapsed, bottleneck: undefined, stages: [] }
-    return { ...added(this.#before, this.#part.stats()), elapsed }
+    return { ...this.#totals.with(this.#part), elapsed }
   }
 
   describe(): Graph {
@@ -188,15 +207,19 @@ class JobRun<R> implements Run<JobResult<R>> {
   }
 
   async stop(options: { deadline?: number } = {}): Promise<JobResult<R>> {
+    demandOptions(options, 'stop')
+    demandTime(options.deadline ?? Infinity, 'stop', 'deadline')
     this.#stopped ??= options
-    // Of the part, then of what follows it.
-    await this.#part?.stop(options)
+    this.#reached.stop()
+    // How the part ends is seen in the result, which is that of what follows it, too.
+    this.#part?.stop(options).catch(() => {})
     return this.result
   }
 
   async abort(reason: unknown = new DOMException('The run was aborted', 'AbortError')): Promise<void> {
     this.#aborted.abort(reason)
-    await this.#part?.abort(reason)
+    // Not by awaiting the result: whoever aborts has not looked at its rejection.
+    await this.#over
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,6 @@
 /** The file of a checkpoint: read whole, and replaced whole, so that a crash leaves the old one or the new one. */
-import { open, readFile, rename } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { open, readFile, rename, rm } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 
 /** What is kept of a job. */
 export interface Saved {
@@ -11,6 +11,17 @@ export interface Saved {
   done: boolean
   /** How far each source and each sink has come, by its place in the pipeline. */
   positions: Record<string, unknown>
+}
+
+/** Those of the jobs that this process is running. */
+const taken = new Set<string>()
+
+/** Throws where a job with this file is running already. Gives what ends that. */
+export function takeFile(file: string): () => void {
+  const path = resolve(file)
+  if (taken.has(path)) throw new Error(`Cannot use the checkpoint ${file}: a job of this process is using it`)
+  taken.add(path)
+  return () => void taken.delete(path)
 }
 
 export async function load(file: string): Promise<Saved | undefined> {
@@ -44,6 +55,8 @@ export async function save(file: string, saved: Saved): Promise<void> {
     await rename(temporary, file)
     await syncFolder(dirname(file))
   } catch (error) {
+    // Half a file is of no use. What kept it from being written may keep it from being removed.
+    await rm(temporary, { force: true }).catch(() => {})
     throw new Error(`Cannot write the checkpoint ${file}: ${(error as Error).message}`, { cause: error })
   }
 }

@@ -26,6 +26,8 @@ export interface OutputOptions {
   sync: boolean
   /** The file is cut to this size first. */
   from: number | undefined
+  /** It has this size by itself: what is behind it is not ours to cut. */
+  own: boolean
 }
 
 export async function openOutput(file: string, options: OutputOptions): Promise<Output> {
@@ -60,8 +62,8 @@ async function openTarget(file: string, options: OutputOptions): Promise<FileOut
   const there = await stat(place).catch(absent)
   const { from } = options
   const size = there?.size ?? 0
-  if (from !== undefined && size < from)
-    throw new Error(`it has ${size} bytes, and should have ${from} by now`)
+  if (from !== undefined && (size < from || (options.own && size > from)))
+    throw new Error(`it has ${size} bytes, and should have ${from} by now: somebody else writes to it`)
   if (!options.append && (there === undefined || there.isFile()))
     return openTemporary(file, place, there?.mode, options)
   const handle = await open(place, options.append ? 'a+' : 'w')

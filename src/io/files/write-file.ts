@@ -62,7 +62,7 @@ export function textSink<In>(
   const sink = chunkSink<In, string, Written, TextFile<In>>(make, options, {
     async open(context, from) {
       const { size, state } = (from ?? {}) as Partial<Position>
-      const output = await openOutput(file, { append, sync, from: size })
+      const output = await openOutput(file, { append, sync, from: size, own: context.own })
       try {
         const encoder = await encoderFor({ file, hasContent: output.size > 0, state })
         return new TextFile(file, output, context, encoder)
