@@ -23,6 +23,8 @@ export class Acknowledgements {
   #toldLines = 0
   bytes = 0
   #waiters: Waiter[] = []
+  /** How many of them have been told. */
+  #served = 0
   #telling = false
 
   constructor(
@@ -71,9 +73,12 @@ export class Acknowledgements {
     this.#toldLines = lines
     this.bytes = bytes
     const waiters = this.#waiters
-    let done = 0
-    while (done < waiters.length && waiters[done].lines <= lines) waiters[done++].resolve()
-    if (done > 0) this.#waiters = waiters.slice(done)
+    while (this.#served < waiters.length && waiters[this.#served].lines <= lines)
+      waiters[this.#served++].resolve()
+    // To move the others each time would take the square of their number.
+    if (this.#served * 2 < waiters.length) return
+    this.#waiters = waiters.slice(this.#served)
+    this.#served = 0
   }
 
   /** Settles when so many lines in all have been acknowledged. */
@@ -83,6 +88,8 @@ export class Acknowledgements {
   }
 
   fail(error: unknown): void {
+    // Those that were told before do not hear of it.
     for (const { reject } of this.#waiters.splice(0)) reject(error)
+    this.#served = 0
   }
 }

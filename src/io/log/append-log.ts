@@ -70,7 +70,8 @@ export function appendTo<T>(disk: Disk, file: string, options: AppendLogOptions<
       const pending: T[] | undefined = onAcknowledged && []
       const acknowledged = onAcknowledged && ((lines: number) => onAcknowledged(pending!.splice(0, lines)))
       const heard = heardIn(context, acknowledged)
-      return new Writer(file, await openAppender(file, settings, heard, from, disk), pending)
+      const start = from === undefined ? undefined : { ...(from as LogPosition), own: context.own }
+      return new Writer(file, await openAppender(file, settings, heard, start, disk), pending)
     },
     // Where they are the same, a value is its own line.
     encode: onAcknowledged && line ? (value) => ({ value, line: lineOf(value) }) : lineOf,

@@ -35,13 +35,17 @@ interface Giver {
   reject: (error: unknown) => void
 }
 
+/** Timers of Node take no longer time: a line that is held for 24 days is held until the end. */
+const LONGEST = 2 ** 31 - 1
 /** So many bytes may be written and not acknowledged. */
 const AHEAD = 16 * 2 ** 20
 
 export class Appender {
   #gathering: Batch
   #spare: Batch
-  readonly #givers: Giver[] = []
+  #givers: Giver[] = []
+  /** How many of them are through: to move the others for each would take the square of their number. */
+  #through = 0
   /** How many lines have been given, put into batches, and written. */
   #given = 0
   #gathered = 0
@@ -71,7 +75,7 @@ export class Appender {
     this.#spare = new Batch(flush.bytes + 4096)
     this.#acknowledgements = new Acknowledgements(heard, () => this.#go(), this.#fail)
     this.#patience = new Patience(name, file.settings, heard)
-    if (rotate && file.regular) this.#archive = new Archive(file.path, rotate)
+    if (rotate && file.regular) this.#archive = new Archive(file.path, rotate, file.needed)
     this.#archive?.tidy()
   }
 
@@ -80,12 +84,16 @@ export class Appender {
     if (this.#failure) return Promise.reject(this.#failure.error)
     if (this.#closed) return Promise.reject(logTrouble(this.name, new Error('it is closed')))
     this.#given += lines.length
-    const at = this.#givers.length > 0 ? 0 : this.#fill(lines, 0)
+    const at = this.#givers.length > this.#through ? 0 : this.#fill(lines, 0)
     if (at === lines.length) {
       this.#gatheredMore()
       return undefined
     }
-    const taken = new Promise<void>((resolve, reject) => this.#givers.push({ lines, at, resolve, reject }))
+    // A copy: what the giver does to its array meanwhile changes nothing.
+    const rest = lines.slice(at)
+    const taken = new Promise<void>((resolve, reject) =>
+      this.#givers.push({ lines: rest, at: 0, resolve, reject }),
+    )
     this.#gatheredMore()
     return taken
   }
@@ -126,19 +134,22 @@ export class Appender {
 
   #fillFromGivers(): void {
     const givers = this.#givers
-    while (givers.length > 0 && !this.#isFull) {
-      const [giver] = givers
+    while (givers.length > this.#through && !this.#isFull) {
+      const giver = givers[this.#through]
       giver.at = this.#fill(giver.lines, giver.at)
-      if (giver.at < giver.lines.length) return
-      givers.shift()
+      if (giver.at < giver.lines.length) break
+      this.#through++
       giver.resolve()
     }
+    if (this.#through * 2 < givers.length) return
+    this.#givers = givers.slice(this.#through)
+    this.#through = 0
   }
 
   #gatheredMore(): void {
     this.#go()
     const { holds, flush } = this.file.settings
-    if (!holds || flush.ms === Infinity || this.#gathering.lines === 0 || this.#timer) return
+    if (!holds || flush.ms > LONGEST || this.#gathering.lines === 0 || this.#timer) return
     if (this.#failure || this.#aborted) return
     this.#timer = setTimeout(() => {
       this.#timer = undefined
@@ -257,9 +268,17 @@ export class Appender {
   readonly #fail = (error: unknown): void => {
     if (this.#failure) return
     this.#failure = { error }
-    for (const giver of this.#givers.splice(0)) giver.reject(error)
+    for (const giver of this.#waiting()) giver.reject(error)
     this.#acknowledgements.fail(error)
     if (!this.#aborted) this.heard.broke?.(error)
+  }
+
+  /** Those who wait, who are forgotten. */
+  #waiting(): Giver[] {
+    const waiting = this.#givers.slice(this.#through)
+    this.#givers = []
+    this.#through = 0
+    return waiting
   }
 
   /** A graceful end is wanted: it waits for room no more. */
@@ -290,7 +309,7 @@ export class Appender {
   async abort(): Promise<void> {
     this.#aborted = true
     this.#patience.end()
-    for (const { resolve } of this.#givers.splice(0)) resolve()
+    for (const { resolve } of this.#waiting()) resolve()
     await this.#letGo()
   }
 

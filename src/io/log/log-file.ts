@@ -9,11 +9,11 @@
  * have to be removed by hand after every `kill -9`.
  */
 import type { Stats } from 'node:fs'
-import { realpath } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { readlink, realpath } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import { codeOf, type Disk, syncFolder, trouble } from './disk.ts'
 import type { LogSettings } from './options.ts'
-import { goBack, type LogPosition } from './position.ts'
+import { goBack, type JobPosition, type LogPosition } from './position.ts'
 import { tornBytes } from './repair.ts'
 import { lastRotation, rotatedName } from './rotated.ts'
 
@@ -27,6 +27,8 @@ export class LogFile {
   rotated = 0
   /** How many bytes of a torn line were cut off, or ended, when it was opened. */
   repaired = 0
+  /** The number of the oldest file that a job needs to go back: it is not removed. */
+  needed: number | undefined
   /** When the file was begun. */
   #began = 0
   #renamed = false
@@ -44,10 +46,7 @@ export class LogFile {
 
   /** Opens it for appending, at this position where there is one, and repairs what a crash has left. */
   static async open(path: string, settings: LogSettings, disk: Disk, from?: unknown): Promise<LogFile> {
-    const real = await realpath(path).catch((error: unknown) => {
-      if (codeOf(error) !== 'ENOENT') throw error
-      return resolve(path)
-    })
+    const real = await placeOf(resolve(path))
     if (taken.has(real)) throw new Error('this process is writing to it already')
     taken.add(real)
     let fd: number | undefined
@@ -76,7 +75,8 @@ export class LogFile {
     }
     this.end = stats.size
     this.#began = Math.min(stats.birthtimeMs || Infinity, Date.now())
-    const before = (from as LogPosition | undefined)?.rotated ?? 0
+    const { rotated: before = 0, own } = Object(from) as Partial<JobPosition>
+    if (own !== undefined) this.needed = before + 1
     this.rotated = Math.max(before, await lastRotation(this.path))
     if (this.readable && from === undefined) await this.#repair()
     if (level === 'synced') await this.#last()
@@ -166,6 +166,19 @@ export class LogFile {
     if (this.regular) taken.delete(this.path)
     await this.disk.close(this.fd)
   }
+}
+
+/** Where the file really is, or will be: so that two names of one file are known to be that. */
+async function placeOf(path: string): Promise<string> {
+  try {
+    return await realpath(path)
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error
+  }
+  // It is not there yet: a link may point at its place, and its folder may have several names.
+  const target = await readlink(path).catch(() => undefined)
+  if (target !== undefined) return placeOf(resolve(dirname(path), target))
+  return join(await realpath(dirname(path)), basename(path))
 }
 
 /** One that may be appended to, but not read, is taken as it is: nothing tells how it ends. */

@@ -1,6 +1,9 @@
 /** Waiting for room on a disk that is full: what is tried again, how soon, who is told, and when waiting ends. */
 import type { LogSettings } from './options.ts'
 
+/** Timers of Node take no longer time. */
+const LONGEST = 2 ** 31 - 1
+
 interface Told {
   waits?(what: string | undefined): void
   readonly signal?: AbortSignal
@@ -37,7 +40,7 @@ export class Patience {
     if (signal?.aborted) return this.end()
     signal?.addEventListener('abort', this.end)
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, this.settings.retry)
+      const timer = setTimeout(resolve, Math.min(this.settings.retry, LONGEST))
       this.#wake = () => {
         clearTimeout(timer)
         resolve()

@@ -10,7 +10,7 @@ import { rm, stat } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { codeOf, disk, syncFile } from './disk.ts'
-import { gzipName, listRotated, rotatedName } from './rotated.ts'
+import { gzipName, lastRotation, listRotated, rotatedName } from './rotated.ts'
 
 export interface LogPosition {
   /** How many files have been rotated: the number of the last one. */
@@ -19,9 +19,16 @@ export interface LogPosition {
   bytes: number
 }
 
+/** A position at which a job begins a part. */
+export interface JobPosition extends LogPosition {
+  /** The part before it has ended there, in this process. */
+  own: boolean
+}
+
 /** Makes the log what it was at this position. */
 export async function goBack(path: string, position: unknown): Promise<void> {
-  const { rotated, bytes } = checked(position)
+  const { rotated, bytes, own } = checked(position)
+  if (own) return demandUnchanged(path, rotated, bytes)
   const whole = (await listRotated(path)).filter(({ plain, gzip }) => plain || gzip)
   const last = whole.at(-1)?.number ?? rotated
   if (last < rotated)
@@ -47,10 +54,17 @@ export async function goBack(path: string, position: unknown): Promise<void> {
   await cut(path, bytes)
 }
 
-function checked(position: unknown): LogPosition {
-  const { rotated, bytes } = Object(position) as Partial<LogPosition>
+/** What is there beyond the position is not ours, and so not to be cut off. */
+async function demandUnchanged(path: string, rotated: number, bytes: number): Promise<void> {
+  const length = await demandLength(path, bytes)
+  if (length > bytes || (await lastRotation(path)) > rotated)
+    throw new Error(`somebody else writes to it: it has ${length} bytes, of which ${bytes} are ours`)
+}
+
+function checked(position: unknown): JobPosition {
+  const { rotated, bytes, own = false } = Object(position) as Partial<JobPosition>
   const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
-  if (isCount(rotated) && isCount(bytes)) return { rotated, bytes }
+  if (isCount(rotated) && isCount(bytes)) return { rotated, bytes, own }
   throw new TypeError('Cannot go back: the position is not one of a log')
 }
 

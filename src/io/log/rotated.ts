@@ -56,15 +56,19 @@ export async function lastRotation(path: string): Promise<number> {
   return whole.at(-1)?.number ?? 0
 }
 
-/** Removes what is too old and what a crash has left, and compresses the rest. May be called again at any time. */
+/**
+ * Removes what is too old and what a crash has left, and compresses the rest. May be called again at any time. The files
+ * from number `needed` on are kept, however many: a job that is killed goes back to them.
+ */
 export async function tidy(
   path: string,
   { keep, gzip }: Required<RotateOptions>,
   signal: AbortSignal,
+  needed = Infinity,
 ): Promise<void> {
   const rotated = await listRotated(path)
   const whole = rotated.filter((each) => each.plain || each.gzip)
-  const oldest = whole.at(Number.isFinite(keep) ? -keep : 0)?.number ?? 0
+  const oldest = Math.min(needed, whole.at(Number.isFinite(keep) ? -keep : 0)?.number ?? 0)
   for (const { number, plain, gzip: compressed, unfinished } of rotated) {
     if (signal.aborted) return
     const old = number < oldest
@@ -100,6 +104,7 @@ export class Archive {
   constructor(
     readonly path: string,
     readonly rotate: Required<RotateOptions>,
+    readonly needed: number | undefined,
   ) {}
 
   tidy(): void {
@@ -111,7 +116,7 @@ export class Archive {
     try {
       while (this.#again) {
         this.#again = false
-        await tidy(this.path, this.rotate, this.#abort.signal)
+        await tidy(this.path, this.rotate, this.#abort.signal, this.needed)
       }
     } catch (error) {
       // The lines are all there, in files that are larger or more than wanted; the next rotation tries again.

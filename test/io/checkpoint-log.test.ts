@@ -1,0 +1,155 @@
+/** A durable log at the end of a job: every line once, whatever is killed, full or thrown away. */
+import { spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { map, pipeline, range } from 'sluice'
+import { appendLog, checkpoint } from 'sluice/io'
+import { appendTo } from '../../src/io/log/append-log.ts'
+import { Random, seedOfRun } from '../support/random.ts'
+import { readLog } from './killed-lines.ts'
+import { smallDisk, warningsOf } from './support-log.ts'
+
+const top = mkdtempSync(join(tmpdir(), 'sluice-checkpoint-log-'))
+const children = new Set<ReturnType<typeof spawn>>()
+const killChildren = (): void => children.forEach((child) => child.kill('SIGKILL'))
+process.once('exit', killChildren)
+afterAll(() => {
+  killChildren()
+  process.off('exit', killChildren)
+  rmSync(top, { recursive: true })
+})
+
+let folder: string
+const file = (name: string) => join(folder, name)
+beforeEach(() => {
+  folder = mkdtempSync(join(top, 'case-'))
+  mkdirSync(file('logs'))
+})
+const until = async (ready: () => boolean): Promise<void> => {
+  while (!ready()) await new Promise(setImmediate)
+}
+const numbers = (count: number) => Array.from({ length: count }, (_, n) => `line ${n}`)
+
+async function built(): Promise<string> {
+  const outfile = join(top, 'job.mjs')
+  const entry = fileURLToPath(new URL('programs/checkpoint-log.ts', import.meta.url))
+  const options = { bundle: true, platform: 'node', format: 'esm' } as const
+  await build({ ...options, external: ['tinyglobby'], entryPoints: [entry], outfile })
+  return outfile
+}
+
+/** Runs the job and kills it after so many milliseconds. Says whether it came to its end. */
+async function runAndKill(args: string[], after: number): Promise<boolean> {
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'pipe'] })
+  children.add(child)
+  let stderr = ''
+  child.stderr.on('data', (text) => (stderr += String(text)))
+  const timer = setTimeout(() => child.kill('SIGKILL'), after)
+  const [code, signal] = await new Promise<[number | null, string | null]>((resolve) =>
+    child.on('close', (...ending) => resolve(ending)),
+  )
+  clearTimeout(timer)
+  children.delete(child)
+  if (code !== 0 && signal !== 'SIGKILL') throw new Error(`the job ended with ${code}: ${stderr}`)
+  return code === 0
+}
+
+describe.each([
+  ['written', 'all'],
+  ['synced', 'all'],
+  ['written', '1'],
+])('a job that is killed, into a log that is %s, of which %s old files are kept,', (level, keep) => {
+  test('has every line in it once, in order', { timeout: 60_000 }, async () => {
+    const random = new Random(seedOfRun())
+    const lines = numbers(900)
+    writeFileSync(file('lines.txt'), `${lines.join('\n')}\n`)
+    const args = [await built(), folder, level, keep]
+    let kills = 0
+    // The times grow, so that it comes to its end.
+    while (!(await runAndKill(args, 90 + random.next() * 45 * (1 + kills)))) kills++
+    expect(kills).toBeGreaterThan(2)
+    const log = readLog(file('logs'))
+    expect(log.torn).toBe(0)
+    if (keep === 'all') expect(log.lines).toEqual(lines)
+    // What is left of it is its end.
+    else expect(log.lines).toEqual(lines.slice(-log.lines.length))
+    expect(log.lines.length).toBeGreaterThan(0)
+  })
+})
+
+describe('a job into a log', () => {
+  const rotate = { bytes: 100, keep: 1 }
+
+  test('goes back behind rotations, however few old files are kept, and removes them when it has saved', async () => {
+    const lines = numbers(300)
+    let breaks = true
+    const job = checkpoint(
+      file('job'),
+      pipeline(
+        range(300),
+        map((n) => {
+          if (breaks && n === 250) throw new Error('broken')
+          return `line ${n}`
+        }),
+        appendLog(file('logs/app.log'), { rotate }),
+      ),
+    )
+    await expect(job.run()).rejects.toThrow('broken')
+    expect(readdirSync(file('logs')).length).toBeGreaterThan(10)
+    breaks = false
+    await job.run()
+    expect(readLog(file('logs')).lines).toEqual(lines)
+    // Nothing new comes: the next part only tidies up.
+    await job.run()
+    expect(readdirSync(file('logs'))).toHaveLength(2)
+  })
+
+  test('waits for room beyond the end of a part, and a stop ends that', async () => {
+    const disk = smallDisk(2000)
+    const lines = numbers(1000)
+    const sink = appendTo<string>(disk, file('logs/app.log'), { whenFull: 'wait', retry: 2 })
+    const make = () =>
+      checkpoint(
+        file('job'),
+        pipeline(
+          range(1000),
+          map((n) => `line ${n}`),
+          sink,
+        ),
+        { every: 5 },
+      )
+    await warningsOf(async () => {
+      const run = make().start()
+      await until(() => disk.refused >= 10)
+      disk.room += 2000
+      const { refused } = disk
+      await until(() => disk.refused >= refused + 10)
+      await expect(run.stop()).rejects.toMatchObject({ cause: { code: 'ENOSPC' } })
+      disk.room = Infinity
+      await make().run()
+    })
+    expect(readLog(file('logs')).lines).toEqual(lines)
+  })
+
+  test('does not cut off what somebody else has written between two parts', async () => {
+    const log = file('logs/app.log')
+    let saved = 0
+    const job = checkpoint(
+      file('job'),
+      pipeline(
+        range(100),
+        map(async (n) => (await new Promise(setImmediate), `line ${n}`)),
+        appendLog(log),
+      ),
+      { every: 1, onSaved: () => void (saved++ || writeFileSync(log, 'theirs\n', { flag: 'a' })) },
+    )
+    await expect(job.run()).rejects.toMatchObject({
+      cause: { message: expect.stringContaining('somebody else writes to it') as string },
+    })
+    expect(readFileSync(log, 'utf8')).toMatch(/theirs\n$/)
+  })
+})
