@@ -73,6 +73,8 @@ describe.each(['written', 'synced'] as const)('on a full disk, at level %s', (le
       })
       const before = run.stats().stages[2]
       await until(() => run.stats().stages[2].waitingOutput > before.waitingOutput)
+      // A sync may be under way.
+      await until(() => acknowledged.length === folder.wholeLines.length)
       expect(folder.wholeLines).toEqual(acknowledged)
       while (acknowledged.length < lines.length) {
         const { refused } = small

@@ -293,6 +293,9 @@ export class Appender {
       this.#pressed = Infinity
       this.#go()
       await this.#until(this.#given)
+      await this.file.demandThere().catch((error: unknown) => {
+        throw logTrouble(this.name, error)
+      })
       await this.#archive?.ended()
     } finally {
       await this.#letGo()

@@ -71,6 +71,7 @@ export class LogFile {
     const { rotate, level } = this.settings
     if (!this.regular) {
       if (rotate || from !== undefined) throw new Error('it is no file: it cannot be rotated or cut back')
+      if (level === 'synced') await this.#demandSync()
       return
     }
     this.end = stats.size
@@ -80,6 +81,13 @@ export class LogFile {
     this.rotated = Math.max(before, await lastRotation(this.path))
     if (this.readable && from === undefined) await this.#repair()
     if (level === 'synced') await this.#last()
+  }
+
+  /** A device may have nothing to sync to: that is better known now than at the first line. */
+  async #demandSync(): Promise<void> {
+    await this.sync().catch((error: unknown) => {
+      throw new Error('it is no file: it cannot be synced', { cause: error })
+    })
   }
 
   async #repair(): Promise<void> {
@@ -160,6 +168,12 @@ export class LogFile {
 
   get position(): LogPosition {
     return { rotated: this.rotated, bytes: this.end }
+  }
+
+  /** Throws where somebody has removed the file: what was written is in none. */
+  async demandThere(): Promise<void> {
+    if (this.regular && (await this.disk.stat(this.fd)).nlink === 0)
+      throw new Error('somebody has removed it, and what was written with it')
   }
 
   async close(): Promise<void> {

@@ -104,9 +104,11 @@ export async function openAppender(
 }
 
 function checkedLines(lines: string | readonly string[]): readonly string[] {
-  const all = typeof lines === 'string' ? [lines] : lines
-  for (const line of all) demandLine(line)
-  return all
+  const all: readonly string[] = typeof lines === 'string' ? [lines] : lines
+  if (!Array.isArray(all))
+    throw new TypeError(`Cannot append lines: wanted a string or an array of strings, got ${typeof lines}`)
+  all.forEach(demandLine)
+  return all as readonly string[]
 }
 
 /** Throws unless it is one line. */

@@ -1,0 +1,93 @@
+/** What programs and people do to a log that they should not: it is refused, or harmless, or noticed. */
+import { mkdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { pipeline, source } from 'sluice'
+import { appendLog, openLog } from 'sluice/io'
+import { LogFolder, numbered } from './support-log.ts'
+
+describe('a log', () => {
+  test('has its file to itself, whatever it is called, also where it is not there yet', async () => {
+    using folder = new LogFolder()
+    mkdirSync(folder.at('real'))
+    symlinkSync(folder.at('real'), folder.at('link'))
+    symlinkSync(folder.at('real/app.log'), folder.at('other.log'))
+    await using _ = await openLog(folder.at('link/app.log'))
+    for (const name of ['link/app.log', 'real/app.log', 'other.log'])
+      await expect(openLog(folder.at(name))).rejects.toThrow('this process is writing to it already')
+  })
+
+  test('makes the file that a link points at, and rotates that', async () => {
+    using folder = new LogFolder()
+    mkdirSync(folder.at('real'))
+    symlinkSync('real/app.log', folder.file)
+    const log = await openLog(folder.file, { rotate: { bytes: 10 } })
+    await log.append(['12345678', '12345678'])
+    await log.close()
+    expect(folder.names).toEqual(['app.log', 'real'])
+    expect(realpathSync(folder.file)).toBe(realpathSync(folder.at('real/app.log')))
+    expect(folder.text('real/app.log.000001')).toBe('12345678\n')
+  })
+
+  test('takes the lines as they are when they are given', async () => {
+    using folder = new LogFolder()
+    const log = await openLog(folder.file, { flush: { count: 2 } })
+    const lines = ['a', 'b', 'c', 'd', 'e', 'f']
+    const appended = log.append(lines)
+    lines.length = 0
+    await appended
+    await log.close()
+    expect(folder.lines()).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
+  })
+
+  test.each(['written', 'synced'] as const)(
+    'takes many lines that nobody waits for, in their order: %s',
+    async (level) => {
+      using folder = new LogFolder()
+      const log = await openLog(folder.file, { level, flush: { bytes: 1000, ms: 1 } })
+      const lines = numbered(60_000)
+      const told: number[] = []
+      const appended = lines.map((line, n) => log.append(line).then(() => void told.push(n)))
+      await Promise.all(appended)
+      await log.close()
+      expect(folder.lines()).toEqual(lines)
+      expect(told).toEqual([...lines.keys()])
+    },
+    8000,
+  )
+
+  test('holds a line for as long as it was asked to, however long', async () => {
+    using folder = new LogFolder()
+    const log = await openLog(folder.file, { flush: { ms: 2 ** 32 } })
+    let written = false
+    const appended = log.append('a').then(() => (written = true))
+    // A timer of a millisecond would have come by then.
+    const after = performance.now() + 20
+    while (performance.now() < after) await new Promise(setImmediate)
+    expect(written).toBe(false)
+    await log.close()
+    await appended
+  })
+
+  test('fails where its file was removed with what was written', async () => {
+    using folder = new LogFolder()
+    const log = await openLog(folder.file)
+    await log.append('a')
+    rmSync(folder.file)
+    await expect(log.close()).rejects.toThrow(`Cannot append to "${folder.file}": somebody has removed it`)
+    const remove = { onAcknowledged: () => rmSync(folder.file) }
+    const run = pipeline(source(['a']), appendLog(folder.file, remove)).run()
+    await expect(run).rejects.toThrow('somebody has removed it')
+    await (await openLog(folder.file)).close()
+  })
+
+  test('refuses what is no line, and a device that cannot be synced, in words', async () => {
+    using folder = new LogFolder()
+    const log = await openLog(folder.file)
+    await expect(log.append(5 as never)).rejects.toThrow('wanted a string or an array of strings, got number')
+    await expect(log.append(['fine', 5 as never])).rejects.toThrow('wanted a string, got number')
+    expect(await log.close()).toMatchObject({ lines: 0 })
+    await expect(openLog('/dev/null', { level: 'synced' })).rejects.toThrow(
+      'it is no file: it cannot be synced',
+    )
+  })
+})
