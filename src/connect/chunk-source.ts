@@ -97,6 +97,9 @@ class Feed<T> {
   /** How many values have been put out in all; how many earlier ones were, of a connector that knows no position. */
   #total = 0
   readonly #skip: number
+  /** Where the connector was before the `next` that is under way: it may be further by now than what it has given. */
+  #before: Position | undefined
+  #asked = false
   /** It waits for the connector: to be opened, to read or to close. */
   waiting = false
   #settling: Promise<void> | undefined
@@ -133,7 +136,11 @@ class Feed<T> {
   advance(): void {
     if (this.reader === undefined) this.#await(this.open(this.#context(), this.from?.at), this.#opened)
     else if (this.ended) this.#await(this.close(), nothing)
-    else this.#await(this.reader.next(), this.#arrived)
+    else {
+      this.#before = this.position()
+      this.#asked = true
+      this.#await(this.reader.next(), this.#arrived)
+    }
   }
 
   readonly #opened = (reader: ChunkReader<T>): PromiseLike<unknown> | void => {
@@ -200,6 +207,8 @@ class Feed<T> {
   position(): Position | undefined {
     if (this.reader === undefined) return this.from
     if (this.reader.position === undefined) return { skip: Math.max(this.#total, this.#skip) }
+    if (!this.#asked) return this.from
+    if ((this.waiting && !this.ended) || this.failure) return this.#before
     return { at: this.reader.position(this.given) }
   }
 }

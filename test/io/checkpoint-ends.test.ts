@@ -26,7 +26,8 @@ import {
   take,
   zip,
 } from 'sluice'
-import { checkpoint, readLines, writeLines } from 'sluice/io'
+import { checkpoint, readJsonl, readLines, writeLines } from 'sluice/io'
+import { deferred } from '../pipeline/support-waiting.ts'
 
 const top = mkdtempSync(join(tmpdir(), 'sluice-checkpoint-ends-'))
 afterAll(() => rmSync(top, { recursive: true }))
@@ -199,6 +200,24 @@ describe('a job that is not what it was', () => {
       checkpoint(file('other'), pipeline(readLines(file('in')), named('b'))).run(),
     ).rejects.toThrow('"a"')
     expect(seen).toEqual([])
+  })
+})
+
+describe('a source that is asked while a part ends', () => {
+  test('has not passed a bad row that its handler has not dealt with', async () => {
+    writeFileSync(file('in'), '{"n":1}\nbad\n{"n":2}\n')
+    const handled = deferred<void>()
+    const told: string[] = []
+    const seen: unknown[] = []
+    let parts = 0
+    const job = (onError: (failure: { value: unknown }) => void | Promise<void>) =>
+      checkpoint(file('job'), pipeline(readJsonl(file('in'), { onError }), into(seen)), {
+        every: 1,
+        onSaved: () => void (seen.length > 0 && ++parts === 2 && handled.reject(new Error('not kept'))),
+      })
+    await expect(job(() => handled.promise).run()).rejects.toMatchObject({ cause: { message: 'not kept' } })
+    await job(({ value }) => void told.push(String(value))).run()
+    expect([told, seen]).toEqual([['bad'], [{ n: 1 }, { n: 2 }]])
   })
 })
 
