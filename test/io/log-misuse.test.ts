@@ -3,6 +3,9 @@ import { mkdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { pipeline, source } from 'sluice'
 import { appendLog, openLog } from 'sluice/io'
+import { type Disk, disk } from '../../src/io/log/disk.ts'
+import { openAppender } from '../../src/io/log/open-log.ts'
+import { logSettings } from '../../src/io/log/options.ts'
 import { LogFolder, numbered } from './support-log.ts'
 
 describe('a log', () => {
@@ -78,6 +81,19 @@ describe('a log', () => {
     const run = pipeline(source(['a']), appendLog(folder.file, remove)).run()
     await expect(run).rejects.toThrow('somebody has removed it')
     await (await openLog(folder.file)).close()
+  })
+
+  test('closes its file once, also where it is let go of after its end has failed', async () => {
+    using folder = new LogFolder()
+    let closed = 0
+    const counting: Disk = { ...disk, close: (fd) => (closed++, disk.close(fd)) }
+    const settings = logSettings('openLog', folder.file, {})
+    const appender = await openAppender(folder.file, settings, {}, undefined, counting)
+    await appender.append(['a'])
+    rmSync(folder.file)
+    await expect(appender.close()).rejects.toThrow('somebody has removed it')
+    await appender.abort()
+    expect(closed).toBe(1)
   })
 
   test('refuses what is no line, and a device that cannot be synced, in words', async () => {

@@ -32,6 +32,7 @@ export class LogFile {
   /** When the file was begun. */
   #began = 0
   #renamed = false
+  #closing: Promise<void> | undefined
 
   private constructor(
     readonly disk: Disk,
@@ -176,7 +177,12 @@ export class LogFile {
       throw new Error('somebody has removed it, and what was written with it')
   }
 
-  async close(): Promise<void> {
+  /** Once: by the second time its number may be that of another file. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
     if (this.regular) taken.delete(this.path)
     await this.disk.close(this.fd)
   }
