@@ -1,3 +1,4 @@
+/* global console, setTimeout, TextDecoder */
 // Every connector of sluice/io once, and DuckDB, on a runtime that is not Node 20: `npm run runtimes`.
 import { deepStrictEqual } from 'node:assert'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
