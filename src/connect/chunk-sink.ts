@@ -100,6 +100,7 @@ class Writing<In, E, R, W extends ChunkWriter<E, R>> implements Kernel<In, never
   /** What the stage is to fail with when the batch is through. */
   #failure: { error: unknown } | undefined
   #waiting = false
+  #settling: Promise<void> | undefined
   /** What the connector waits for outside, as it says. */
   #lacks: string | undefined
   #stopped = false
@@ -194,7 +195,7 @@ class Writing<In, E, R, W extends ChunkWriter<E, R>> implements Kernel<In, never
     const { port } = this
     this.#waiting = true
     port.calls++
-    Promise.resolve(work)
+    this.#settling = Promise.resolve(work)
       .then(take)
       .then(
         () => {
@@ -246,7 +247,9 @@ class Writing<In, E, R, W extends ChunkWriter<E, R>> implements Kernel<In, never
   close(aborted: boolean): PromiseLike<unknown> | void {
     if (this.#over) return
     this.#over = true
-    return this.#writer?.abandon(aborted)
+    // What is being opened is let go of as soon as it is open.
+    if (this.#writer === undefined) return this.#settling
+    return this.#writer.abandon(aborted)
   }
 
   result(): unknown {

@@ -332,6 +332,39 @@ test('a wrong onError is a TypeError where the sink is made', () => {
   )
 })
 
+test('an aborted run waits for a writer that is being opened, and for that to let go', async () => {
+  const opened = deferred<ChunkWriter<unknown, string>>()
+  const opening = deferred<void>()
+  const letGo = deferred<void>()
+  const log: string[] = []
+  const run = pipeline(
+    range(3),
+    chunkSink<number, unknown, string>(
+      'test',
+      {},
+      { open: () => (opening.resolve(), opened.promise), encode: (n) => n },
+    ),
+  ).start()
+  run.result.catch(() => {})
+  await opening.promise
+  const aborted = run.abort(new Error('enough')).then(() => log.push('aborted'))
+  await new Promise(setImmediate)
+  opened.resolve({
+    write: () => {},
+    end: () => 'done',
+    abandon: async () => {
+      log.push('abandon')
+      await letGo.promise
+      log.push('let go')
+    },
+  })
+  await new Promise(setImmediate)
+  expect(log).toEqual(['abandon'])
+  letGo.resolve()
+  await aborted
+  expect(log).toEqual(['abandon', 'let go', 'aborted'])
+})
+
 test('each run encodes as the writer says that was opened for it', async () => {
   const seen: string[] = []
   let opened = 0
