@@ -1,9 +1,10 @@
 /** `writePostgres` against a real server: what is in the table afterwards, also after a failure. */
 import { Client, type ClientConfig, Pool } from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { forEach, map, pipeline, range, source, type StageError } from 'sluice'
+import { drain, forEach, map, pipeline, range, source, type StageError } from 'sluice'
 import { readPostgres, type Row, writePostgres, type WritePostgresOptions } from 'sluice/postgres'
 import { never } from '../pipeline/support-waiting.ts'
+import { Random, seedOfRun } from '../support/random.ts'
 import { isLost, noPostgres, postgresBin, type PostgresServer, startPostgres } from './postgres-server.ts'
 
 let server: PostgresServer
@@ -511,6 +512,33 @@ describe.runIf(postgresBin)('writePostgres()', { timeout: 30_000 }, () => {
       expect(await people()).toEqual([])
       await client.query('COMMIT')
       expect(await people('id')).toEqual([{ id: 3 }, { id: 4 }, { id: 100 }])
+      expect(client.listenerCount('error')).toBe(0)
+    })
+
+    test('an abort at any moment is through when it says so, and no cancel hits what comes next', async () => {
+      const random = new Random(seedOfRun())
+      await using client = await connected()
+      const long = "SELECT n, repeat('x', 200) FROM generate_series(1, 100000) n"
+      const rows = map((id: number) => ({ id, name: 'x'.repeat(10_000) }))
+      const jobs = [
+        () => pipeline(range(50), rows, writePostgres('people', { connection: client })).start(),
+        () =>
+          pipeline(
+            range(50),
+            rows,
+            writePostgres('people', { connection: client, key: 'id', batch: 5 }),
+          ).start(),
+        () => pipeline(readPostgres(long, { connection: client }), drain()).start(),
+        () => pipeline(readPostgres(long, { connection: client, copy: false, batch: 10 }), drain()).start(),
+      ]
+      for (let i = 0; i < 300; i++) {
+        const run = jobs[i % jobs.length]()
+        for (let turns = random.below(25); turns > 0; turns--) await new Promise(setImmediate)
+        await run.abort(new Error('enough'))
+        await run.result.catch(() => {})
+        expect((await client.query('SELECT 1 AS a')).rows).toEqual([{ a: 1 }])
+        await client.query('TRUNCATE people')
+      }
       expect(client.listenerCount('error')).toBe(0)
     })
 

@@ -45,6 +45,8 @@ export class Reading extends Statement {
   #paused = false
   #synced = false
   #stopped = false
+  /** Nothing more is asked for. */
+  #left = false
   readonly #noData = (): void => this.#open([])
 
   constructor(
@@ -77,6 +79,7 @@ export class Reading extends Statement {
 
   #open(fields: FieldDef[]): void {
     const connection = this.connection!
+    if (this.#left) return this.#sync(connection)
     const { text, params, copy } = this.question
     this.#rows = new Rows(fields, this.parserOf)
     if (copy && fields.length > 0 && canCopy(text)) return this.#copy(connection, text)
@@ -117,7 +120,8 @@ export class Reading extends Statement {
 
   override handlePortalSuspended(): void {
     this.#paused = true
-    this.tell()
+    if (this.#left) this.#sync(this.connection!)
+    else this.tell()
   }
 
   override handleCommandComplete(): void {
@@ -159,6 +163,7 @@ export class Reading extends Statement {
   }
 
   override leave(): boolean {
+    this.#left = true
     this.#frames?.discard()
     if (!this.#paused) return true
     this.#sync(this.connection!)

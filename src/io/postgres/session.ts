@@ -60,6 +60,9 @@ export function demandConnection(value: unknown, make: string): asserts value is
   demand(ok, `create ${make}`, 'connection', wanted, value, TypeError)
 }
 
+/** Milliseconds after which the server is told again to cancel. */
+const AGAIN = 1000
+
 /** Which clients of the user's a stage has now: two stages on one connection would wait for each other for ever. */
 const taken = new WeakMap<Client, string>()
 
@@ -69,7 +72,7 @@ export class Session {
   /** Is told of it. A statement that is under way fails besides. */
   onBroken = (_error: Error): void => {}
   #statement: Exchange | undefined
-  #closed = false
+  #closing: Promise<void> | undefined
 
   private constructor(
     readonly client: Client,
@@ -126,7 +129,7 @@ export class Session {
 
   /** Begins a statement. The one before it is over. */
   begin<S extends Exchange>(statement: S): S {
-    if (this.#closed) throw new Error('Cannot use a connection that was given up')
+    if (this.#closing) throw new Error('Cannot use a connection that was given up')
     this.demandWhole()
     return this.#send(statement)
   }
@@ -155,8 +158,12 @@ export class Session {
    * Lets go of the connection. A statement that is still under way is cancelled; `undo` is what takes back what was
    * begun, where the connection stays open: elsewhere the server does so when it is gone.
    */
-  async close(undo?: string): Promise<void> {
-    this.#closed = true
+  close(undo?: string): Promise<void> {
+    // Whoever closes it a second time must wait as well: a cancel may be on its way, and would hit what comes next.
+    return (this.#closing ??= this.#close(undo))
+  }
+
+  async #close(undo?: string): Promise<void> {
     const left = this.broken ? undefined : this.#statement
     const unfinished = left !== undefined || undo !== undefined
     if (this.of === 'user') {
@@ -183,8 +190,21 @@ export class Session {
   async #vacate(statement: Exchange | undefined): Promise<void> {
     if (statement === undefined) return
     if (!statement.submitted) return statement.drop()
-    if (statement.leave()) await this.cancel()
+    if (statement.leave()) await this.#interrupt(statement)
     await statement.idle
+  }
+
+  /** A cancel that reaches the server between two messages is lost, so it is told again. */
+  async #interrupt({ idle }: Exchange): Promise<void> {
+    let over = false
+    void idle.then(() => (over = true))
+    while (!over) {
+      await this.cancel()
+      let timer: NodeJS.Timeout | undefined
+      const later = new Promise<void>((resolve) => (timer = setTimeout(resolve, AGAIN)))
+      await Promise.race([idle, later])
+      clearTimeout(timer)
+    }
   }
 
   /** Asks the server to give up what it does. Settles when it has been told, or cannot be reached. */

@@ -167,6 +167,7 @@ export class Describe extends Command {
 export class CopyIn extends Command {
   #open = false
   #finished = false
+  #left = false
   readonly #drained = (): void => this.tell()
 
   protected override begin(connection: Wire): void {
@@ -179,8 +180,14 @@ export class CopyIn extends Command {
   }
 
   override handleCopyInResponse(): void {
+    // While it waits for rows, the server hears no cancel.
+    if (this.#left) return this.#fail()
     this.#open = true
     this.tell()
+  }
+
+  #fail(): void {
+    this.connection!.sendCopyFail('the run was given up')
   }
 
   /** Settles when rows can be sent. */
@@ -216,8 +223,9 @@ export class CopyIn extends Command {
   }
 
   override leave(): boolean {
+    this.#left = true
     if (!this.#open || this.#finished || this.error) return true
-    this.connection!.sendCopyFail('the run was given up')
+    this.#fail()
     return false
   }
 }
