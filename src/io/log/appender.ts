@@ -177,8 +177,10 @@ export class Appender {
         this.#spare = batch
         clearTimeout(this.#timer)
         this.#timer = undefined
+        const writing = this.#write(batch)
+        // The system has the bytes by now: what comes next is encoded while it writes.
         this.#fillFromGivers()
-        await this.#write(batch)
+        await writing
         this.#batches++
         batch.clear()
       }
@@ -194,8 +196,8 @@ export class Appender {
     while (batch.written < batch.bytes) {
       try {
         if (this.#aborted) throw new DOMException('The run was aborted', 'AbortError')
-        const to = await this.#placeFor(batch)
-        await this.#writeTo(batch, to)
+        const simple = this.file.room === Infinity && !this.file.old
+        await this.#writeTo(batch, simple ? batch.bytes : await this.#placeFor(batch))
         this.#patience.over()
       } catch (error) {
         if (!isFull(error) || this.#aborted) throw error
@@ -207,7 +209,6 @@ export class Appender {
   /** How far it may be written to the file. Begins another one where that takes no more. */
   async #placeFor(batch: Batch): Promise<number> {
     const { file } = this
-    if (file.room === Infinity && !file.old) return batch.bytes
     const fits = (): number => batch.lineEndAt(batch.written + file.room)
     if (file.old || (file.end > 0 && fits() === batch.written)) {
       await this.#synced()
