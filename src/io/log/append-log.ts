@@ -40,7 +40,7 @@ export interface AppendLogOptions<T> extends WriteOptions<T>, LogOptions {
  * import { pipeline, source } from 'sluice'
  * import { appendLog } from 'sluice/io'
  *
- * const folder = await mkdtemp('/tmp/log-')
+ * const folder = await mkdtemp('log-')
  * const { lines, bytes } = await pipeline(source(['one', 'two']), appendLog(`${folder}/app.log`)).run()
  * const written = [lines, bytes, await readFile(`${folder}/app.log`, 'utf8')]
  * written // => [2, 8, 'one\ntwo\n']

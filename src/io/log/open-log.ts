@@ -58,7 +58,7 @@ export interface OpenLogOptions extends LogOptions {
  * import { mkdtemp, readFile, rm } from 'node:fs/promises'
  * import { openLog } from 'sluice/io'
  *
- * const folder = await mkdtemp('/tmp/log-')
+ * const folder = await mkdtemp('log-')
  * const log = await openLog(`${folder}/app.log`, { level: 'synced' })
  * await log.append(['one', 'two'])
  * await log.close()
