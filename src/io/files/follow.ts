@@ -18,6 +18,7 @@ interface Found {
   path: string
   id: string
   written: number
+  born: number
 }
 
 /** Opens a name again and again. */
@@ -79,9 +80,11 @@ export class Follower {
     if (last === undefined) return undefined
     // Opened before the folder is read: what loses the name in between is found there.
     const current = await open(this.file, 'r').catch(absent)
-    const id = current && idOf(await current.stat())
+    const now = current && foundOf(this.file, await current.stat())
     const [next] = (await this.#folder())
-      .filter((found) => this.#isRotated(found.path) && found.id !== id && found.written >= last.written)
+      .filter((found) => this.#isRotated(found.path) && found.written >= last.written)
+      // The one that had the name just now may have lost it meanwhile, and one after it as well: that is not its turn.
+      .filter((found) => now === undefined || (found.id !== now.id && found.born < now.born))
       .filter(({ id }) => !this.#seen.has(id))
       .sort((a, b) => a.written - b.written)
     if (next === undefined) return current
@@ -137,7 +140,7 @@ async function lookAt(path: string): Promise<Found | undefined> {
 }
 
 function foundOf(path: string, stats: Stats): Found {
-  return { path, id: idOf(stats), written: stats.mtimeMs }
+  return { path, id: idOf(stats), written: stats.mtimeMs, born: stats.birthtimeMs }
 }
 
 /** A file may not be there, or not be there any more. */
