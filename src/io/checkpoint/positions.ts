@@ -8,7 +8,6 @@
  */
 import { pipeline } from 'sluice'
 import { chunkSource } from '../../connect/chunk-source.ts'
-import type { StageError } from '../../errors.ts'
 import type { Definition, Kept, Kernel, Port } from '../../pipeline/stage.ts'
 
 type AnyPort = Port<unknown, unknown>
@@ -221,9 +220,9 @@ function oneByOne(definition: Definition) {
   const values = source[Symbol.asyncIterator]()
   return {
     async next(): Promise<readonly unknown[] | undefined> {
-      const step = await values.next().catch((error: StageError) => {
+      const step = await values.next().catch((error: Error) => {
         // It fails as the stage that it stands for.
-        throw error.cause
+        throw error.name === 'StageError' ? error.cause : error
       })
       return step.done ? undefined : [step.value]
     },
