@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario.ts'
+import { array } from './array.ts'
 import { asyncMap } from './async-map.ts'
 import { asyncSource } from './async-source.ts'
 import { balance, fanIn, groupBy } from './branches.ts'
@@ -14,6 +15,7 @@ import { tryPairs } from './try-pairs.ts'
 export const scenarios: Scenario[] = [
   cheapStages,
   generator,
+  array,
   threeStages,
   asyncSource,
   asyncMap,

@@ -1,5 +1,5 @@
 /**
- * Iterators as sources.
+ * Iterators as sources, and arrays.
  *
  * A synchronous one is read as long as there is room. An asynchronous one is pulled one value ahead: that one is in
  * the hands of the source. Its first value goes through all stages at once. Those that follow before the engine has
@@ -107,7 +107,7 @@ export class ReadingIterator<T> extends Iterating<T> {
         this.#held = undefined
       }
       if (this.over || port.count >= port.room) break
-      this.#pull(port)
+      this.pull(port)
       if (port.left) return
       if (late()) break
     }
@@ -116,7 +116,7 @@ export class ReadingIterator<T> extends Iterating<T> {
     if (this.over && !port.held && !port.full) port.finish()
   }
 
-  #pull(port: Port<never, T>): void {
+  protected pull(port: Port<never, T>): void {
     const { iterator } = this
     const { out } = port
     let { count } = port
@@ -133,7 +133,7 @@ export class ReadingIterator<T> extends Iterating<T> {
         if (!isStep(step)) throw notAStep()
         const { done, value } = step as IteratorResult<T, undefined>
         if (done) this.over = true
-        else if (typeof value === 'object' && isThenable(value)) return this.#await(value)
+        else if (typeof value === 'object' && isThenable(value)) return this.await(value)
         else out[count++] = value
       } while (!this.over && count < port.room && ((count & 31) !== 31 || !late()))
     } catch (error) {
@@ -145,7 +145,7 @@ export class ReadingIterator<T> extends Iterating<T> {
     }
   }
 
-  #await(value: PromiseLike<unknown>): void {
+  protected await(value: PromiseLike<unknown>): void {
     this.awaited = value instanceof Promise ? value : Promise.resolve(value)
     this.awaited.then(
       (arrived) => {
@@ -166,6 +166,36 @@ export class ReadingIterator<T> extends Iterating<T> {
   /** What it waits for is a value: the iterator itself stands. */
   protected override hanging(): undefined {
     return undefined
+  }
+}
+
+/** An array: read as its own iterator would, at a fifth of the cost (bench: array). */
+export class ReadingArray<T> extends ReadingIterator<T> {
+  #at = 0
+
+  constructor(
+    port: Port<never, T>,
+    readonly array: readonly T[],
+  ) {
+    super(port, array.values())
+  }
+
+  protected override pull(port: Port<never, T>): void {
+    const { array } = this
+    const { out, room } = port
+    let at = this.#at
+    let { count } = port
+    try {
+      while (at < array.length && count < room) {
+        const value = array[at++]
+        if (typeof value === 'object' && isThenable(value)) return this.await(value)
+        out[count++] = value
+      }
+      if (at >= array.length) this.over = true
+    } finally {
+      this.#at = at
+      port.count = count
+    }
   }
 }
 

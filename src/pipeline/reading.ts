@@ -10,7 +10,7 @@ import { HANDLE, type Handle, take } from '../channel/exchange.ts'
 import { demand } from '../errors.ts'
 import { isThenable } from './results.ts'
 import { isNodeReadable, nodeIterator, webIterator } from './foreign.ts'
-import { AwaitingIterator, heard, ReadingIterator } from './iterating.ts'
+import { AwaitingIterator, heard, ReadingArray, ReadingIterator } from './iterating.ts'
 import type { Kernel, Port, StageContext } from './stage.ts'
 
 /** What can be read. */
@@ -71,7 +71,10 @@ function kernelFor<T>(port: Out<T>, input: Input<T>): Reading<T> {
   if (isNodeReadable(input)) return new AwaitingIterator(port, nodeIterator(input))
   if (Symbol.asyncIterator in Object(input))
     return new AwaitingIterator(port, (input as AsyncIterable<T>)[Symbol.asyncIterator]())
-  return new ReadingIterator(port, (input as Iterable<T>)[Symbol.iterator]())
+  const { [Symbol.iterator]: iterate } = input as Iterable<T>
+  if (Array.isArray(input) && iterate === Array.prototype[Symbol.iterator])
+    return new ReadingArray(port, input)
+  return new ReadingIterator(port, iterate.call(input))
 }
 
 /** A receiver or a stream: somebody is at its other end. */
@@ -83,14 +86,15 @@ function isFilled<T>(input: LateInput<T>): input is Input<T> {
 /** Listens to the promises that an input is or has, as far as they are there already. */
 export function hear(input: unknown): void {
   if (isThenable(input)) heard(input)
-  else if (Array.isArray(input)) for (const value of input as unknown[]) hearValue(value)
+  else if (Array.isArray(input)) for (let i = 0; i < input.length; i++) hearValue(input, i)
 }
 
-function hearValue(value: unknown): void {
+function hearValue(values: readonly unknown[], i: number): void {
   try {
+    const value = values[i]
     if (isThenable(value)) heard(value)
   } catch {
-    // Its `then` throws: so it will when the value is read, and then the stage fails.
+    // It throws, or its `then` does: so it will when the value is read, and then the stage fails.
   }
 }
 

@@ -1,7 +1,7 @@
 /** Everything `source` reads, and how each is left. */
 import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
-import { channel, drain, map, pipeline, type Run, source, take, toArray } from 'sluice'
+import { channel, drain, map, pipeline, type Run, source, take, tap, toArray } from 'sluice'
 import { stageError, unhandledDuring } from './support-leaks.ts'
 import { naturals, streamOf, upTo } from './support-sources.ts'
 import { deferred, never, rejection, turns, until } from './support-waiting.ts'
@@ -73,6 +73,57 @@ describe('source() reads', () => {
 
   test('the characters of a string', async () => {
     expect(await pipeline(source('añ😀')).run()).toEqual(['a', 'ñ', '😀'])
+  })
+})
+
+describe('source() of an array gives what a loop over it gives', () => {
+  /** What comes of it when `change` is called with the array at its third value. */
+  async function read(array: number[], change: (array: number[]) => void) {
+    const seen: number[] = []
+    const look = map((value: number, index: number) => {
+      if (index === 2) change(array)
+      seen.push(value)
+    })
+    await pipeline(source(array, { capacity: 1 }), look, drain()).run()
+    return seen
+  }
+
+  test('where it has holes', async () => {
+    // eslint-disable-next-line no-sparse-arrays
+    expect(await pipeline(source([0, , 2, ,])).run()).toEqual([0, undefined, 2, undefined])
+  })
+
+  test('where it grows, shrinks or changes behind what has been read', async () => {
+    const array = () => Array.from({ length: 10 }, (_, i) => i)
+    expect(await read(array(), (values) => void values.push(10, 11))).toEqual([...array(), 10, 11])
+    expect(await read(array(), (values) => void (values.length = 8))).toEqual(array().slice(0, 8))
+    expect(await read(array(), (values) => void (values[9] = -1))).toEqual([...array().slice(0, 9), -1])
+  })
+
+  test('where it iterates in a way of its own', async () => {
+    class Backwards extends Array<number> {
+      override *[Symbol.iterator]() {
+        for (let i = this.length - 1; i >= 0; i--) yield this[i]
+      }
+    }
+    expect(await pipeline(source(Backwards.of(0, 1, 2))).run()).toEqual([2, 1, 0])
+  })
+
+  test('where to read it fails: what comes before is there', async () => {
+    const seen: number[] = []
+    const array = [0, 1, 2]
+    Object.defineProperty(array, 2, {
+      get: () => {
+        throw boom
+      },
+    })
+    const run = pipeline(
+      source(array),
+      tap((value) => void seen.push(value)),
+      drain(),
+    ).run()
+    expect(await stageError(run)).toMatchObject({ stage: 'source', cause: boom })
+    expect(seen).toEqual([0, 1])
   })
 })
 

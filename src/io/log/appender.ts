@@ -124,10 +124,7 @@ export class Appender {
 
   /** Puts lines into the batch as far as it takes them. Gives how far. */
   #fill(lines: readonly string[], from: number): number {
-    const { count, bytes } = this.file.settings.flush
-    const batch = this.#gathering
-    let at = from
-    while (at < lines.length && batch.bytes < bytes && batch.lines < count) batch.add(lines[at++])
+    const at = this.#gathering.fill(lines, from, this.file.settings.flush)
     this.#gathered += at - from
     return at
   }

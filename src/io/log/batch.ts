@@ -1,11 +1,15 @@
 /**
  * Lines that are written together, as the bytes they are in the file.
  *
- * Each line is encoded where it is to be, one call of the engine for each: 1.8 GB/s for lines of 150 bytes, against 0.8
- * where they are concatenated first and 0.45 where they are joined (bench: append-log). It also tells how many bytes
- * there are, without counting.
+ * Lines are joined by the engine and encoded in one call: 2.1 GB/s for lines of 130 bytes, against 1.1 where each is
+ * encoded where it is to be. A call costs more than to copy the bytes twice. Joins stay small, for a string of over
+ * 128 kB is allocated apart, and dear: whole batches that are joined at once come to 0.45.
  */
 const NEWLINE = 0x0a
+/** So many bytes are encoded of a character of a string at most. */
+const WIDEST = 3
+/** So many characters are joined at most. */
+const JOINED = 2 ** 15
 
 export class Batch {
   buffer: Buffer
@@ -18,13 +22,25 @@ export class Batch {
     this.buffer = Buffer.allocUnsafeSlow(size)
   }
 
-  add(line: string): void {
-    // A character has three bytes at most. Counting takes as long as writing, so it is only done near the end.
-    if (this.bytes + line.length * 3 >= this.buffer.length) this.#makeRoom(Buffer.byteLength(line) + 1)
-    const end = this.bytes + this.buffer.write(line, this.bytes)
+  /** Takes lines from this one on until there are so many, or so many bytes. Gives the first that it has not taken. */
+  fill(lines: readonly string[], from: number, { bytes, count }: { bytes: number; count: number }): number {
+    let at = from
+    while (at < lines.length && this.bytes < bytes && this.lines < count) {
+      const longest = Math.min(JOINED, (bytes - this.bytes) / WIDEST)
+      const end = together(lines, at, Math.min(lines.length, at + count - this.lines), longest)
+      this.#add(end - at === 1 ? lines[at] : lines.slice(at, end).join('\n'))
+      this.lines += end - at
+      at = end
+    }
+    return at
+  }
+
+  #add(text: string): void {
+    // To count takes time, so it is only done near the end.
+    if (this.bytes + text.length * WIDEST >= this.buffer.length) this.#makeRoom(Buffer.byteLength(text) + 1)
+    const end = this.bytes + this.buffer.write(text, this.bytes)
     this.buffer[end] = NEWLINE
     this.bytes = end + 1
-    this.lines++
   }
 
   #makeRoom(length: number): void {
@@ -58,4 +74,12 @@ export class Batch {
   clear(): void {
     this.bytes = this.lines = this.written = 0
   }
+}
+
+/** The end of the lines from `at` on that have at most so many characters, their newlines counted: one at least. */
+function together(lines: readonly string[], at: number, limit: number, longest: number): number {
+  let characters = lines[at].length + 1
+  let end = at + 1
+  while (end < limit && (characters += lines[end].length + 1) <= longest) end++
+  return end
 }
