@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { describe, expect, test } from 'vitest'
+import { setImmediate } from 'node:timers/promises'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { channel, forEach, map, pipeline, range, source, type StageError, alsoTo } from 'sluice'
 import { appendLog, type AppendLogOptions, openLog } from 'sluice/io'
 import { appendTo } from '../../src/io/log/append-log.ts'
@@ -234,7 +235,8 @@ describe('appendLog', () => {
       let made = 0
       const lines = map((n: number) => (made++, `${n} ${line}`))
       let handled = 0
-      const onAcknowledged = () => (handled++ === 1 ? gates[1].promise : undefined)
+      // The first is told of what was written before the sync, which may be less than one batch.
+      const onAcknowledged = () => (handled++ === 2 ? gates[1].promise : undefined)
       const options: AppendLogOptions<string> = { level: 'synced', onAcknowledged }
       const sink = appendTo(slow, folder.file, options)
       const run = pipeline(range(1000), lines, sink).start({ capacity: 4 })
@@ -242,7 +244,7 @@ describe('appendLog', () => {
       const held = await stable(() => made)
       expect(held).toBeLessThan(250)
       gates[0].resolve()
-      await until(() => handled === 2)
+      await until(() => handled === 3)
       await until(() => made > held)
       const again = await stable(() => made)
       expect(again).toBeLessThan(400)
@@ -380,6 +382,20 @@ describe('openLog', () => {
     expect(summary).toMatchObject({ lines: 2, batches: 1 })
     expect(again).toEqual(summary)
     expect(folder.lines()).toEqual(['a', 'b'])
+  })
+
+  test('holds no line back for longer than a second, when no others come', async () => {
+    using folder = new LogFolder()
+    await using log = await openLog(folder.file, { flush: { count: 100 } })
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const appended = log.append('a')
+    vi.advanceTimersByTime(999)
+    await setImmediate()
+    expect(log.summary().lines).toBe(0)
+    vi.advanceTimersByTime(1)
+    await appended
+    expect(folder.lines()).toEqual(['a'])
   })
 
   test('takes nothing when it is closed', async () => {

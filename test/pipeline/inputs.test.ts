@@ -102,8 +102,8 @@ describe('source() of an array gives what a loop over it gives', () => {
 
   test('where it iterates in a way of its own', async () => {
     class Backwards extends Array<number> {
-      override *[Symbol.iterator]() {
-        for (let i = this.length - 1; i >= 0; i--) yield this[i]
+      override [Symbol.iterator]() {
+        return [...super.values()].reverse().values()
       }
     }
     expect(await pipeline(source(Backwards.of(0, 1, 2))).run()).toEqual([2, 1, 0])

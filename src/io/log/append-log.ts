@@ -21,7 +21,8 @@ export interface AppendLogOptions<T> extends WriteOptions<T>, LogOptions {
  * - After a crash at any moment the file is whole lines and at most one torn one, which is repaired at the next start.
  * - `level`: a line is done when it is `'written'`, which survives `kill -9` (default), or `'synced'` (`fdatasync`, one
  *   for all lines that have come meanwhile), which survives a power cut. `onAcknowledged` is told.
- * - `flush`: a batch is written at `count` lines, `bytes` (262,144), or `ms` after its first line. Default: at once.
+ * - `flush`: a batch is written at `count` lines, `bytes` (524,288), or `ms` (1,000) after its first line. Default: at
+ *   once.
  * - `rotate`: at `bytes` or `ms`, between two lines; `keep` old files, with `gzip` compressed.
  * - `whenFull`: on a full disk, a quota or a limit on the size of files, what has been written of a line is taken back.
  *   Then the stage fails, or with `'wait'` it holds the producers and tries again each `retry` ms (500) until there is
