@@ -38,10 +38,34 @@ describe('appendLog', () => {
     ['characters of every length, and halves of them', ['aé€𝄞', '\uD800', 'x\r']],
     ['a line that is longer than a batch', ['a', 'é€'.repeat(300_000), 'b']],
     ['lines that grow', Array.from({ length: 12 }, (_, i) => '€'.repeat(4 ** i % 400_000))],
+    ['long lines of one byte, of two and of more', ['a', 'é', '€', '𝄞'].map((one) => one.repeat(200_000))],
+    [
+      'many lines, some of two bytes',
+      Array.from({ length: 40_000 }, (_, i) => `${i} ${'aé'[+(i % 1000 > 900)]}`),
+    ],
+    [
+      'many lines, some of three',
+      Array.from({ length: 40_000 }, (_, i) => `${i} ${'a€'[+(i % 1000 > 900)]}`),
+    ],
   ])('writes %s', async (_, lines) => {
     using folder = new LogFolder()
     await pipeline(source(lines), appendLog(folder.file)).run()
     expect(folder.text()).toBe(Buffer.from(lines.map((line) => `${line}\n`).join('')).toString())
+  })
+
+  test('makes a batch no longer than it must be, whatever the characters', async () => {
+    using folder = new LogFolder()
+    const lines = Array.from({ length: 2000 }, (_, i) => 'aé€𝄞'.slice(i % 3).repeat(1 + (i % 40)))
+    const sizes: number[] = []
+    const watched: Disk = {
+      ...disk,
+      write: (fd, bytes, from, length) => (sizes.push(length), disk.write(fd, bytes, from, length)),
+    }
+    await pipeline(source(lines), appendTo<string>(watched, folder.file, { flush: { bytes: 5000 } })).run()
+    expect(folder.lines()).toEqual(lines)
+    const longest = Math.max(...lines.map((line) => Buffer.byteLength(line) + 1))
+    expect(Math.max(...sizes)).toBeLessThan(5000 + longest)
+    expect(Math.min(...sizes.slice(0, -1))).toBeGreaterThanOrEqual(5000)
   })
 
   test('keeps the order of each of many producers', async () => {
