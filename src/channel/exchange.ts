@@ -172,13 +172,13 @@ export function writable<T>(core: Exchange<T>): boolean {
 /** Takes a value in. The channel must be `writable`, or let a waiting writer in. */
 export function put<T>(core: Exchange<T>, value: T): void {
   const { buffer, options, readers } = core
-  const reader = readers.head
-  const drops = options.drops && !reader && isFull(core)
   core.accepted++
+  // The buffer is empty then.
+  if (readers.head) return readers.head.give(value)
+  const drops = options.drops && isFull(core)
   if (drops && options.overflow === 'drop-newest') return lose(core, value)
   buffer.push(value)
-  if (reader) reader.serve()
-  else if (drops) lose(core, buffer.shift())
+  if (drops) lose(core, buffer.shift())
   else core.arrived?.()
 }
 

@@ -2,7 +2,8 @@
  * Senders and receivers: what the program has in hands of a channel.
  *
  * A handle holds no state of the channel, only its own: whether it is closed and how much waits on it. What can
- * be done at once is done at once, in the order of the calls; only what must wait makes a waiter.
+ * be done at once is done at once, in the order of the calls; only what must wait makes a waiter. The commonest calls,
+ * which have no options and need not wait, are written out here: that is a tenth of their time (bench: by-hand).
  */
 import { demand, demandCount } from '../errors.ts'
 import { onAbort } from './clock.ts'
@@ -105,6 +106,11 @@ class SenderEnd<T> extends End<T> implements Sender<T> {
 
   send(value: T, options?: WaitOptions): Promise<void> {
     const handle = this[HANDLE]
+    const { core } = handle
+    if (!options && handle.open && core.accepting && writable(core)) {
+      put(core, value)
+      return core.pace<void>(undefined)
+    }
     const sent = operate(this, SEND, value, options)
     if (handle.waiting > FORGOTTEN_AWAIT && !this.#warned) {
       this.#warned = true
@@ -180,6 +186,8 @@ const NEXT: Mode<unknown, IteratorResult<unknown>> = {
 
 class ReceiverEnd<T> extends End<T> implements Receiver<T> {
   recv(options?: WaitOptions): Promise<T> {
+    const { open, core } = this[HANDLE]
+    if (!options && open && core.readable()) return core.pace(take(core))
     return operate(this, RECV as Mode<T, T>, undefined as T, options)
   }
 

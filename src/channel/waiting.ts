@@ -85,6 +85,12 @@ export class Wait<T> {
     this.release?.()
   }
 
+  /** Gets the value it waits for. */
+  give(value: T): void {
+    this.leave()
+    this.resolve(this.mode.shape(value))
+  }
+
   /** Does what it waits for; or it is over, and nothing will come of it. */
   serve(over = false): void {
     this.leave()
