@@ -4,6 +4,7 @@ import { asyncMap } from './async-map.ts'
 import { asyncSource } from './async-source.ts'
 import { balance, fanIn, groupBy } from './branches.ts'
 import { byHand } from './by-hand.ts'
+import { byLoop } from './by-loop.ts'
 import { cheapStages, generator } from './cheap-stages.ts'
 import { eventLoop } from './event-loop.ts'
 import { memory } from './memory.ts'
@@ -20,6 +21,7 @@ export const scenarios: Scenario[] = [
   asyncSource,
   asyncMap,
   byHand,
+  byLoop,
   tryPairs,
   fanIn,
   balance,

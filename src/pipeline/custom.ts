@@ -156,7 +156,8 @@ class Once<T> implements AsyncIterable<T> {
 
   #refusal(): () => Promise<never> {
     const error = new TypeError('Cannot read the input again: a stage reads its input once, and it has ended')
-    if (this.#again++ === 0) return () => Promise.reject(error)
+    // What it has given before may be all that its reader wants, who has to be heard first.
+    if (this.#again++ === 0) return () => new Promise((_, reject) => nextTurn(() => reject(error)))
     this.refuse(error)
     return () => new Promise(() => {})
   }

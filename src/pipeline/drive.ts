@@ -11,7 +11,7 @@
  */
 import type { Core } from '../channel/core.ts'
 import type { Context } from './context.ts'
-import { arrived, listen, parkReader, parkWriter, room, skip } from './edge.ts'
+import { arrived, listen, parkReader, parkWriter, room, roomOneByOne, skip } from './edge.ts'
 import type { Scope } from './builtin.ts'
 import type { Meter } from './meter.ts'
 import { BRISK, schedule, type Steppable, tired } from './scheduler.ts'
@@ -82,6 +82,18 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
   get stock(): number {
     return this.input?.buffer.length ?? 0
   }
+
+  take(): unknown {
+    const { buffer } = this.input!
+    const { items, start } = buffer.head
+    const value = items[start]
+    buffer.skip(1)
+    this.received++
+    this.#tellRoom ??= roomOneByOne(this.input!)
+    this.#tellRoom()
+    return value
+  }
+  #tellRoom: (() => void) | undefined
 
   step(): void {
     const until = this.#handled + this.quantum

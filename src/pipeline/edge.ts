@@ -6,7 +6,8 @@
  * in the buffer for the task to run, but is in its hands already.
  */
 import type { Core, Wakeable } from '../channel/core.ts'
-import { wakeLate } from './scheduler.ts'
+import { Exchange } from '../channel/exchange.ts'
+import { settled, wakeLate } from './scheduler.ts'
 
 /** How many values `append` may bring now. */
 export function room<T>({ limit, buffer, readers }: Core<T>): number {
@@ -41,6 +42,53 @@ export function skip<T>(core: Core<T>, count: number, late = false): void {
   buffer.skip(count)
   if (late && core.writerParked && buffer.length * 2 > core.limit) wakeLate(core)
   else core.roomMade()
+}
+
+/** How many values are gathered, of those that are sent one by one. */
+const MOST = 32
+
+/**
+ * Values are sent one by one, with an `await` for each: the first one wakes the reader at once. Those that follow before
+ * the engine has run out of settled promises are gathered, for a step of the reader costs more than a value (bench: by-loop).
+ */
+export function sentOneByOne<T>(core: Core<T>): void {
+  let gathering = false
+  const wake = (): void => {
+    if (core.readerParked && core.buffer.length > 0) core.wakeReader()
+  }
+  const gathered = (): void => {
+    gathering = false
+    wake()
+  }
+  core.arrived = () => {
+    if (gathering && core.buffer.length < Math.min(MOST, core.limit)) return
+    wake()
+    gathering ||= settled(gathered)
+  }
+}
+
+/**
+ * Tells who waits for room in a channel that is read one by one: when half of it is free, or when the engine has run out
+ * of settled promises, for a step of the writer costs more than a value (bench: by-loop).
+ */
+export function roomOneByOne<T>(core: Core<T>): () => void {
+  let later = false
+  const wake = (): void => {
+    later = false
+    if (core.writerParked && core.buffer.length < core.limit) core.wakeWriter()
+  }
+  return () => {
+    if (core.writerParked && (core.buffer.length * 2 <= core.limit || !(later ||= settled(wake)))) wake()
+  }
+}
+
+/** A stage that uses a receiver reads from here. */
+export function readOneByOne<T>(core: Core<T>): void {
+  const tell = roomOneByOne(core)
+  core.roomMade = () => {
+    Exchange.prototype.roomMade.call(core)
+    tell()
+  }
 }
 
 /** The reading task wants to be woken when a value is there or the channel has ended. It has found neither. */

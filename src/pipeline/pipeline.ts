@@ -147,6 +147,9 @@ class Outlet implements Kernel<unknown, undefined> {
   }
 
   next(): Promise<IteratorResult<unknown>> {
+    const port = this.#port
+    if (port !== undefined && port.stock > 0 && this.#asked.length === 0 && !this.left && !port.left)
+      return Promise.resolve({ done: false, value: port.take() })
     return new Promise((resolve, reject) => {
       const asked = { resolve, reject, late: this.left }
       if (this.#answer) return this.#answer(asked)

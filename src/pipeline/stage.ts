@@ -23,6 +23,8 @@ export interface Port<In, Out> {
   end: number
   /** How many values stand in the input, those behind `end` included. */
   readonly stock: number
+  /** Takes the first value of the input, of which there is one, outside of `run`. */
+  take(): In
   /**
    * The output: the kernel writes `out[count++]` as long as `count < room`; `room` becomes 0 like `end`. `out` may be
    * `items`, where the kernel `replaces`.

@@ -302,7 +302,8 @@ describe('a Duplex through through()', () => {
     const values = probe(naturals)
     const run = pipeline(source(values), through(odd({}).destroy()), drain()).run()
     expect(await stageError(run)).toMatchObject({ stage: 'through' })
-    expect(values.returned).toBe(1)
+    // It may fail before the source has been opened.
+    expect(values.returned).toBe(values.iterated)
   })
 
   describe.each([
