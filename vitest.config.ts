@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { Totals } from './test/project/totals.ts'
@@ -20,6 +21,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     sequence: { shuffle: true },
+    // By itself vitest leaves one core to itself, though it does little there.
+    maxWorkers: availableParallelism(),
     reporters: ['default', new Totals()],
   },
 })

@@ -4,11 +4,8 @@
 // anew after 10 kills. After every kill the log is read, and must have all that was acknowledged, each line once, whole and
 // in its order: test/io/killed-logs.ts. The first log that has not ends the program with an error.
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { bundleWriter, KINDS, killWriters } from '../test/io/killed-logs.ts'
+import { bundledWriter, KINDS, killWriters } from '../test/io/killed-logs.ts'
 import { Random } from '../test/support/random.ts'
 import { printMachine } from './machine.ts'
 
@@ -21,9 +18,7 @@ const { values: options } = parseArgs({
 const runs = Number(options.runs)
 const random = new Random(Number(options.seed))
 const chain = 10
-const folder = mkdtempSync(join(tmpdir(), 'sluice-writer-'))
-process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-const program = await bundleWriter(folder)
+const program = await bundledWriter()
 printMachine()
 console.log(`\n${runs} kills, seed ${options.seed}`)
 

@@ -3,12 +3,12 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { root } from '../project/sources.ts'
+import { bundledText } from '../support/bundled-program.ts'
 import { runProgram } from '../support/child-program.ts'
 import { Terminal } from './terminal.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const imports = `
   import { drain, forEach, map, pipeline, range, source } from 'sluice'
   import { progress } from 'sluice/inspect'
@@ -30,10 +30,11 @@ async function onTerminal(
 ): Promise<Shown> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-progress-'))
   try {
-    const [code, file, typed] = ['program.mts', 'file.txt', 'typed.txt'].map((name) => join(folder, name))
-    await writeFile(code, imports + program)
+    const [file, typed] = ['file.txt', 'typed.txt'].map((name) => join(folder, name))
+    await using code = await bundledText(imports + program, 'program.mts')
     await writeFile(file, '')
-    const command = `stty cols 70 rows 20; exec '${process.execPath}' --import tsx '${code}' ${redirect && `${redirect} '${file}'`}`
+    const node = [process.execPath, ...code.args].map((part) => `'${part}'`).join(' ')
+    const command = `stty cols 70 rows 20; exec ${node} ${redirect && `${redirect} '${file}'`}`
     const env = { ...process.env, TERM: 'xterm', NO_COLOR: '1', FORCE_COLOR: undefined, ...environment }
     const status = await new Promise<number>((resolve) => {
       const child = execFile('script', ['-qefc', command, typed], { cwd: root, env }, (error) =>

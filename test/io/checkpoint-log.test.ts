@@ -3,12 +3,11 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { map, pipeline, range } from 'sluice'
 import { appendLog, checkpoint } from 'sluice/io'
 import { appendTo } from '../../src/io/log/append-log.ts'
+import { bundledFile } from '../support/bundled-program.ts'
 import { Random, seedOfRun } from '../support/random.ts'
 import { readLog } from './killed-lines.ts'
 import { smallDisk, warningsOf } from './support-log.ts'
@@ -34,17 +33,11 @@ const until = async (ready: () => boolean): Promise<void> => {
 }
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => `line ${n}`)
 
-async function built(): Promise<string> {
-  const outfile = join(top, 'job.mjs')
-  const entry = fileURLToPath(new URL('programs/checkpoint-log.ts', import.meta.url))
-  const options = { bundle: true, platform: 'node', format: 'esm' } as const
-  await build({ ...options, external: ['tinyglobby'], entryPoints: [entry], outfile })
-  return outfile
-}
+const program = await bundledFile('test/io/programs/checkpoint-log.ts')
 
 /** Runs the job and kills it after so many milliseconds. Says whether it came to its end. */
 async function runAndKill(args: string[], after: number): Promise<boolean> {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'pipe'] })
+  const child = spawn(process.execPath, [...program, ...args], { stdio: ['ignore', 'inherit', 'pipe'] })
   children.add(child)
   let stderr = ''
   child.stderr.on('data', (text) => (stderr += String(text)))
@@ -67,7 +60,7 @@ describe.each([
     const random = new Random(seedOfRun())
     const lines = numbers(900)
     writeFileSync(file('lines.txt'), `${lines.join('\n')}\n`)
-    const args = [await built(), folder, level, keep]
+    const args = [folder, level, keep]
     let kills = 0
     // The times grow, so that it comes to its end.
     while (!(await runAndKill(args, 90 + random.next() * 45 * (1 + kills)))) kills++

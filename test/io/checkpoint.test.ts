@@ -2,11 +2,10 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { drain, fanIn, forEach, map, pipeline, range, source, toArray } from 'sluice'
 import { checkpoint, readCsv, readJsonl, readLines, writeJsonl, writeLines } from 'sluice/io'
+import { bundledFile } from '../support/bundled-program.ts'
 import { Random, seedOfRun } from '../support/random.ts'
 import { deferred } from '../pipeline/support-waiting.ts'
 
@@ -20,9 +19,11 @@ beforeEach(() => {
   folder = mkdtempSync(join(top, 'case-'))
 })
 
-/** Runs the job of the program and kills it after so many milliseconds. Says whether it came to its end. */
-async function runAndKill(program: string, args: string[], after: number): Promise<boolean> {
-  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'inherit', 'pipe'] })
+const program = await bundledFile('test/io/programs/checkpoint-job.ts')
+
+/** Runs the job and kills it after so many milliseconds. Says whether it came to its end. */
+async function runAndKill(args: string[], after: number): Promise<boolean> {
+  const child = spawn(process.execPath, [...program, ...args], { stdio: ['ignore', 'inherit', 'pipe'] })
   let stderr = ''
   child.stderr.on('data', (text) => (stderr += String(text)))
   const timer = setTimeout(() => child.kill('SIGKILL'), after)
@@ -34,20 +35,6 @@ async function runAndKill(program: string, args: string[], after: number): Promi
   return code === 0
 }
 
-async function built(): Promise<string> {
-  const entry = fileURLToPath(new URL('programs/checkpoint-job.ts', import.meta.url))
-  const outfile = join(top, 'job.mjs')
-  await build({
-    entryPoints: [entry],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    external: ['tinyglobby'],
-  })
-  return outfile
-}
-
 describe.each(['exactly once', 'at least once'])(
   'a job killed at random moments writes every value %s',
   (mode) => {
@@ -57,10 +44,9 @@ describe.each(['exactly once', 'at least once'])(
       writeFileSync(file('lines.txt'), `${lines.join('\n')}\n`)
       const rows = numbers(0, 700).map((n) => `${n},"a\n${n}"`)
       writeFileSync(file('rows.csv'), `id,text\n${rows.join('\n')}\n`)
-      const program = await built()
       let kills = 0
       // The times grow, so that it comes to its end.
-      while (!(await runAndKill(program, [folder, mode], 80 + random.next() * 40 * (1 + kills)))) kills++
+      while (!(await runAndKill([folder, mode], 80 + random.next() * 40 * (1 + kills)))) kills++
       const all = [
         ...lines,
         ...numbers(0, 700).map((n) => `csv ${n}`),

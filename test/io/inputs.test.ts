@@ -1,14 +1,15 @@
 /** What readers are pointed at: patterns, lists, what is packed, pipes and the standard input; and what they leave open. */
 import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { drain, pipeline, type Source, take } from 'sluice'
 import { readBytes, readCsv, readJsonl, readLines } from 'sluice/io'
 import { FileBlocks } from '../../src/io/files/blocks.ts'
-import { runProgram } from '../support/child-program.ts'
+import { bundledText } from '../support/bundled-program.ts'
+import { runInShell } from '../support/child-program.ts'
 import { cut, fileOf, openFiles, resumed, run, useFolder } from './support-files.ts'
 
 const path = useFolder()
@@ -161,27 +162,17 @@ describe('no file stays open', () => {
 })
 
 describe('the standard input', () => {
-  /** Runs a program with what a shell pipes into it. */
-  async function piped(shell: string, program: string) {
-    writeFileSync(path('reader.mts'), program)
-    return runProgram(
-      `import { spawn } from 'node:child_process'
-      const child = spawn('bash', ['-c', ${JSON.stringify(shell)}, process.execPath, ${JSON.stringify(path('reader.mts'))}], { stdio: ['pipe', 'inherit', 'inherit'] })
-      child.on('exit', (code) => { process.exitCode = code ?? 9; process.exit() })`,
-      { limit: 15_000 },
-    )
-  }
-  const node = '"$0" --import tsx "$1"'
   const report = `console.log(JSON.stringify(values), process.stdin.listenerCount('readable'), process.stdin.listenerCount('error'))`
 
   test.each<[string, string, string]>([
-    ['a pipe', `printf 'a\\nb' | ${node}`, '-'],
-    ['a file', `printf 'a\\nb' > "$1.txt"; ${node} < "$1.txt"`, '-'],
-    ['a pipe by its path', `printf 'a\\nb' | ${node}`, '/dev/stdin'],
-    ['nothing', `${node} < /dev/null`, '-'],
+    ['a pipe', `printf 'a\\nb' | "$@"`, '-'],
+    ['a file', `printf 'a\\nb' > "$0"; "$@" < "$0"`, '-'],
+    ['a pipe by its path', `printf 'a\\nb' | "$@"`, '/dev/stdin'],
+    ['nothing', `"$@" < /dev/null`, '-'],
   ])('is read where it is %s', async (kind, shell, name) => {
-    const { code, stdout, stderr } = await piped(
+    const { code, stdout, stderr } = await runInShell(
       shell,
+      path('input.txt'),
       `import { pipeline } from 'sluice'
       import { readLines } from 'sluice/io'
       const values = await pipeline(readLines('${name}')).run()
@@ -195,12 +186,8 @@ describe('the standard input', () => {
     program: string,
     feed: (child: ChildProcessByStdio<Writable, Readable, null>) => Promise<unknown>,
   ) {
-    const file = fileOf(path('reader.mts'), program)
-    const cwd = new URL('../..', import.meta.url)
-    const child = spawn(process.execPath, ['--import', 'tsx', file], {
-      cwd,
-      stdio: ['pipe', 'pipe', 'inherit'],
-    })
+    await using reader = await bundledText(program, 'reader.mts')
+    const child = spawn(process.execPath, reader.args, { stdio: ['pipe', 'pipe', 'inherit'] })
     const kill = () => void child.kill('SIGKILL')
     process.once('exit', kill)
     try {
@@ -262,14 +249,12 @@ describe('the standard input', () => {
 })
 
 test('a process substitution is read', async () => {
-  writeFileSync(
-    path('reader.mts'),
+  const ended = await runInShell(
+    '"$@" <(printf "a\\nb\\n")',
+    'bash',
     `import { pipeline } from 'sluice'
     import { readLines } from 'sluice/io'
     console.log(JSON.stringify(await pipeline(readLines(process.argv[2])).run()))`,
   )
-  const program = `import { execFileSync } from 'node:child_process'
-    process.stdout.write(execFileSync('bash', ['-c', '"$0" --import tsx "$1" <(printf "a\\\\nb\\\\n")', process.execPath, ${JSON.stringify(path('reader.mts'))}]))`
-  expect(await runProgram(program)).toMatchObject({ code: 0, stdout: '["a","b"]\n' })
-  expect(readFileSync(path('reader.mts'), 'utf8')).toContain('readLines')
+  expect(ended).toMatchObject({ code: 0, stdout: '["a","b"]\n' })
 })

@@ -3,8 +3,7 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { bundledFile } from '../support/bundled-program.ts'
 import { countLines, PRODUCERS, readLog } from './killed-lines.ts'
 
 export const KINDS = [
@@ -30,24 +29,12 @@ const children = new Set<ReturnType<typeof spawn>>()
 export const killChildren = (): void => children.forEach((child) => child.kill('SIGKILL'))
 process.once('exit', killChildren)
 
-/** Makes one file of the program, so that it begins soon. */
-export async function bundleWriter(folder: string): Promise<string> {
-  const outfile = join(folder, 'log-until-killed.mjs')
-  const entry = new URL('programs/log-until-killed.ts', import.meta.url)
-  const root = fileURLToPath(new URL('../..', import.meta.url))
-  const options = { bundle: true, platform: 'node', format: 'esm', target: 'node20' } as const
-  await build({
-    ...options,
-    entryPoints: [fileURLToPath(entry)],
-    outfile,
-    tsconfig: join(root, 'tsconfig.json'),
-  })
-  return outfile
-}
+/** What starts a writer, after `node`. */
+export const bundledWriter = (): Promise<string[]> => bundledFile('test/io/programs/log-until-killed.ts')
 
 /** Begins a writer again and again on the same log, kills each, and looks at the log. */
 export async function killWriters(
-  program: string,
+  program: string[],
   kind: KindOfLog,
   runs: number,
   random: () => number,
@@ -57,7 +44,7 @@ export async function killWriters(
   const sum: Killed = { runs, lines: 0, acknowledged: 0, torn: 0 }
   try {
     for (let run = 0; run < runs; run++) {
-      await runAndKill([program, folder, kind], acknowledged, random)
+      await runAndKill([...program, folder, kind], acknowledged, random)
       const { lines, torn } = readLog(folder)
       const counts = countLines(lines, kind === 'log large')
       for (const [producer, count] of counts.entries()) {

@@ -2,13 +2,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rmSync, truncateSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
 import { map, pipeline, range, type Run, source, type StageError } from 'sluice'
 import { appendLog, type LogSummary } from 'sluice/io'
 import { type AppendLogOptions, appendTo } from '../../src/io/log/append-log.ts'
 import { type Disk, disk } from '../../src/io/log/disk.ts'
 import { rejection, turns, until } from '../pipeline/support-waiting.ts'
+import { bundledFile } from '../support/bundled-program.ts'
 import { LogFolder, numbered, smallDisk, systemError, warningsOf } from './support-log.ts'
 
 const wait: AppendLogOptions<string> = { whenFull: 'wait', retry: 2 }
@@ -272,8 +272,7 @@ describe('on a device that is always full', () => {
 
 // ---- a real limit, in a process of its own
 
-const program = fileURLToPath(new URL('programs/log-into-limit.ts', import.meta.url))
-const root = fileURLToPath(new URL('../..', import.meta.url))
+const program = await bundledFile('test/io/programs/log-into-limit.ts')
 const children = new Set<ReturnType<typeof spawn>>()
 const killAll = () => children.forEach((child) => child.kill('SIGKILL'))
 process.once('exit', killAll)
@@ -283,8 +282,8 @@ describe('under a limit on the size of files', () => {
   /** 16 blocks of 512 bytes or of 1,024, as the shell has it. */
   function start(file: string, whenFull: string) {
     const command = ['sh', '-c', 'ulimit -S -f 16; exec "$0" "$@"', process.execPath]
-    const [name, ...args] = [...command, '--import', 'tsx', program, file, whenFull]
-    const child = spawn(name, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+    const [name, ...args] = [...command, ...program, file, whenFull]
+    const child = spawn(name, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     children.add(child)
     child.once('close', () => children.delete(child))
     return child

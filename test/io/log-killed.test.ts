@@ -1,20 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { Random, seedOfRun } from '../support/random.ts'
 import { countLines, lineOf } from './killed-lines.ts'
-import { bundleWriter, killChildren, KINDS, killWriters } from './killed-logs.ts'
+import { bundledWriter, killChildren, KINDS, killWriters } from './killed-logs.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'sluice-writer-'))
-let program: string
-beforeAll(async () => {
-  program = await bundleWriter(folder)
-})
-afterAll(() => {
-  killChildren()
-  rmSync(folder, { recursive: true, force: true })
-})
+const program = await bundledWriter()
+afterAll(killChildren)
 
 describe('a log whose writer is killed at random moments', () => {
   const seed = seedOfRun()

@@ -4,10 +4,9 @@ import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { bundledFile } from '../support/bundled-program.ts'
 import { Random, seedOfRun } from '../support/random.ts'
 import { noPostgres, postgresBin, type PostgresServer, startPostgres } from './postgres-server.ts'
 
@@ -27,26 +26,11 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-async function built(): Promise<string> {
-  const outfile = join(folder, 'job.mjs')
-  await build({
-    entryPoints: [fileURLToPath(new URL('programs/postgres-job.ts', import.meta.url))],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    external: ['tinyglobby', 'pg-native', 'cloudflare:sockets'],
-    // `pg` is CommonJS.
-    banner: {
-      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)",
-    },
-  })
-  return outfile
-}
+const program = await bundledFile('test/io/programs/postgres-job.ts')
 
 /** Runs the job, and kills it so many milliseconds after its first line. Gives whether it came to its end. */
-async function run(program: string, killAfter: number | undefined): Promise<boolean> {
-  const child = spawn(process.execPath, [program, folder, JSON.stringify(server.socket)])
+async function run(killAfter: number | undefined): Promise<boolean> {
+  const child = spawn(process.execPath, [...program, folder, JSON.stringify(server.socket)])
   let timer: NodeJS.Timeout | undefined
   let said = ''
   child.stderr.on('data', (text) => (said += String(text)))
@@ -90,22 +74,21 @@ describe.runIf(postgresBin)('checkpoint() of writePostgres() with a key', () => 
     await admin.query('CREATE TABLE copied (id int PRIMARY KEY, text text)')
     const random = new Random(seedOfRun())
     const expected = writeInput(6000, random)
-    const program = await built()
     const reached = [0]
     let early = ''
     while (reached.length <= 8) {
-      expect(await run(program, random.below(200)), 'it must be killed before its end').toBe(false)
+      expect(await run(random.below(200)), 'it must be killed before its end').toBe(false)
       reached.push(saved())
       if (early === '' && reached.at(-1)! > 1) early = readFileSync(checkpointFile, 'utf8')
     }
     // It goes on each time, instead of beginning anew.
     expect(reached).toEqual([...reached].sort((a, b) => a - b))
     expect(early).not.toBe('')
-    expect(await run(program, undefined)).toBe(true)
+    expect(await run(undefined)).toBe(true)
     await expectCopied(expected)
     // As if it had been killed between the commit and the saving, and long ago: rows are written twice.
     writeFileSync(checkpointFile, early)
-    expect(await run(program, undefined)).toBe(true)
+    expect(await run(undefined)).toBe(true)
     await expectCopied(expected)
   }, 60_000)
 })

@@ -1,12 +1,11 @@
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { build } from 'esbuild'
 import { Database } from 'node-sqlite3-wasm'
 import { readSqlite, type SqliteConnection, writeSqlite } from 'sluice/sqlite'
 import { afterAll, describe, expect, test } from 'vitest'
-import { root } from '../project/sources.ts'
+import { bundledFile } from '../support/bundled-program.ts'
+import { runCommand } from '../support/child-program.ts'
 import { checks } from './sqlite-checks.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-sqlite-'))
@@ -43,24 +42,12 @@ test(
   'over files, with the SQLite of the runtime, or it says which runtime has one',
   { timeout: 60_000 },
   async () => {
-    const outfile = join(folder, 'program.mjs')
-    await build({
-      entryPoints: [join(root, 'test/io/sqlite-program.ts')],
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      outfile,
-      alias: { sluice: join(root, 'src/index.ts'), 'sluice/sqlite': join(root, 'src/io/sqlite/index.ts') },
-      logLevel: 'error',
-    })
-    const { stdout, stderr, status } = spawnSync(process.execPath, [outfile], {
-      encoding: 'utf8',
-      timeout: 50_000,
-    })
+    const program = await bundledFile('test/io/sqlite-program.ts')
+    const { stdout, stderr, code } = await runCommand(process.execPath, program, 50_000)
     const [major, minor] = process.versions.node.split('.').map(Number)
     if (major > 22 || (major === 22 && minor >= 13)) {
       expect(stdout, stderr).toMatch(/^(\d+) of \1 checks/)
-      expect(status).toBe(0)
+      expect(code).toBe(0)
     } else {
       expect(stderr).toContain('this runtime has no SQLite: Node has it from 22.13 on, Bun and Deno have it')
       expect(stdout).toMatch(/^0 of \d+ checks/)

@@ -23,7 +23,7 @@ import {
   type Written,
 } from 'sluice/io'
 import { deferred } from '../pipeline/support-waiting.ts'
-import { runProgram } from '../support/child-program.ts'
+import { runInShell, runProgram } from '../support/child-program.ts'
 import { fileOf, openFiles, run, useFolder } from './support-files.ts'
 
 const path = useFolder()
@@ -261,13 +261,7 @@ describe('writeLines() to the standard output', () => {
   })
 
   test('fails where its reader goes away', async () => {
-    const child = `
-      import { spawn } from 'node:child_process'
-      import { writeFileSync } from 'node:fs'
-      writeFileSync(${JSON.stringify(path('writer.mts'))}, ${JSON.stringify(program(1_000_000))})
-      const child = spawn('sh', ['-c', '"$0" --import tsx "$1" | head -n 1', process.execPath, ${JSON.stringify(path('writer.mts'))}], { stdio: ['ignore', 'inherit', 'inherit'] })
-      child.on('exit', (code) => (process.exitCode = code))`
-    const { code, stdout, stderr } = await runProgram(child, { limit: 20_000 })
+    const { code, stdout, stderr } = await runInShell('"$@" | head -n 1', 'bash', program(1_000_000))
     expect([code, stdout]).toEqual([0, '0\n'])
     expect(stderr).toMatch(/^"Stage \\"writeLines\\" failed: .*EPIPE.*" -?\d\n$/)
   })

@@ -1,15 +1,14 @@
-// Runs recipes/log-aggregation.ts as a user does: a process of its own, in a temporary folder.
+// Runs recipes/log-aggregation.ts as `npm start` does: bundled, in a process of its own; in a temporary folder.
 
 import { type ChildProcessWithoutNullStreams, spawn, type SpawnOptions } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { bundledFile } from '../support/bundled-program.ts'
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
 /** What comes after `node`. */
-export const program = ['--import', import.meta.resolve('tsx'), `${root}recipes/log-aggregation.ts`]
+export const program = await bundledFile('recipes/log-aggregation.ts')
 
 export interface LogRecord extends Record<string, unknown> {
   message?: string
@@ -84,8 +83,7 @@ export class Started {
 
   constructor(command: string, args: string[], options: SpawnOptions) {
     const { NODE_OPTIONS: _, ...env } = process.env
-    const paths = { ...env, TSX_TSCONFIG_PATH: `${root}tsconfig.json` }
-    this.child = spawn(command, args, { ...options, env: paths, stdio: 'pipe' })
+    this.child = spawn(command, args, { ...options, env, stdio: 'pipe' })
     const { child } = this
     // It may end before it has read everything.
     child.stdin.on('error', () => {})

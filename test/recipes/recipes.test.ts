@@ -1,18 +1,17 @@
-// Runs every recipe as a user would, in a process of its own, and checks what it prints and how it exits.
+// Runs every recipe in a process of its own, and checks what it prints and how it exits. They are bundled, which starts
+// them soon; the first one is started as README.md says, too.
 // The recipes check their own results; here it is seen that they get as far as that, and that README.md
 // lists them all and shows what they really print.
 
 import { execFile } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, it, vi } from 'vitest'
 import { postgresBin } from '../io/postgres-server.ts'
+import { root } from '../project/sources.ts'
+import { bundledFile } from '../support/bundled-program.ts'
 
-// Each recipe is a process that compiles: more of them at a time than there are cores only get in each
-// other's way, and some of them look at the clock.
+// More processes at a time than there are cores only get in each other's way, and some of them look at the clock.
 vi.setConfig({ maxConcurrency: 2, testTimeout: 60_000 })
-
-const root = fileURLToPath(new URL('../../', import.meta.url))
 
 interface Expected {
   /** What is printed, in this order. */
@@ -116,13 +115,17 @@ interface Outcome {
   stderr: string
 }
 
-function run(recipe: string): Promise<Outcome> {
+async function run(recipe: string): Promise<Outcome> {
+  return runNode(await bundledFile(`recipes/${recipe}`))
+}
+
+function runNode(args: string[]): Promise<Outcome> {
   // What the tests do is done to a server of their own.
   const { NODE_OPTIONS: _, DATABASE_URL: __, ...env } = process.env
   return new Promise((resolve) => {
     const child = execFile(
       process.execPath,
-      ['--import', 'tsx', `recipes/${recipe}`],
+      args,
       { cwd: root, env, timeout: 45_000 },
       (_error, stdout, stderr) => resolve({ code: child.exitCode ?? child.signalCode, stdout, stderr }),
     )
@@ -151,6 +154,13 @@ describe('recipes', () => {
     else expect(stderr).toBe('')
     expectInOrder(stdout, expectation.prints)
     expect(code).toBe(expectation.code ?? 0)
+  })
+
+  it.concurrent('run as README.md says, without being built', async () => {
+    const { code, stdout, stderr } = await runNode(['--import', 'tsx', 'recipes/first-message.ts'])
+
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expectInOrder(stdout, expected['first-message.ts'].prints)
   })
 
   it('are all listed here and in README.md, and nothing else is', async () => {

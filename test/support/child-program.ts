@@ -1,20 +1,19 @@
 // Runs a small program in a process of its own, for what only a whole process can show: exit codes, standard
-// error, garbage collection, what keeps the event loop alive. The program is TypeScript that imports 'sluice';
-// it lies in a temporary folder and runs at the repository root, where tsx finds the path of 'sluice'.
+// error, garbage collection, what keeps the event loop alive. The program is TypeScript that imports 'sluice'.
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { root } from '../project/sources.ts'
+import { bundledText } from './bundled-program.ts'
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const FILE = 'program.mts'
 
-export interface ProgramResult {
+export interface Ended {
   code: number | null
   signal: NodeJS.Signals | null
   stdout: string
   stderr: string
+}
+
+export interface ProgramResult extends Ended {
   /** `program.mts:12` for the line that carries the comment `// @mark`. */
   place(mark: string): string
 }
@@ -26,20 +25,22 @@ export interface ProgramOptions {
 }
 
 export async function runProgram(source: string, options: ProgramOptions = {}): Promise<ProgramResult> {
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-program-'))
-  try {
-    const file = join(folder, FILE)
-    await writeFile(file, source)
-    const args = ['--import', 'tsx', ...(options.nodeArguments ?? []), file]
-    return { ...(await run(args, options.limit ?? 10_000)), place: (mark) => placeOf(source, mark) }
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
+  const { nodeArguments = [], limit = 10_000 } = options
+  await using program = await bundledText(source, FILE)
+  const ended = await runCommand(process.execPath, [...nodeArguments, ...program.args], limit)
+  return { ...ended, place: (mark) => placeOf(source, mark) }
 }
 
-function run(args: string[], limit: number): Promise<Omit<ProgramResult, 'place'>> {
+/** Runs a program by a line of bash, in which it is "$@"; `name` is "$0". */
+export async function runInShell(line: string, name: string, source: string): Promise<Ended> {
+  await using program = await bundledText(source, FILE)
+  return await runCommand('bash', ['-c', line, name, process.execPath, ...program.args], 20_000)
+}
+
+/** Runs a command at the repository's root to its end; it is killed after `limit` milliseconds. */
+export function runCommand(command: string, args: string[], limit: number): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
     const timer = setTimeout(() => child.kill('SIGKILL'), limit)
     let stdout = ''
     let stderr = ''
