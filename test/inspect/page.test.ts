@@ -207,13 +207,16 @@ describe.runIf(chromiumPath)('inspect() shows a page', { timeout: 60_000 }, () =
     await using page = await open(inspector)
     await page.waitForSelector('#state.stalled')
     expect(await page.textContent('#report')).toContain('stage 0 "source" waits for channel "orders"')
-    // It may stall again at once.
-    const goesOn = page.waitForFunction(() => {
-      const [state, report] = ['state', 'report'].map((id) => document.getElementById(id)!)
-      return state.className === 'running' && report.hidden
-    })
-    await tx.send(1)
-    await goesOn
+    // After one value it might stall again before the page is looked at.
+    const feeding = setInterval(() => tx.trySend(1), 10)
+    try {
+      await page.waitForFunction(() => {
+        const [state, report] = ['state', 'report'].map((id) => document.getElementById(id)!)
+        return state.className === 'running' && report.hidden
+      })
+    } finally {
+      clearInterval(feeding)
+    }
     tx.close()
     await run.result
   })

@@ -1,5 +1,4 @@
 /** A durable log at the end of a job: every line once, whatever is killed, full or thrown away. */
-import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,16 +8,13 @@ import { appendLog, checkpoint } from 'sluice/io'
 import { appendTo } from '../../src/io/log/append-log.ts'
 import { bundledFile } from '../support/bundled-program.ts'
 import { Random, seedOfRun } from '../support/random.ts'
+import { killJobs, runAndKill } from './killed-jobs.ts'
 import { readLog } from './killed-lines.ts'
 import { smallDisk, warningsOf } from './support-log.ts'
 
 const top = mkdtempSync(join(tmpdir(), 'sluice-checkpoint-log-'))
-const children = new Set<ReturnType<typeof spawn>>()
-const killChildren = (): void => children.forEach((child) => child.kill('SIGKILL'))
-process.once('exit', killChildren)
 afterAll(() => {
-  killChildren()
-  process.off('exit', killChildren)
+  killJobs()
   rmSync(top, { recursive: true })
 })
 
@@ -35,22 +31,6 @@ const numbers = (count: number) => Array.from({ length: count }, (_, n) => `line
 
 const program = await bundledFile('test/io/programs/checkpoint-log.ts')
 
-/** Runs the job and kills it after so many milliseconds. Says whether it came to its end. */
-async function runAndKill(args: string[], after: number): Promise<boolean> {
-  const child = spawn(process.execPath, [...program, ...args], { stdio: ['ignore', 'inherit', 'pipe'] })
-  children.add(child)
-  let stderr = ''
-  child.stderr.on('data', (text) => (stderr += String(text)))
-  const timer = setTimeout(() => child.kill('SIGKILL'), after)
-  const [code, signal] = await new Promise<[number | null, string | null]>((resolve) =>
-    child.on('close', (...ending) => resolve(ending)),
-  )
-  clearTimeout(timer)
-  children.delete(child)
-  if (code !== 0 && signal !== 'SIGKILL') throw new Error(`the job ended with ${code}: ${stderr}`)
-  return code === 0
-}
-
 describe.each([
   ['written', 'all'],
   ['synced', 'all'],
@@ -60,10 +40,10 @@ describe.each([
     const random = new Random(seedOfRun())
     const lines = numbers(900)
     writeFileSync(file('lines.txt'), `${lines.join('\n')}\n`)
-    const args = [folder, level, keep]
+    const args = [...program, folder, level, keep]
     let kills = 0
     // The times grow, so that it comes to its end.
-    while (!(await runAndKill(args, 90 + random.next() * 45 * (1 + kills)))) kills++
+    while (!(await runAndKill(args, 15 + random.next() * 45 * (1 + kills)))) kills++
     expect(kills).toBeGreaterThan(2)
     const log = readLog(file('logs'))
     expect(log.torn).toBe(0)

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,9 +7,13 @@ import { checkpoint, readCsv, readJsonl, readLines, writeJsonl, writeLines } fro
 import { bundledFile } from '../support/bundled-program.ts'
 import { Random, seedOfRun } from '../support/random.ts'
 import { deferred } from '../pipeline/support-waiting.ts'
+import { killJobs, runAndKill } from './killed-jobs.ts'
 
 const top = mkdtempSync(join(tmpdir(), 'sluice-checkpoint-'))
-afterAll(() => rmSync(top, { recursive: true }))
+afterAll(() => {
+  killJobs()
+  rmSync(top, { recursive: true })
+})
 let folder: string
 const file = (name: string) => join(folder, name)
 const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
@@ -20,20 +23,6 @@ beforeEach(() => {
 })
 
 const program = await bundledFile('test/io/programs/checkpoint-job.ts')
-
-/** Runs the job and kills it after so many milliseconds. Says whether it came to its end. */
-async function runAndKill(args: string[], after: number): Promise<boolean> {
-  const child = spawn(process.execPath, [...program, ...args], { stdio: ['ignore', 'inherit', 'pipe'] })
-  let stderr = ''
-  child.stderr.on('data', (text) => (stderr += String(text)))
-  const timer = setTimeout(() => child.kill('SIGKILL'), after)
-  const [code, signal] = await new Promise<[number | null, string | null]>((resolve) =>
-    child.on('close', (...ending) => resolve(ending)),
-  )
-  clearTimeout(timer)
-  if (code !== 0 && signal !== 'SIGKILL') throw new Error(`the job ended with ${code}: ${stderr}`)
-  return code === 0
-}
 
 describe.each(['exactly once', 'at least once'])(
   'a job killed at random moments writes every value %s',
@@ -46,7 +35,7 @@ describe.each(['exactly once', 'at least once'])(
       writeFileSync(file('rows.csv'), `id,text\n${rows.join('\n')}\n`)
       let kills = 0
       // The times grow, so that it comes to its end.
-      while (!(await runAndKill([folder, mode], 80 + random.next() * 40 * (1 + kills)))) kills++
+      while (!(await runAndKill([...program, folder, mode], 10 + random.next() * 40 * (1 + kills)))) kills++
       const all = [
         ...lines,
         ...numbers(0, 700).map((n) => `csv ${n}`),

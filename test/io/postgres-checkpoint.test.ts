@@ -1,6 +1,4 @@
 /** A job with a checkpoint and a table as its end: killed at any moment, it misses nothing and has nothing twice. */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +6,7 @@ import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bundledFile } from '../support/bundled-program.ts'
 import { Random, seedOfRun } from '../support/random.ts'
+import { killJobs, runAndKill } from './killed-jobs.ts'
 import { noPostgres, postgresBin, type PostgresServer, startPostgres } from './postgres-server.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-postgres-job-'))
@@ -21,6 +20,7 @@ beforeAll(async () => {
   await admin.connect()
 }, 60_000)
 afterAll(async () => {
+  killJobs()
   await admin?.end()
   await server?.[Symbol.asyncDispose]()
   rmSync(folder, { recursive: true })
@@ -28,20 +28,7 @@ afterAll(async () => {
 
 const program = await bundledFile('test/io/programs/postgres-job.ts')
 
-/** Runs the job, and kills it so many milliseconds after its first line. Gives whether it came to its end. */
-async function run(killAfter: number | undefined): Promise<boolean> {
-  const child = spawn(process.execPath, [...program, folder, JSON.stringify(server.socket)])
-  let timer: NodeJS.Timeout | undefined
-  let said = ''
-  child.stderr.on('data', (text) => (said += String(text)))
-  child.stdout.on('data', () => {
-    if (killAfter !== undefined) timer ??= setTimeout(() => child.kill('SIGKILL'), killAfter)
-  })
-  const [code, signal] = (await once(child, 'close')) as [number | null, string | null]
-  clearTimeout(timer)
-  if (code !== 0 && signal !== 'SIGKILL') throw new Error(`the job ended with ${code}: ${said}`)
-  return code === 0
-}
+const run = (killAfter?: number) => runAndKill([...program, folder, JSON.stringify(server.socket)], killAfter)
 
 const checkpointFile = join(folder, 'job.checkpoint')
 
@@ -84,11 +71,11 @@ describe.runIf(postgresBin)('checkpoint() of writePostgres() with a key', () => 
     // It goes on each time, instead of beginning anew.
     expect(reached).toEqual([...reached].sort((a, b) => a - b))
     expect(early).not.toBe('')
-    expect(await run(undefined)).toBe(true)
+    expect(await run()).toBe(true)
     await expectCopied(expected)
     // As if it had been killed between the commit and the saving, and long ago: rows are written twice.
     writeFileSync(checkpointFile, early)
-    expect(await run(undefined)).toBe(true)
+    expect(await run()).toBe(true)
     await expectCopied(expected)
   }, 60_000)
 })

@@ -1,5 +1,5 @@
 // A job that is killed again and again: two files and a counter, stages that leave out, double, gather and reorder.
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { batch, fanIn, filter, flatMap, forEach, map, pipeline, range, unbatch } from 'sluice'
 import { checkpoint, readCsv, readLines, writeLines } from 'sluice/io'
@@ -24,4 +24,5 @@ const job = pipeline(
     ? writeLines(`${folder}/out.txt`, { append: true, sync: true })
     : forEach((text: string) => appendFileSync(`${folder}/out.txt`, `${text}\n`)),
 )
+writeSync(1, 'begun\n')
 await checkpoint(`${folder}/job.checkpoint`, job, { every: 20 }).run({ capacity: 16 })
