@@ -25,6 +25,8 @@ export default defineConfig({
     execArgv: ['--max-semi-space-size=64'],
     // By itself vitest leaves one core to itself, though it does little there.
     maxWorkers: availableParallelism(),
+    // For what hangs: on a machine that is busy with something else, seconds are soon gone.
+    testTimeout: 20_000,
     reporters: ['default', new Totals()],
   },
 })

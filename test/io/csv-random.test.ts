@@ -114,7 +114,7 @@ const settings = [
 ] as const satisfies CsvOptions[]
 
 test('any text gives the same rows and errors, at the same places, whatever the blocks', () =>
-  law(250, async (random) => {
+  law(150, async (random) => {
     const text = random.pick(['', '\uFEFF']) + textFrom(random, random.pick([5, 20, 80]))
     const file = fileOf(path('any.csv'), text)
     const options: CsvOptions = { header: false, ...random.pick(settings) }

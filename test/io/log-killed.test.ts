@@ -13,7 +13,7 @@ describe('a log whose writer is killed at random moments', () => {
     `has every line that was acknowledged, once, whole and in order: ${seed}, %s`,
     async (kind) => {
       const random = new Random(seed)
-      const { lines, acknowledged } = await killWriters(program, kind, 8, () => random.next())
+      const { lines, acknowledged } = await killWriters(program, kind, 5, () => random.next())
       expect(acknowledged).toBeGreaterThan(0)
       expect(lines).toBeGreaterThanOrEqual(acknowledged)
     },
