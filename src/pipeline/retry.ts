@@ -4,7 +4,7 @@
  */
 import { onAbort, startTimer } from '../channel/clock.ts'
 import { demand, demandCount, demandFunction, demandNumber, demandOptions, demandTime } from '../errors.ts'
-import { type Context, HandlerFailure } from './context.ts'
+import { Context, HandlerFailure } from './context.ts'
 import { isThenable, SKIPPED } from './results.ts'
 import type { CallFailure, Port, StageContext, StageOptions } from './stage.ts'
 
@@ -131,34 +131,68 @@ export function guarded<In, R>(port: Failing, fn: Fn<In, R>, options: CallOption
 /** `fn` with a time for each call. A result that came at once is never late. */
 function limited<In, R>(fn: Fn<In, R>, timeout: number): Fn<In, R> {
   return (value, index, context) => {
-    const { signal, name } = context
-    const controller = new AbortController()
-    const stopListening = onAbort(signal, (reason) => controller.abort(reason))
-    let stopTimer: (() => void) | undefined
-    let forgetTimer: (() => void) | undefined
-    const release = (): void => {
-      stopTimer!()
-      forgetTimer!()
-      stopListening()
-    }
+    const call = new TimedContext(context)
+    let result: R | PromiseLike<R> | undefined
     try {
-      const result = fn(value, index, { signal: controller.signal, name })
-      if (!isThenable(result)) return result
-      return new Promise<R>((resolve, reject) => {
-        stopTimer = startTimer(timeout, () => {
-          const late = new DOMException(
-            `A call of stage "${name}" took more than ${timeout} ms`,
-            'TimeoutError',
-          )
-          controller.abort(late)
-          reject(late)
-        })
-        forgetTimer = (context as Context).keepTimer(stopTimer)
-        result.then(resolve, reject)
-      }).finally(release)
+      result = fn(value, index, call)
     } finally {
-      if (stopTimer === undefined) stopListening()
+      if (!isThenable(result)) call.release()
     }
+    return isThenable(result) ? inTime(Promise.resolve(result), timeout, call) : result
+  }
+}
+
+function inTime<R>(result: Promise<R>, timeout: number, call: TimedContext): Promise<R> {
+  return new Promise<R>((resolve, reject) => {
+    const stopTimer = startTimer(timeout, () => {
+      const what = `A call of stage "${call.name}" took more than ${timeout} ms`
+      const late = new DOMException(what, 'TimeoutError')
+      call.abort(late)
+      release()
+      reject(late)
+    })
+    const forgetTimer = call.stage.keepTimer(stopTimer)
+    const release = (): void => {
+      stopTimer()
+      forgetTimer()
+      call.release()
+    }
+    result.then(
+      (came) => {
+        release()
+        resolve(came)
+      },
+      (error: unknown) => {
+        release()
+        reject(error)
+      },
+    )
+  })
+}
+
+/** The context of one call: its signal aborts with that of the stage, and when its time is up. Few calls ask for it. */
+class TimedContext extends Context {
+  readonly stage: Context
+  #stopListening: (() => void) | undefined
+  #over = false
+
+  constructor(stage: StageContext) {
+    super(stage.name)
+    this.stage = stage as Context
+  }
+
+  override get signal(): AbortSignal {
+    if (!this.#over && this.#stopListening === undefined) {
+      const { signal } = this.stage
+      if (signal.aborted) this.abort(signal.reason)
+      this.#stopListening = onAbort(signal, (reason) => this.abort(reason))
+    }
+    return super.signal
+  }
+
+  release(): void {
+    this.#over = true
+    this.#stopListening?.()
   }
 }
 

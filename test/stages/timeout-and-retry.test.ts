@@ -1,9 +1,9 @@
 /** `timeout` bounds each call, `retry` calls again: the wait between two calls is a timeline in virtual time. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { filter, flatMap, forEach, map, pipeline, range, source, tap } from 'sluice'
+import { filter, flatMap, forEach, map, pipeline, range, source, type StageContext, tap } from 'sluice'
 import { expectReleased, virtualTime, type VirtualTime } from 'sluice/testing'
 import { stageError, timersLeftBy } from '../pipeline/support-leaks.ts'
-import { never, outcome, rejection, turns } from '../pipeline/support-waiting.ts'
+import { never, outcome, rejection, turns, until } from '../pipeline/support-waiting.ts'
 
 const boom = new Error('boom')
 
@@ -61,6 +61,37 @@ describe('timeout', () => {
       )
     })
     expect(timers).toBe(0)
+  })
+
+  test('gives a signal that knows what has happened, whenever it is asked for', async () => {
+    const contexts: StageContext[] = []
+    const keep = (answer: () => unknown) => (_n: number, _index: number, context: StageContext) => (
+      contexts.push(context),
+      answer()
+    )
+    // Late; aborted with its run while it waits; over before the run is aborted.
+    await rejection(pipeline(range(1), map(keep(never), { timeout: 2 })).run())
+    const aborted = pipeline(range(1), map(keep(never), { timeout: 60_000 })).start()
+    aborted.result.catch(() => {})
+    await until(() => contexts.length === 2)
+    await aborted.abort(boom)
+    const ended = pipeline(
+      range(2),
+      map(
+        keep(() => turns(1)),
+        { timeout: 60_000 },
+      ),
+      forEach(never),
+    ).start()
+    ended.result.catch(() => {})
+    await until(() => ended.stats().stages[1].sent > 0)
+    expect(contexts[2].signal.aborted).toBe(false)
+    await ended.abort(boom)
+
+    expect(contexts[0].signal.reason).toMatchObject({ name: 'TimeoutError' })
+    expect(contexts[1].signal.reason).toBe(boom)
+    expect(contexts[2].signal.aborted).toBe(false)
+    expect(contexts.map(({ name }) => name)).toEqual(contexts.map(() => 'map'))
   })
 
   test('above 2^31 − 1 or endless does not fire at once', async () => {
