@@ -177,7 +177,8 @@ export class ReadingArray<T> extends ReadingIterator<T> {
     port: Port<never, T>,
     readonly array: readonly T[],
   ) {
-    super(port, array.values())
+    // There is nothing to be left.
+    super(port, [].values())
   }
 
   protected override pull(port: Port<never, T>): void {
