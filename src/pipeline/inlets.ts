@@ -22,8 +22,13 @@ export class Inlet<T> implements Wakeable {
     this.ready(this)
   }
 
+  /** How many values are there. */
+  get stock(): number {
+    return this.edge.buffer.length
+  }
+
   get hasValue(): boolean {
-    return this.edge.buffer.length > 0
+    return this.stock > 0
   }
 
   /** The next value; there must be one. It stays where it is. */

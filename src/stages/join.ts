@@ -82,7 +82,8 @@ class Zipping<T> extends Choosing<T, T[]> {
         return port.finish()
       }
       if (known.includes(undefined)) return
-      port.out[port.count++] = inlets.map((inlet) => inlet.take(port.brisk))
+      const many = inlets.reduce((least, { stock }) => Math.min(least, stock), port.room - port.count)
+      for (let n = 0; n < many; n++) port.out[port.count++] = inlets.map((inlet) => inlet.take(port.brisk))
     }
   }
 }
