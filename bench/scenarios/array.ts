@@ -20,6 +20,12 @@ export const array: Scenario = {
   values: 1_000_000,
   expected: (values) => values,
   rivals: {
+    'hand-written loop': async () =>
+      reading((numbers) => {
+        let count = 0
+        for (const number of numbers) if (addOne(number) > 0) count++
+        return count
+      }),
     sluice: async () => {
       const { count, map, pipeline, source } = await import('sluice')
       return reading((numbers) => pipeline(source(numbers), map(addOne), count()).run())
