@@ -68,8 +68,9 @@ export function sentOneByOne<T>(core: Core<T>): void {
 }
 
 /**
- * Tells who waits for room in a channel that is read one by one: when half of it is free, or when the engine has run out
- * of settled promises, for a step of the writer costs more than a value (bench: by-loop).
+ * The `roomMade` of a channel that is read one by one: sends that wait are let in at once, a task is told when half of it
+ * is free, or when the engine has run out of settled promises, for a step of the writer costs more than a value (bench:
+ * by-loop).
  */
 export function roomOneByOne<T>(core: Core<T>): () => void {
   let later = false
@@ -78,17 +79,14 @@ export function roomOneByOne<T>(core: Core<T>): () => void {
     if (core.writerParked && core.buffer.length < core.limit) core.wakeWriter()
   }
   return () => {
+    Exchange.prototype.roomMade.call(core)
     if (core.writerParked && (core.buffer.length * 2 <= core.limit || !(later ||= settled(wake)))) wake()
   }
 }
 
 /** A stage that uses a receiver reads from here. */
 export function readOneByOne<T>(core: Core<T>): void {
-  const tell = roomOneByOne(core)
-  core.roomMade = () => {
-    Exchange.prototype.roomMade.call(core)
-    tell()
-  }
+  core.roomMade = roomOneByOne(core)
 }
 
 /** The reading task wants to be woken when a value is there or the channel has ended. It has found neither. */

@@ -1,6 +1,6 @@
 /** A pipeline is an async iterable: results one by one, with backpressure, and leaving the loop ends the run. */
 import { describe, expect, test } from 'vitest'
-import { batch, map, pipeline, range, source } from 'sluice'
+import { batch, map, pipeline, range, source, stage } from 'sluice'
 import { stageError, unhandledDuring } from './support-leaks.ts'
 import { naturals, probe, upTo } from './support-sources.ts'
 import { outcome, rejection, stable, turns, until } from './support-waiting.ts'
@@ -28,6 +28,24 @@ describe('for await over a pipeline', () => {
       ['a0', 'b1'],
       ['a0', 'b1'],
     ])
+  })
+
+  test('lets sends of a stage in that wait for room, however late the loop reads', async () => {
+    for (const capacity of [1, 4, 64]) {
+      const copy = stage<number, number>(
+        'copy',
+        async (rx, tx) => {
+          for await (const n of rx) await tx.send(n)
+        },
+        { capacity },
+      )
+      const seen: number[] = []
+      for await (const n of pipeline(range(200), copy)) {
+        seen.push(n)
+        if (n % 90 === 0) await turns(5)
+      }
+      expect(seen).toEqual(upTo(200))
+    }
   })
 
   test('holds its source back: no more is read than what was asked for and the bound', async () => {
