@@ -17,6 +17,7 @@ import {
   type Port,
 } from './stage.ts'
 import { type Trace, traceOf } from '../channel/deadlock.ts'
+import { late } from './scheduler.ts'
 import { DEFAULT_CAPACITY, Execution, type Made, type Run, type RunOptions } from './run.ts'
 
 /** A pipeline that ends in a stage: its run is worth the list of what comes out. */
@@ -148,8 +149,9 @@ class Outlet implements Kernel<unknown, undefined> {
 
   next(): Promise<IteratorResult<unknown>> {
     const port = this.#port
-    if (port !== undefined && port.stock > 0 && this.#asked.length === 0 && !this.left && !port.left)
-      return Promise.resolve({ done: false, value: port.take() })
+    const takes = port !== undefined && port.stock > 0 && this.#asked.length === 0 && !this.left && !port.left
+    // The loop may do much for each value: when timers and I/O are due, it waits for a turn of the stage as others do.
+    if (takes && !late()) return Promise.resolve({ done: false, value: port.take() })
     return new Promise((resolve, reject) => {
       const asked = { resolve, reject, late: this.left }
       if (this.#answer) return this.#answer(asked)

@@ -177,6 +177,26 @@ test(
   },
 )
 
+test(
+  'a 1 ms interval keeps firing while a loop works on values that have come already',
+  onBusyMachines,
+  async () => {
+    let seen = 0
+    const ticks = await ticksDuring(async () => {
+      for await (const n of pipeline(
+        range(20_000),
+        map((n) => n, { capacity: 20_000 }),
+      )) {
+        const until = performance.now() + 0.02
+        while (performance.now() < until);
+        seen += n >= 0 ? 1 : 0
+      }
+    })
+    expect(seen).toBe(20_000)
+    expect(ticks.greatestGap).toBeLessThan(100)
+  },
+)
+
 test('a run is aborted by a timer while millions of values pass', async () => {
   const controller = new AbortController()
   setTimeout(() => controller.abort('time is up'), 5)
