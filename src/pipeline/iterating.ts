@@ -177,8 +177,7 @@ export class ReadingArray<T> extends ReadingIterator<T> {
     port: Port<never, T>,
     readonly array: readonly T[],
   ) {
-    // There is nothing to be left.
-    super(port, [].values())
+    super(port, array[Symbol.iterator]())
   }
 
   protected override pull(port: Port<never, T>): void {
@@ -192,7 +191,8 @@ export class ReadingArray<T> extends ReadingIterator<T> {
         if (typeof value === 'object' && isThenable(value)) return this.await(value)
         out[count++] = value
       }
-      if (at >= array.length) this.over = true
+      // Not before there is room for one more: till then the array may grow.
+      if (count < room) this.over = true
     } finally {
       this.#at = at
       port.count = count

@@ -1,6 +1,6 @@
 /** Iterators that bend the protocol: what a run makes of them is a result or a StageError, never a hang or a crash. */
 import { describe, expect, test } from 'vitest'
-import { drain, map, pipeline, source, take, toArray } from 'sluice'
+import { drain, forEach, map, pipeline, source, take, toArray } from 'sluice'
 import { stageError, unhandledDuring } from './support-leaks.ts'
 import { naturals, probe } from './support-sources.ts'
 import { turns } from './support-waiting.ts'
@@ -127,4 +127,24 @@ describe.each(capacities)('at capacity %i a source', (capacity) => {
     })
     expect(await pipeline(source(input)).run({ capacity })).toEqual(['in'])
   })
+})
+
+test('an array that grows while it is read is read to the end it has then, as a loop does', async () => {
+  const tree = [1]
+  const seen: number[] = []
+  const grow = forEach((n: number) => {
+    seen.push(n)
+    if (n < 8) tree.push(2 * n, 2 * n + 1)
+  })
+  await pipeline(source(tree, { capacity: 1 }), grow).run()
+  expect(seen).toEqual(Array.from({ length: 15 }, (_, i) => i + 1))
+})
+
+test('an array with a `values` of its own is read as a loop reads it', async () => {
+  class Table extends Array<number> {
+    override values(): never {
+      throw new Error('not to be called')
+    }
+  }
+  expect(await pipeline(source(Table.from([1, 2]))).run()).toEqual([1, 2])
 })
