@@ -101,6 +101,8 @@ describe('a log', () => {
     const log = await openLog(folder.file)
     await expect(log.append(5 as never)).rejects.toThrow('wanted a string or an array of strings, got number')
     await expect(log.append(['fine', 5 as never])).rejects.toThrow('wanted a string, got number')
+    // eslint-disable-next-line no-sparse-arrays -- a hole is no line either
+    await expect(log.append(['fine', , 'fine'] as never)).rejects.toThrow('wanted a string, got undefined')
     expect(await log.close()).toMatchObject({ lines: 0 })
     await expect(openLog('/dev/null', { level: 'synced' })).rejects.toThrow(
       'it is no file: it cannot be synced',

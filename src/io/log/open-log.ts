@@ -107,7 +107,8 @@ function checkedLines(lines: string | readonly string[]): readonly string[] {
   const all: readonly string[] = typeof lines === 'string' ? [lines] : lines
   if (!Array.isArray(all))
     throw new TypeError(`Cannot append lines: wanted a string or an array of strings, got ${typeof lines}`)
-  all.forEach(demandLine)
+  // `forEach` would step over holes.
+  for (const line of all) demandLine(line)
   return all as readonly string[]
 }
 
