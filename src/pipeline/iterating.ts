@@ -169,19 +169,19 @@ export class ReadingIterator<T> extends Iterating<T> {
   }
 }
 
-/** An array: read as its own iterator would, at a fifth of the cost (bench: array). */
+/** An array: read as its own iterator would, at a fifth of the cost (bench: array), and let go of at its end. */
 export class ReadingArray<T> extends ReadingIterator<T> {
+  #array: readonly T[]
   #at = 0
 
-  constructor(
-    port: Port<never, T>,
-    readonly array: readonly T[],
-  ) {
-    super(port, array[Symbol.iterator]())
+  constructor(port: Port<never, T>, array: readonly T[]) {
+    // Nothing has to be done to leave an array.
+    super(port, NONE.values())
+    this.#array = array
   }
 
   protected override pull(port: Port<never, T>): void {
-    const { array } = this
+    const array = this.#array
     const { out, room } = port
     let at = this.#at
     let { count } = port
@@ -192,13 +192,18 @@ export class ReadingArray<T> extends ReadingIterator<T> {
         out[count++] = value
       }
       // Not before there is room for one more: till then the array may grow.
-      if (count < room) this.over = true
+      if (count < room) {
+        this.over = true
+        this.#array = NONE
+      }
     } finally {
       this.#at = at
       port.count = count
     }
   }
 }
+
+const NONE: readonly never[] = []
 
 /** An asynchronous iterator. */
 export class AwaitingIterator<T> extends Iterating<T> {

@@ -1,6 +1,8 @@
 /** Iterators that bend the protocol: what a run makes of them is a result or a StageError, never a hang or a crash. */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
-import { drain, forEach, map, pipeline, source, take, toArray } from 'sluice'
+import { concat, drain, forEach, map, pipeline, source, take, toArray } from 'sluice'
 import { stageError, unhandledDuring } from './support-leaks.ts'
 import { naturals, probe } from './support-sources.ts'
 import { turns } from './support-waiting.ts'
@@ -147,4 +149,26 @@ test('an array with a `values` of its own is read as a loop reads it', async () 
     }
   }
   expect(await pipeline(source(Table.from([1, 2]))).run()).toEqual([1, 2])
+})
+
+test('an array is let go of when it has been read, while the run goes on', async () => {
+  setFlagsFromString('--expose-gc')
+  const gc = runInNewContext('gc') as () => void
+  const arrays: WeakRef<object>[] = []
+  const made = pipeline(
+    source(() => {
+      const array = Array.from({ length: 10 }, (_, n) => n)
+      arrays.push(new WeakRef(array))
+      return array
+    }),
+  )
+  let kept: boolean | undefined
+  const look = forEach(async () => {
+    if (arrays.length < 3 || kept !== undefined) return
+    await turns(2)
+    gc()
+    kept = arrays[0].deref() !== undefined
+  })
+  await pipeline(concat(made, made, made), look).run({ capacity: 1 })
+  expect(kept).toBe(false)
 })
