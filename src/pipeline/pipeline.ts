@@ -120,6 +120,8 @@ class Outlet implements Kernel<unknown, undefined> {
   left = false
   #port: Port<unknown, unknown> | undefined
   #asked: Asked[] = []
+  /** How many values it was asked for that were there. */
+  #taken = 0
   /** How the run went: answers what is asked from then on. */
   #answer: ((asked: Asked) => void) | undefined
 
@@ -151,7 +153,9 @@ class Outlet implements Kernel<unknown, undefined> {
     const port = this.#port
     const takes = port !== undefined && port.stock > 0 && this.#asked.length === 0 && !this.left && !port.left
     // The loop may do much for each value: when timers and I/O are due, it waits for a turn of the stage as others do.
-    if (takes && !late()) return Promise.resolve({ done: false, value: port.take() })
+    // To look at the clock each time would cost half as much as the loop.
+    if (takes && ((this.#taken++ & 3) !== 0 || !late()))
+      return Promise.resolve({ done: false, value: port.take() })
     return new Promise((resolve, reject) => {
       const asked = { resolve, reject, late: this.left }
       if (this.#answer) return this.#answer(asked)
