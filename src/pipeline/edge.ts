@@ -44,8 +44,8 @@ export function skip<T>(core: Core<T>, count: number, late = false): void {
   else core.roomMade()
 }
 
-/** How many values are gathered, of those that are sent one by one. */
-const MOST = 32
+/** How many values are gathered, of those that come one by one. */
+export const MOST = 32
 
 /**
  * Values are sent one by one, with an `await` for each: the first one wakes the reader at once. Those that follow before

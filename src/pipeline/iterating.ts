@@ -7,7 +7,7 @@
  * value, the steps would cost six times what the iterator does (bench: async-source).
  */
 import type { Core } from '../channel/core.ts'
-import { room } from './edge.ts'
+import { MOST, room } from './edge.ts'
 import { isThenable } from './results.ts'
 import { flush, late, nextTurn, settled } from './scheduler.ts'
 import type { Kernel, Port } from './stage.ts'
@@ -18,8 +18,7 @@ export interface AnyIterator<T> {
   return?(): unknown
 }
 
-/** How many values are gathered, and after how many the clock is looked at. */
-const MOST = 32
+/** After how many values that are gathered the clock is looked at. */
 const SOME = 8
 
 export const nothing = (): void => {}
