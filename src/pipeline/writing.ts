@@ -192,14 +192,14 @@ export class Writing<In> implements Kernel<In, undefined> {
   constructor(
     readonly port: Port<In, undefined>,
     readonly stream: WritableLike | WritableStream<In>,
-  ) {}
+  ) {
+    // The first turn may come after timers and I/O have had theirs: an error until then must find somebody.
+    if (!('getWriter' in stream)) this.#target = new NodeTarget(stream, this.#heard)
+  }
 
   /** Opened by the run, so that a stream which is locked fails the stage. */
   get #open(): Target {
-    return (this.#target ??=
-      'getWriter' in this.stream
-        ? new WebTarget(this.stream, this.#heard)
-        : new NodeTarget(this.stream, this.#heard))
+    return (this.#target ??= new WebTarget(this.stream as WritableStream, this.#heard))
   }
 
   run(port: Port<In, undefined>): void {
