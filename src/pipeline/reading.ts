@@ -10,7 +10,7 @@ import { HANDLE, type Handle, take } from '../channel/exchange.ts'
 import { demand } from '../errors.ts'
 import { isThenable } from './results.ts'
 import { isNodeReadable, nodeIterator, webIterator } from './foreign.ts'
-import { AwaitingIterator, heard, ReadingArray, ReadingIterator } from './iterating.ts'
+import { AwaitingIterator, heard, nothing, ReadingArray, ReadingIterator } from './iterating.ts'
 import type { Kernel, Port, StageContext } from './stage.ts'
 
 /** What can be read. */
@@ -83,9 +83,10 @@ function isFilled<T>(input: LateInput<T>): input is Input<T> {
   return handle !== undefined || 'getReader' in input || isNodeReadable(input as Input<T>)
 }
 
-/** Listens to the promises that an input is or has, as far as they are there already. */
+/** Listens to the promises that an input is or has, as far as they are there already, and to the errors of a stream. */
 export function hear(input: unknown): void {
   if (isThenable(input)) heard(input)
+  else if (isNodeReadable(input)) input.on('error', nothing)
   else if (Array.isArray(input)) for (let i = 0; i < input.length; i++) hearValue(input, i)
 }
 

@@ -386,11 +386,15 @@ describe('writeTo() a Node stream', () => {
     expect(values.returned).toBe(values.iterated)
   })
 
-  test('hears an error that comes before its first turn, which a busy event loop puts off', async () => {
+  test('hears an error that comes before its first turn, as a source does, which a busy event loop puts off', async () => {
     const stream = new PassThrough({ objectMode: true })
     const run = pipeline(range(3), writeTo(stream)).run()
     stream.emit('error', boom)
     expect(await stageError(run)).toMatchObject({ stage: 'writeTo', cause: boom })
+    const input = new PassThrough({ objectMode: true })
+    const reading = pipeline(source(input), drain()).run()
+    input.on('close', () => {}).destroy(boom)
+    expect(await stageError(reading)).toMatchObject({ stage: 'source', cause: boom })
   })
 
   const gone: [string, () => Writable][] = [
