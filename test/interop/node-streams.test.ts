@@ -7,7 +7,7 @@ import { Duplex, PassThrough, Readable, Transform, Writable } from 'node:stream'
 import { pipeline as nodePipeline } from 'node:stream/promises'
 import { createGunzip, createGzip } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { drain, forEach, map, pipeline, range, source, take, through, writeTo } from 'sluice'
+import { drain, forEach, map, pipeline, range, source, type StageError, take, through, writeTo } from 'sluice'
 import { stageError, unhandledDuring } from '../pipeline/support-leaks.ts'
 import { cycle, naturals, probe, upTo } from '../pipeline/support-sources.ts'
 import { never, rejection, stable, turns, until } from '../pipeline/support-waiting.ts'
@@ -384,6 +384,23 @@ describe('writeTo() a Node stream', () => {
     expect(await stageError(run)).toMatchObject({ stage: 'writeTo', cause: { code: 'ENOENT' } })
     // It may fail before the source has been opened.
     expect(values.returned).toBe(values.iterated)
+  })
+
+  test('and source() hear of a missing file while other work keeps the event loop', async () => {
+    const busy = () => {
+      const end = performance.now() + 6
+      while (performance.now() < end);
+    }
+    const others = pipeline(range(40), map(busy), drain()).run()
+    const path = join(directory, 'no', 'such', 'file')
+    const runs: Promise<StageError>[] = []
+    for (let i = 0; i < 20; i++) {
+      await new Promise(setImmediate)
+      runs.push(stageError(pipeline(source(createReadStream(path)), drain()).run()))
+      runs.push(stageError(pipeline(source(['a']), writeTo(createWriteStream(path))).run()))
+    }
+    for (const { cause } of await Promise.all(runs)) expect(cause).toMatchObject({ code: 'ENOENT' })
+    await others
   })
 
   test('hears an error that comes before its first turn, as a source does, which a busy event loop puts off', async () => {
