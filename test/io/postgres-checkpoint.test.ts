@@ -63,7 +63,7 @@ describe.runIf(postgresBin)('checkpoint() of writePostgres() with a key', () => 
     const expected = writeInput(6000, random)
     const reached = [0]
     let early = ''
-    while (reached.length <= 8) {
+    while (reached.length <= 5) {
       expect(await run(random.below(200)), 'it must be killed before its end').toBe(false)
       reached.push(saved())
       if (early === '' && reached.at(-1)! > 1) early = readFileSync(checkpointFile, 'utf8')

@@ -8,6 +8,7 @@ import { fakeTime, pass, timeline } from './support-timeline.ts'
 
 beforeEach(fakeTime)
 afterEach(() => {
+  vi.unstubAllGlobals()
   vi.useRealTimers()
 })
 
@@ -207,7 +208,8 @@ describe('idleTimeout(ms)', () => {
   })
 
   test('uses one timer for any number of values', async () => {
-    const set = vi.spyOn(globalThis, 'setTimeout')
+    const set = vi.fn(setTimeout)
+    vi.stubGlobal('setTimeout', set)
     const { tx, run, give } = timeline(idleTimeout(100))
     for (let n = 0; n < 50; n++) {
       await give(n)
@@ -218,7 +220,6 @@ describe('idleTimeout(ms)', () => {
     tx.close()
     await run.result
     expect(vi.getTimerCount()).toBe(0)
-    set.mockRestore()
   })
 
   test('leaves no timer after an abort, a stop, a failure, or a reader that left', async () => {

@@ -8,7 +8,7 @@ import { turns } from '../pipeline/support-waiting.ts'
 import type { StageOf } from './stage-rows.ts'
 
 /** Turns of the event loop in which everything comes to rest: on a busy machine each may do one step of one stage. */
-const REST = 12
+const REST = 50
 
 /** Fakes all clocks that a run reads; the event loop goes on. */
 export function fakeTime(): void {

@@ -28,6 +28,13 @@ export async function bundledText(text: string, name: string): Promise<{ args: s
 
 const nodeArguments = (file: string): string[] => ['--enable-source-maps', file]
 
+/** Bundles the core of the library. Gives the file. */
+export async function bundledLibrary(): Promise<string> {
+  const outfile = join(cache, 'sluice.mjs')
+  await bundle({ entryPoints: [join(root, 'src/index.ts')] }, outfile)
+  return outfile
+}
+
 let written = 0
 
 async function bundle(entry: BuildOptions, outfile: string): Promise<void> {

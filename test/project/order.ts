@@ -1,0 +1,18 @@
+// In which order test files begin: in a random one, but those that start processes before those that only compute. They
+// take the longest, and one that begins last would leave the other cores idle.
+
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+import { Random } from '../support/random.ts'
+
+const slow = /\/test\/(io|inspect|project|recipes)\/|\/linear\./
+
+export class SlowFirst extends BaseSequencer {
+  override sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const { seed } = this.ctx.config.sequence
+    // As they were listed depends on the file system.
+    const listed = files.toSorted((a, b) => (a.moduleId < b.moduleId ? -1 : 1))
+    const shuffled = new Random(seed).shuffle(listed)
+    const isSlow = ({ moduleId }: TestSpecification): boolean => slow.test(moduleId)
+    return Promise.resolve([...shuffled.filter(isSlow), ...shuffled.filter((file) => !isSlow(file))])
+  }
+}
