@@ -1,11 +1,28 @@
 /** Several inputs into one: `fanIn` as they come, `concat` one after the other. */
-import { type Inlet, openInlet } from '../pipeline/inlets.ts'
+import type { Core } from '../channel/core.ts'
+import { skip } from '../pipeline/edge.ts'
+import { Inlet } from '../pipeline/inlets.ts'
 import { type Chains, type FanInInput, type Inputs, joining } from '../pipeline/inputs.ts'
 import { hearAll, type Kernel, type Port, type Source } from '../pipeline/stage.ts'
 
 /** How many values are taken of an inlet at a turn, where there are few inlets and where there are many. */
 const LEAST = 8
 const MOST = 32
+
+/** Puts out what stands in the first chunk of an inlet, as far as there is room, and `most` values of it. */
+function move<T>({ edge }: Inlet<T>, port: Port<never, T>, most = Infinity): void {
+  const { items, start, end } = edge.buffer.head
+  let at = start
+  for (const until = Math.min(end, start + Math.min(most, port.room - port.count)); at < until; at++)
+    port.out[port.count++] = items[at]
+  skip(edge, at - start, port.brisk)
+}
+
+/** Does not want a value of it now. */
+function unpark(edge: Core<unknown>): void {
+  edge.readerParked = false
+  edge.limit = edge.capacity
+}
 
 /**
  * Takes some values from each inlet that has any, in turn, since to go to another costs more than a value (bench: fan-in,
@@ -29,11 +46,11 @@ class Merging<T> implements Kernel<never, T> {
       if (inlet.queued) return
       inlet.queued = true
       this.#round.push(inlet)
-      if (this.#idle.delete(inlet)) for (const other of this.#idle) other.unpark()
+      if (this.#idle.delete(inlet)) for (const { edge } of this.#idle) unpark(edge)
       port.wake()
     }
     this.#open = chains.length
-    this.#inlets = chains.map((chain) => openInlet(chain, port, ready))
+    this.#inlets = chains.map((chain) => new Inlet(chain, port, ready))
     for (const inlet of this.#inlets) this.#await(inlet)
   }
 
@@ -50,8 +67,8 @@ class Merging<T> implements Kernel<never, T> {
       const inlet = round[turn++]
       const { edge } = inlet
       inlet.queued = false
-      if (inlet.hasValue) {
-        inlet.move(port, turn === round.length ? Infinity : share)
+      if (inlet.stock > 0) {
+        move(inlet, port, turn === round.length ? Infinity : share)
         inlet.queued = true
         round.push(inlet)
       } else if (edge.ended) {
@@ -62,12 +79,14 @@ class Merging<T> implements Kernel<never, T> {
       } else this.#await(inlet)
     }
     // Forgets the turns that were had when they are most of the list: a few at a time would copy it again and again.
-    const spent = turn * 2 >= round.length
-    this.#turn = spent ? 0 : turn
-    if (spent) this.#round = round.slice(turn)
+    if (turn * 2 >= round.length) {
+      this.#round = round.slice(turn)
+      turn = 0
+    }
+    this.#turn = turn
     if (this.#open === 0) return port.finish()
     port.full = this.#idle.size > 0 && port.count >= port.room
-    if (!port.full) for (const inlet of this.#idle) if (!this.#ready) inlet.park()
+    for (const inlet of this.#idle) if (!port.full && !this.#ready) inlet.park()
     port.held = !this.#ready
   }
 
@@ -126,11 +145,11 @@ class Concatenating<T> implements Kernel<never, T> {
           this.close()
           return port.finish()
         }
-        this.#inlet = openInlet(this.chains[this.#place++], this.port, () => port.wake())
+        this.#inlet = new Inlet(this.chains[this.#place++], port)
       }
       const inlet = this.#inlet
-      inlet.move(port)
-      if (inlet.hasValue) return
+      move(inlet, port)
+      if (inlet.stock > 0) return
       const { ended, failure } = inlet.edge
       if (!ended) {
         inlet.park()
@@ -151,7 +170,7 @@ class Concatenating<T> implements Kernel<never, T> {
     // Those whose turn will not come are let go of as well: somebody may wait for them to be read.
     const unopened = this.chains.slice(this.#place)
     this.#place = this.chains.length
-    for (const chain of unopened) openInlet(chain, this.port, () => {}).close()
+    for (const chain of unopened) new Inlet(chain, this.port).close()
   }
 }
 

@@ -1,16 +1,29 @@
 /** Several inputs into one, in step: `interleave`, `zip`, `mergeSorted` wait for the value of a particular input. */
 import { demandFunction } from '../errors.ts'
+import { skip } from '../pipeline/edge.ts'
 import { late } from '../pipeline/scheduler.ts'
-import { type Inlet, openInlet } from '../pipeline/inlets.ts'
+import { Inlet } from '../pipeline/inlets.ts'
 import { type Chains, type FanInInput, type Inputs, joining } from '../pipeline/inputs.ts'
 import type { Kernel, Port, Source } from '../pipeline/stage.ts'
+
+/** The next value of an inlet that has one. */
+function head<T>({ edge }: Inlet<T>): T {
+  const { items, start } = edge.buffer.head
+  return items[start]
+}
+
+function take<T>(inlet: Inlet<T>, port: Port<never, unknown>): T {
+  const value = head(inlet)
+  skip(inlet.edge, 1, port.brisk)
+  return value
+}
 
 /** Kernels that wait for the values of particular inputs. */
 abstract class Choosing<T, Out> implements Kernel<never, Out> {
   readonly inlets: Inlet<T>[]
 
   constructor(port: Port<never, Out>, chains: Chains) {
-    this.inlets = chains.map((chain) => openInlet<T>(chain, port, () => port.wake()))
+    this.inlets = chains.map((chain) => new Inlet<T>(chain, port))
     this.inlets.forEach((inlet, place) => (inlet.place = place))
   }
 
@@ -18,14 +31,13 @@ abstract class Choosing<T, Out> implements Kernel<never, Out> {
 
   /** Whether the inlet has a value; it has ended if not. `undefined`: it is waited for, or it has failed, and so has the stage. */
   protected look(port: Port<never, Out>, inlet: Inlet<T>): boolean | undefined {
-    if (inlet.hasValue) return true
+    if (inlet.stock > 0) return true
     const { ended, failure } = inlet.edge
-    if (failure && ended) port.fail(failure.cause)
-    else if (ended) return false
-    else {
+    if (!ended) {
       inlet.park()
       port.held = true
-    }
+    } else if (failure === undefined) return false
+    else port.fail(failure.cause)
     return undefined
   }
 
@@ -43,7 +55,7 @@ class Interleaving<T> extends Choosing<T, T> {
       this.#turn %= inlets.length
       const has = this.look(port, inlets[this.#turn])
       if (has === false) inlets.splice(this.#turn, 1)
-      else if (has && port.count < port.room) port.out[port.count++] = inlets[this.#turn++].take(port.brisk)
+      else if (has && port.count < port.room) port.out[port.count++] = take(inlets[this.#turn++], port)
       else return
     }
     port.finish()
@@ -83,7 +95,7 @@ class Zipping<T> extends Choosing<T, T[]> {
       }
       if (known.includes(undefined)) return
       const many = inlets.reduce((least, { stock }) => Math.min(least, stock), port.room - port.count)
-      for (let n = 0; n < many; n++) port.out[port.count++] = inlets.map((inlet) => inlet.take(port.brisk))
+      for (let n = 0; n < many; n++) port.out[port.count++] = inlets.map((inlet) => take(inlet, port))
     }
   }
 }
@@ -136,9 +148,8 @@ class MergingSorted<T> extends Choosing<T, T> {
       if (order.length === 0) return port.finish()
       if (port.count >= port.room || ((port.count & 15) === 15 && late())) return
       const first = order.shift()!
-      port.out[port.count++] = first.take(port.brisk)
-      if (first.hasValue) this.#insert(port, first)
-      else this.#unknown.push(first)
+      port.out[port.count++] = take(first, port)
+      this.#unknown.push(first)
     }
   }
 
@@ -148,15 +159,12 @@ class MergingSorted<T> extends Choosing<T, T> {
     // `compare` may end the run: then there is nothing left to compare.
     for (let high = order.length; low < high && !port.left;) {
       const middle = (low + high) >> 1
-      if (this.#before(order[middle], inlet)) low = middle + 1
+      const other = order[middle]
+      // Equal values come in the order of their inputs.
+      if ((this.compare(head(other), head(inlet)) || other.place - inlet.place) < 0) low = middle + 1
       else high = middle
     }
     order.splice(low, 0, inlet)
-  }
-
-  /** Equal values come in the order of their inputs. */
-  #before(a: Inlet<T>, b: Inlet<T>): boolean {
-    return (this.compare(a.head, b.head) || a.place - b.place) < 0
   }
 }
 
