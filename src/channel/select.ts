@@ -13,9 +13,9 @@ import { isReady, type Mode, type Owner, perform, Wait } from './waiting.ts'
 
 const CASE = /* @__PURE__ */ Symbol('sendCase')
 
-/** A send as a case of a `select`, made by `sendCase`. */
-export interface SendCase<T> {
-  readonly [CASE]: Sender<T>
+/** A send as a case of a `select`, made by `sendCase`. Its sender may take more than this value: that shows nowhere. */
+export interface SendCase<out T> {
+  readonly [CASE]: Sender<never>
   readonly value: T
 }
 
@@ -23,14 +23,18 @@ export interface SendCase<T> {
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type Cases = Record<string, Receiver<any> | SendCase<any>>
 
-/** What a select gives: a union told apart by `key`, then by `done`. */
-export type Selected<C extends Cases> = {
-  [K in keyof C & string]: C[K] extends Receiver<infer T>
+/** For each member of a union: a case may be a `sendCase` now and `never()` then. */
+type SelectedCase<K, One> =
+  One extends Receiver<infer T>
     ? { key: K; done: false; value: T } | { key: K; done: true; value: undefined }
-    : C[K] extends SendCase<infer T>
+    : One extends SendCase<infer T>
       ? { key: K; done: false; value: undefined } | { key: K; done: true; value: T }
       : never
-}[keyof C & string]
+
+/** What a select gives: a union told apart by `key`, then by `done`. */
+export type Selected<C extends Cases> = {
+  [K in keyof C & (string | number)]-?: SelectedCase<`${K}`, C[K]>
+}[keyof C & (string | number)]
 
 export interface SelectOptions {
   signal?: AbortSignal

@@ -1,5 +1,15 @@
 // select: exactly one case happens, chosen fairly among those that are ready; the others leave no trace.
-import { channel, never, type Receiver, select, sendCase, type Sender, trySelect } from 'sluice'
+import {
+  type Cases,
+  channel,
+  never,
+  type Receiver,
+  select,
+  type SendCase,
+  sendCase,
+  type Sender,
+  trySelect,
+} from 'sluice'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import { BUFFERED, CAPACITIES } from '../support/capacities.ts'
 import { failureOf, settled, watch } from '../support/watched.ts'
@@ -323,5 +333,40 @@ describe('the result of select', () => {
     if (selected.key === 'out' && selected.done) expectTypeOf(selected.value).toEqualTypeOf<number>()
     expectTypeOf(selected.key).toEqualTypeOf<'words' | 'numbers' | 'out'>()
     expect(selected).toEqual({ key: 'words', done: false, value: 'word' })
+  })
+
+  it('knows a case that is a send now and never() then, in types as well', async () => {
+    const [tx, rx] = channel<number>(1)
+    const queue: number[] = [7]
+    const selected = await select({ rx, out: queue.length > 0 ? sendCase(tx, queue[0]) : never() })
+    expectTypeOf(selected.key).toEqualTypeOf<'rx' | 'out'>()
+    if (selected.key === 'out' && selected.done)
+      expectTypeOf(selected.value).toEqualTypeOf<number | undefined>()
+    expect(selected).toEqual({ key: 'out', done: false, value: undefined })
+  })
+
+  it('is one of cases that are put together one by one, in types as well', async () => {
+    const [tx, rx] = channel<number>(1)
+    const cases: Cases = { rx }
+    cases.out = sendCase(tx, 7)
+    const selected = await select(cases)
+    expectTypeOf(selected.key).toEqualTypeOf<string>()
+    expectTypeOf(selected.done).toEqualTypeOf<boolean>()
+    expect(selected).toEqual({ key: 'out', done: false, value: undefined })
+  })
+
+  it('has keys that are strings, those of numbers too, in types as well', async () => {
+    const [tx, rx] = channel<number>(1)
+    tx.trySend(7)
+    const selected = await select({ 1: rx })
+    expectTypeOf(selected.key).toEqualTypeOf<'1'>()
+    expect(selected).toEqual({ key: '1', done: false, value: 7 })
+  })
+
+  it('takes a send of a wider sender for a case of the wider type', async () => {
+    const [tx, rx] = channel<number | string>(1)
+    const out: SendCase<number | string> = sendCase(tx, 7)
+    await select({ out })
+    expect(await rx.recv()).toBe(7)
   })
 })
