@@ -4,7 +4,7 @@
  * No timer runs while nobody waits: what is due is worked out from the clock when somebody looks, and a timer is
  * armed only while somebody waits. So a forgotten channel holds no process alive and costs nothing.
  */
-import { demandTime } from '../errors.ts'
+import { demand, demandTime } from '../errors.ts'
 import { Exchange, put } from './exchange.ts'
 import { Fifo } from './fifo.ts'
 import { newReceiver, type Receiver } from './handles.ts'
@@ -99,7 +99,7 @@ export function after(ms: number): Receiver<number> {
  * second > first // => true
  */
 export function tick(ms: number): Receiver<number> {
-  demandTime(ms > 0 ? ms : -1, 'create tick', 'ms')
+  demand(typeof ms === 'number' && ms > 0, 'create tick', 'ms', 'a number of milliseconds > 0', ms)
   return newReceiver(new Clock(`tick ${ms} ms`, ms, Infinity))
 }
 

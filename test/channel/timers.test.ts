@@ -217,3 +217,13 @@ describe.each([
     expect(() => timer(ms)).toThrow(RangeError)
   })
 })
+
+describe('the message of a wrong time', () => {
+  it.each([
+    [() => after(-1), 'Cannot create after: "ms" must be a number of milliseconds >= 0, got -1'],
+    [() => tick(0), 'Cannot create tick: "ms" must be a number of milliseconds > 0, got 0'],
+    [() => tick(NaN), 'Cannot create tick: "ms" must be a number of milliseconds > 0, got NaN'],
+  ])('says what was given and what is wanted: %s', (make, message) => {
+    expect(make).toThrow(new RangeError(message))
+  })
+})
