@@ -116,7 +116,8 @@ export function warn(message: string): void {
 }
 
 export function warnOf(problem: string, { core, side, place }: Handle<unknown>): void {
-  warn(`${problem}: ${side} of channel "${core.name}", made at ${place}`)
+  // A stage is given its handles: its name is all there is to say.
+  warn(`${problem}: ${side} of channel "${core.name}"${place && `, made at ${place}`}`)
 }
 
 /** Closes a handle when its sender or receiver is collected, and says so where the other side is still there. */

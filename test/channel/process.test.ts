@@ -37,6 +37,21 @@ describe.concurrent('more than 1,000 sends waiting on one handle', () => {
     expect(result.code).toBe(0)
   })
 
+  it('name the stage alone where it was given the handle: no line of the program made that', async () => {
+    const result = await runProgram(`
+      import { drain, pipeline, range, stage } from 'sluice'
+      process.on('warning', (warning) => console.log(warning.message))
+      const burst = stage<number, number>('burst', async (_rx, tx) => {
+        await Promise.all(Array.from({ length: 2000 }, (_, i) => tx.send(i)))
+      })
+      await pipeline(range(1), burst, drain()).run()
+    `)
+    expect(result.stdout).toBe(
+      'More than 1000 sends wait, is an "await" missing: sender of channel "burst"\n',
+    )
+    expect(result.code).toBe(0)
+  })
+
   it('cause none where they are awaited in time', async () => {
     const result = await runProgram(`
       import { channel } from 'sluice'
