@@ -215,14 +215,17 @@ class Opening<T> implements Reading<T> {
   }
 
   stop(port: Out<T>): PromiseLike<unknown> | void {
-    this.#over = this.#asked = true
+    if (!this.#asked) return this.close()
+    this.#over = true
     return this.#kernel?.stop?.(port)
   }
 
   close(): PromiseLike<unknown> | void {
     const { port, input } = this
-    // What others fill is let go of even where it has not been opened; what begins when it is opened is not.
-    if (!this.#asked && isFilled(input)) this.#kernel = kernelFor(port, input)
+    // What others fill, or bring, is let go of even where it has not been opened; what begins when it is opened is not.
+    if (!this.#asked)
+      if (isThenable(input)) this.#await(input as PromiseLike<Input<T>>)
+      else if (isFilled(input)) this.#kernel = kernelFor(port, input)
     this.#over = this.#asked = true
     return this.#kernel?.close?.(true)
   }

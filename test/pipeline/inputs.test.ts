@@ -1,7 +1,7 @@
 /** Everything `source` reads, and how each is left. */
 import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
-import { channel, drain, map, pipeline, type Run, source, take, tap, toArray } from 'sluice'
+import { channel, concat, drain, map, pipeline, type Run, source, take, tap, toArray } from 'sluice'
 import { stageError, unhandledDuring } from './support-leaks.ts'
 import { naturals, streamOf, upTo } from './support-sources.ts'
 import { deferred, never, rejection, turns, until } from './support-waiting.ts'
@@ -326,5 +326,62 @@ describe('a Node Readable that gives nothing', () => {
     await turns(3)
     input.push(1)
     expect(await run.stop()).toEqual([1])
+  })
+})
+
+describe('an input that others fill and that has not been opened', () => {
+  const readable = () => {
+    const stream = new Readable({ read() {} })
+    return { input: stream, left: () => stream.destroyed }
+  }
+  const receiver = () => {
+    const [tx, rx] = channel<unknown>(1)
+    return { input: rx, left: () => tx.closed }
+  }
+  const inputs = {
+    'a receiver': receiver,
+    'a stream of Node': readable,
+    'a promise of a receiver': () => {
+      const { input, left } = receiver()
+      return { input: Promise.resolve(input), left }
+    },
+    'a promise of a stream of Node': () => {
+      const { input, left } = readable()
+      return { input: Promise.resolve(input), left }
+    },
+  }
+  const ends = {
+    'a stop': (run: Run<unknown>) => run.stop(),
+    'an abort': (run: Run<unknown>) => run.abort(boom),
+    'its disposal': (run: Run<unknown>) => run[Symbol.asyncDispose](),
+  }
+  describe.each(Object.entries(inputs))('%s,', (_, make) => {
+    test.each(Object.entries(ends))(
+      'is let go of by %s before the first turn of the run',
+      async (_end, end) => {
+        const { input, left } = make()
+        const run = pipeline(source<unknown>(input), drain()).start()
+        run.result.catch(() => {})
+        await end(run)
+        await until(left)
+      },
+    )
+
+    test.each(Object.entries(ends))('is let go of by %s while another is read', async (_end, end) => {
+      const { input, left } = make()
+      const [tx, rx] = channel<number>(1)
+      const run = pipeline(concat<unknown>(rx, input), drain()).start()
+      run.result.catch(() => {})
+      await tx.send(1)
+      await until(() => tx.length === 0)
+      await end(run)
+      await until(left)
+    })
+
+    test('is let go of where nobody wants a value', async () => {
+      const { input, left } = make()
+      expect(await pipeline(source<unknown>(input), take(0)).run()).toEqual([])
+      await until(left)
+    })
   })
 })
