@@ -72,7 +72,11 @@ const MOST_PLACES = 20
 /** Who could still do something on a channel. */
 export function openHandles<T>({ handles }: Exchange<T>): string {
   const open = [...handles]
-  const places = open.slice(0, MOST_PLACES).map(({ side, place }) => `\n  ${side} made at ${place}`)
+  // Those of a timer or a stage were made by no line of the program.
+  const places = open
+    .filter(({ place }) => place)
+    .slice(0, MOST_PLACES)
+    .map(({ side, place }) => `\n  ${side} made at ${place}`)
   const more = open.length > MOST_PLACES ? `\n  and ${open.length - MOST_PLACES} more` : ''
   return `${counts(open.map(({ side }) => side))} open${places.join('')}${more}`
 }

@@ -102,6 +102,14 @@ describe('a program whose pipeline can never go on', () => {
   )
 }, 20_000)
 
+test('the report of a pipeline within a stage names no place for the receiver that the stage was given', async () => {
+  const { stdout } = await runProgram('pipeline-in-a-stage')
+  expect(stdout).toContain('\nPipeline "inner", made at ')
+  expect(stdout).toContain(
+    '\n  stage 0 "source" waits for channel "source", 1 receiver open\n  stage 1 "drain" waits for a value\n',
+  )
+})
+
 test('a program in which a call hangs whose result nobody wants any more ends well', async () => {
   expect(await runProgram('unwanted-call')).toEqual({ code: 0, stdout: 'result [ 0 ]\n', stderr: '' })
 }, 20_000)
