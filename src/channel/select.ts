@@ -69,10 +69,13 @@ class Case implements Mode<unknown, Outcome> {
     return perform(this.handle, this, this.sent, isOver(this.handle))
   }
 
-  /** The first case on a channel speaks for its select, where none is a daemon's. */
+  /** The first case on a channel speaks for its select, where none is on a daemon of the program. */
   spared(): boolean {
     const cores = this.all.map(({ handle }) => handle.core)
-    return this.all[cores.indexOf(this.handle.core)] !== this || cores.some(({ options }) => options.daemon)
+    return (
+      this.all[cores.indexOf(this.handle.core)] !== this ||
+      cores.some(({ deadlock, options }) => deadlock && options.daemon)
+    )
   }
 }
 

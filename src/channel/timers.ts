@@ -22,7 +22,7 @@ class Clock extends Exchange<number> {
     readonly ms: number,
     readonly most: number,
   ) {
-    super(1, name, new Fifo())
+    super(1, name, new Fifo(), { daemon: true })
     this.senders = 1
   }
 
@@ -113,7 +113,7 @@ export function tick(ms: number): Receiver<number> {
  * key // => 'on'
  */
 export function never(): Receiver<never> {
-  const core = new Exchange<never>(0, 'never', new Fifo())
+  const core = new Exchange<never>(0, 'never', new Fifo(), { daemon: true })
   core.senders = 1
   return newReceiver(core)
 }

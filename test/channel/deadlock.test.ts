@@ -164,10 +164,10 @@ describe.concurrent('a DeadlockError', () => {
 describe.concurrent('a program is in no deadlock', () => {
   async function expectSilence(body: string, stdout = 'end of the module\n'): Promise<void> {
     const result = await runProgram(`
-      import { after, channel, never, select, sendCase, tick } from 'sluice'
+      import { after, channel, drain, fanIn, never, pipeline, select, sendCase, source, tick } from 'sluice'
       ${body}
       console.log('end of the module')
-      export { after, channel, never, select, sendCase, tick }
+      export { after, channel, drain, fanIn, never, pipeline, select, sendCase, source, tick }
     `)
     expect(result.stderr).toBe('')
     expect(result.stdout).toBe(stdout)
@@ -206,6 +206,12 @@ describe.concurrent('a program is in no deadlock', () => {
       const timer = after(1)
       await timer.recv()
       void timer.recv()
+    `))
+
+  it('where a run reads from never() or from a timer that has given its value', () =>
+    expectSilence(`
+      void pipeline(source(never()), drain()).run()
+      void pipeline(fanIn<number>([1], after(1)), drain()).run()
     `))
 
   it('where a whenClosed is pending', () =>
