@@ -28,6 +28,25 @@ export const heard = (promise: PromiseLike<unknown>): void => void promise.then(
 const isStep = (step: unknown): boolean => typeof step === 'object' && step !== null
 const notAStep = (): TypeError => new TypeError('The iterator gave something that is no object')
 
+/**
+ * Calls `return` as a loop would. Gives what is to be waited for: the clean-up of an iterator that stands at a value,
+ * but not one that hangs in its `next`. One that only has had no turn yet is given one.
+ */
+export function leave(
+  iterator: Pick<AnyIterator<unknown>, 'return'>,
+  hanging: PromiseLike<unknown> | undefined,
+): PromiseLike<unknown> | void {
+  const left = iterator.return?.()
+  if (!isThenable(left)) return
+  if (hanging === undefined) return left
+  heard(left)
+  return new Promise<boolean>((resolve) => {
+    const stands = (): void => resolve(true)
+    hanging.then(stands, stands)
+    nextTurn(() => resolve(false))
+  }).then((stands) => (stands ? left : undefined))
+}
+
 /** What both kinds have in common: an iterator is asked, and left. */
 abstract class Iterating<T> implements Kernel<never, T> {
   protected over = false
@@ -76,21 +95,8 @@ abstract class Iterating<T> implements Kernel<never, T> {
     return new Promise((resolve) => (this.#outside = resolve))
   }
 
-  /**
-   * Calls `return` as a loop would. Gives what is to be waited for: the clean-up of an iterator that stands at a
-   * value, but not one that hangs in its `next`. One that only has had no turn yet is given one.
-   */
   #leave(asked?: unknown): PromiseLike<unknown> | void {
-    const hanging = this.hanging(asked)
-    const left = this.iterator.return?.()
-    if (!isThenable(left)) return
-    if (hanging === undefined) return left
-    heard(left)
-    return new Promise<boolean>((resolve) => {
-      const stands = (): void => resolve(true)
-      hanging.then(stands, stands)
-      nextTurn(() => resolve(false))
-    }).then((stands) => (stands ? left : undefined))
+    return leave(this.iterator, this.hanging(asked))
   }
 }
 

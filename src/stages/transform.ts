@@ -1,5 +1,6 @@
 /** One to one and one to many: `map`, `filter`, `tap`, `scan`, `flatMap`. How functions are called is in pipeline/calls.ts. */
 import { Calls, type Family, keeping, type Slot } from '../pipeline/calls.ts'
+import { leave } from '../pipeline/iterating.ts'
 import { type CallOptions, checkCall, type Fn, type FoldOptions } from '../pipeline/retry.ts'
 import type { Keep } from '../pipeline/loops.ts'
 import { isThenable, special } from '../pipeline/results.ts'
@@ -154,6 +155,8 @@ interface Rest<T> {
   readonly sync: boolean
   /** What was waited for, and has not found room yet. */
   step: Step<T> | undefined
+  /** The `next` that is waited for. */
+  awaited?: PromiseLike<unknown> | undefined
 }
 
 /** The values of one result after the other; what does not fit waits in its slot. */
@@ -242,6 +245,7 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
     step: PromiseLike<Step<Out>>,
   ): void {
     slot.state = 'pending'
+    rest.awaited = step
     const broken = (error: unknown): void => {
       slot.rest = undefined
       if (!port.left) this.calls.resume(slot, { error })
@@ -250,18 +254,15 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
       if (typeof result !== 'object' || result === null)
         return broken(new TypeError('The iterator gave something that is no object'))
       rest.step = result
+      rest.awaited = undefined
       this.calls.resume(slot)
     }, broken)
   }
 
   close(slot: Slot<In, Many<Out>>): PromiseLike<unknown> | void {
-    const { iterator } = (slot.rest ?? {}) as Partial<Rest<Out>>
+    const rest = slot.rest as Rest<Out> | undefined
     slot.rest = undefined
-    const closing: unknown = iterator?.return?.()
-    if (!isThenable(closing)) return
-    // One that hangs in a `next` is not waited for.
-    if (slot.state !== 'pending') return closing
-    closing.then(null, () => {})
+    if (rest) return leave(rest.iterator, rest.awaited)
   }
 }
 

@@ -81,6 +81,31 @@ describe('flatMap()', () => {
     }
   })
 
+  test.each(['take', 'failure', 'abort'])(
+    'has run the clean-up of what it reads when a run settles early (%s), though its next value has only just come',
+    async (end) => {
+      for (const concurrency of [1, 3]) {
+        const controller = new AbortController()
+        let cleaned = 0
+        async function* numbers() {
+          try {
+            for (let n = 0; ; n++) yield n
+          } finally {
+            await turns(3)
+            cleaned++
+          }
+        }
+        const ends = map((n: number) => {
+          if (n === 1 && end === 'failure') throw boom
+          if (n === 1 && end === 'abort') controller.abort(boom)
+        })
+        const run = pipeline(range(1), flatMap(numbers, { concurrency }), ends, take(2))
+        await run.run({ signal: controller.signal }).catch(() => {})
+        expect(cleaned).toBe(1)
+      }
+    },
+  )
+
   test('does not close an iterable that ended by itself', async () => {
     const inner = probe(upTo(2))
     expect(
