@@ -217,7 +217,11 @@ export function unbatch<T>(options: StageOptions = {}): Stage<Iterable<T>, T> {
               port.at++
               continue
             }
-            current ??= many[Symbol.iterator]()
+            if (current === undefined) {
+              const opens = (Object(many) as Partial<Iterable<T>>)[Symbol.iterator]
+              demand(typeof opens === 'function', 'unbatch', 'value', 'an iterable', many, TypeError)
+              current = many[Symbol.iterator]()
+            }
             for (;;) {
               if ((port.full = port.count >= port.room || ((++given & 31) === 0 && late()))) return
               const iterator: Iterator<T> = current

@@ -195,9 +195,13 @@ describe('unbatch()', () => {
       expect(await pipeline(source(groups), unbatch()).run({ capacity })).toEqual([1, 2, 3, 4])
   })
 
-  test('fails with the value that cannot be iterated', async () => {
-    const error = await stageError(pipeline(source([[1], 42 as never]), unbatch()).run())
-    expect(error).toMatchObject({ stage: 'unbatch', index: 1, value: 42 })
-    expect(error.cause).toBeInstanceOf(TypeError)
+  test.each([
+    [42, '42'],
+    [null, 'null'],
+    [{ length: 1 }, 'Object'],
+  ])('fails with a value that cannot be iterated, and says so: %j', async (value, shown) => {
+    const error = await stageError(pipeline(source([[1], value as never]), unbatch()).run())
+    expect(error).toMatchObject({ stage: 'unbatch', index: 1, value })
+    expect(error.cause).toEqual(new TypeError(`Cannot unbatch: "value" must be an iterable, got ${shown}`))
   })
 })
