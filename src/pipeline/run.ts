@@ -224,6 +224,8 @@ export class Execution<R> implements Run<R>, Owner {
   #interrupt(task: Task, reason: unknown, all = true, end?: Task): void {
     for (let each: Task | undefined = task; each && each !== end; each = each.before) {
       each.context.abort(reason)
+      // It has closed its sender and goes on: nobody who leaves tells it.
+      if (each.output?.senders === 0) each.cancel()
       for (const chain of all ? each.attached : []) {
         const last = chain.at(-1)!
         // A sink is not before anything.

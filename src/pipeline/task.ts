@@ -129,10 +129,9 @@ export class Task extends Driven implements Wakeable {
   }
 
   #threw(error: unknown): void {
-    const { output } = this
     const closed = has(error, 'code', 'CLOSED')
     // Its reader has left, or it was interrupted, or it passes on what failed before it: no failure of its own.
-    if ((closed && !output!.accepting) || this.context.caused(error)) return this.#returned()
+    if ((closed && this.left) || this.context.caused(error)) return this.#returned()
     this.fail(error)
     this.#returned()
   }
@@ -142,10 +141,10 @@ export class Task extends Driven implements Wakeable {
   override wake(): void {
     if (this.left) return
     if (this.kernel !== undefined) return schedule(this)
-    // A stage of the user may fail its own sender instead of throwing.
-    const { accepting, failure } = this.output!
+    // A stage of the user may fail its own sender instead of throwing, or close it and go on.
+    const { accepting, failure, senders } = this.output!
     if (failure !== undefined) this.fail(failure.cause)
-    else if (!accepting) this.cancel()
+    else if (!accepting && senders > 0) this.cancel()
   }
 
   protected override atEnd(): void {

@@ -1,7 +1,7 @@
 /** The end of a source runs down the pipeline: each stage flushes, closes its output, and the run settles last. */
 import { describe, expect, test } from 'vitest'
 import { batch, drain, forEach, map, pipeline, range, source, stage, toArray } from 'sluice'
-import { unhandledDuring } from './support-leaks.ts'
+import { stageError, unhandledDuring } from './support-leaks.ts'
 import { naturals, probe, upTo } from './support-sources.ts'
 import { deferred, settledWithin, turns } from './support-waiting.ts'
 
@@ -92,6 +92,56 @@ describe('a custom stage', () => {
     })
     expect(input.returned).toBe(1)
     expect(unhandled).toEqual([])
+  })
+
+  test('that has closed its sender goes on with its input, and its signal does not abort', async () => {
+    for (const capacity of [0, 1, 256]) {
+      let read = 0
+      let aborted: boolean | undefined
+      const header = stage<number, number>('header', async (rx, tx, { signal }) => {
+        for await (const n of rx) {
+          if (read++ > 0) continue
+          await tx.send(n)
+          tx.close()
+        }
+        aborted = signal.aborted
+      })
+      expect(await pipeline(source(upTo(1000)), header).run({ capacity })).toEqual([0])
+      expect([read, aborted]).toEqual([1000, false])
+    }
+  })
+
+  test.each(['throws', 'sends'])('that has closed its sender and then %s has failed', async (what) => {
+    for (const wait of [0, 1, 20]) {
+      const late = stage<number, number>('late', async (_, tx) => {
+        await tx.send(1)
+        tx.close()
+        await turns(wait)
+        if (what === 'sends') await tx.send(2)
+        throw new Error('late')
+      })
+      const { stage: name, cause } = await stageError(pipeline(range(3), late).run())
+      expect(name).toBe('late')
+      expect(cause).toMatchObject(what === 'sends' ? { code: 'CLOSED', value: 2 } : { message: 'late' })
+    }
+  })
+
+  test('that has closed its sender and goes on ends when a stage behind it fails', async () => {
+    const endless = stage<number, number>('endless', async (rx, tx) => {
+      for await (const n of rx) {
+        if (n > 0) continue
+        await tx.send(n)
+        tx.close()
+      }
+    })
+    const fails = forEach(async () => {
+      await turns(5)
+      throw new Error('boom')
+    })
+    const numbers = probe(naturals)
+    const error = await stageError(pipeline(source(numbers), endless, fails).run())
+    expect(error).toMatchObject({ stage: 'forEach', suppressed: [] })
+    expect(numbers.returned).toBe(1)
   })
 
   test('may send from several places at once, and all of it arrives', async () => {
