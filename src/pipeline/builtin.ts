@@ -1,6 +1,7 @@
 /** Modules of Node that the core uses where they are there. They are asked for, not imported, so that it runs in browsers. */
 interface Builtins {
   'node:async_hooks': { AsyncResource: new (type: string, options: object) => Scope }
+  'node:events': { setMaxListeners(most: number, signal: AbortSignal): void }
   'node:diagnostics_channel': { channel(name: string): DiagnosticsChannel }
 }
 

@@ -1,4 +1,5 @@
 /** What the functions of a stage are given, and how their handlers fail. */
+import { builtin } from './builtin.ts'
 import type { StageContext } from './stage.ts'
 
 /** The context of a stage's functions. Most never ask for the signal, so it is made when they do. */
@@ -13,6 +14,8 @@ export class Context implements StageContext {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController()
+      // All calls in flight share it: ten that listen are no leak.
+      builtin('node:events')?.setMaxListeners(0, this.#controller.signal)
       if (this.#reason) this.#controller.abort(this.#reason.reason)
     }
     return this.#controller.signal

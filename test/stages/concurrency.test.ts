@@ -1,7 +1,9 @@
 /** What the function of a stage is called with, and how many of its calls are in flight. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { filter, flatMap, forEach, map, pipeline, range, source, take, tap } from 'sluice'
 import { gauge } from 'sluice/testing'
+import { warningsDuring } from '../pipeline/support-leaks.ts'
 import { naturals, probe, upTo } from '../pipeline/support-sources.ts'
 import { never, rejection, turns, until } from '../pipeline/support-waiting.ts'
 
@@ -51,6 +53,16 @@ describe('the function of a stage', () => {
         ).run(),
     ],
   ]
+
+  test('may listen to its signal in any number of calls at a time, without a warning of a leak', async () => {
+    const warnings = await warningsDuring(() =>
+      pipeline(
+        range(50),
+        map((_n, _index, { signal }) => sleep(1, undefined, { signal }), { concurrency: 50 }),
+      ).run(),
+    )
+    expect(warnings).toEqual([])
+  })
 
   test.each(contexts)('of %s gets the value, its index and a signal', async (_name, run) => {
     const calls: unknown[] = []
