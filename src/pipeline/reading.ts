@@ -188,7 +188,8 @@ class Opening<T> implements Reading<T> {
   }
 
   #await(input: PromiseLike<Input<T>>): void {
-    input
+    // `then` of one that is no `Promise` may give nothing.
+    Promise.resolve(input)
       .then((arrived) => {
         this.#open(arrived)
         this.port.wake()

@@ -46,6 +46,8 @@ describe('source() reads', () => {
     'an async generator function': () => source(() => slowly([0, 1, 2])),
     'an async function': () => source(async () => (await turns(1), [0, 1, 2])),
     'a promise of an array': () => source(Promise.resolve([0, 1, 2])),
+    'a promise of another library, whose `then` gives nothing': () =>
+      source({ then: (resolve: (values: number[]) => void) => resolve([0, 1, 2]) } as PromiseLike<number[]>),
     'a promise of an async iterable': () => source(Promise.resolve(slowly([0, 1, 2]))),
     'a function that gives a ReadableStream': () => source(() => streamOf([0, 1, 2])),
     'a ReadableStream': () => source(streamOf([0, 1, 2])),
