@@ -3,7 +3,8 @@ import { onAbort } from '../channel/clock.ts'
 import { newReceiver, newSender, type Receiver, type Sender } from '../channel/handles.ts'
 import type { Core } from '../channel/core.ts'
 import { demand, demandFunction, demandOptions } from '../errors.ts'
-import { nextTurn } from './scheduler.ts'
+import { readOneByOne, sentOneByOne } from './edge.ts'
+import { nextTurn, pace } from './scheduler.ts'
 import { type Custom, part, type Stage, type StageOptions, type StageTask } from './stage.ts'
 
 /**
@@ -43,6 +44,9 @@ function handles<In, Out>(task: StageTask<In, Out>): Custom {
   return (input, output) => {
     const rx = newReceiver(input as Core<In>)
     const tx = newSender(output as Core<Out>)
+    input.pace = pace
+    readOneByOne(input)
+    sentOneByOne(output)
     return async (context) => task(rx, tx, context)
   }
 }

@@ -223,11 +223,14 @@ class Opening<T> implements Reading<T> {
 
   close(): PromiseLike<unknown> | void {
     const { port, input } = this
-    // What others fill, or bring, is let go of even where it has not been opened; what begins when it is opened is not.
-    if (!this.#asked)
-      if (isThenable(input)) this.#await(input as PromiseLike<Input<T>>)
-      else if (isFilled(input)) this.#kernel = kernelFor(port, input)
+    const isOpen = this.#asked
     this.#over = this.#asked = true
-    return this.#kernel?.close?.(true)
+    if (isOpen) return this.#kernel?.close?.(true)
+    // What others fill is let go of even where it has not been opened; what begins when it is opened is not.
+    const letGo = (unread: LateInput<T>): PromiseLike<unknown> | void => {
+      if (isFilled(unread)) return kernelFor(port, unread).close?.(true)
+    }
+    if (!isThenable(input)) return letGo(input)
+    heard(Promise.resolve(input as PromiseLike<Input<T>>).then(letGo))
   }
 }

@@ -8,10 +8,10 @@
 import type { Core, Wakeable } from '../channel/core.ts'
 import { StageError } from '../errors.ts'
 import { Driven } from './drive.ts'
-import { closeSide, endWriting, readOneByOne, room, sentOneByOne } from './edge.ts'
+import { closeSide, endWriting, room } from './edge.ts'
 import { Meter } from './meter.ts'
 import type { Scope } from './builtin.ts'
-import { pace, schedule } from './scheduler.ts'
+import { schedule } from './scheduler.ts'
 import { Context, HandlerFailure, has } from './context.ts'
 import type { CallFailure, Chain, Culprit, Custom, Definition, Ends, Kernel } from './stage.ts'
 
@@ -90,9 +90,6 @@ export class Task extends Driven implements Wakeable {
     if (definition.kernel === undefined) {
       this.#custom = definition.custom!(input!, output!)
       input!.onWaits = output!.onWaits = () => this.#observe()
-      input!.pace = pace
-      readOneByOne(input!)
-      sentOneByOne(output!)
       return
     }
     if (input) input.receivers = 1
