@@ -89,7 +89,7 @@ export function demand(
   wanted: string,
   value: unknown,
   Kind: new (message: string) => Error = RangeError,
-): void {
+): asserts ok {
   if (!ok) throw new Kind(`Cannot ${action}: "${option}" must be ${wanted}, got ${show(value)}`)
 }
 
@@ -130,6 +130,18 @@ export function demandNumber(
 export function demandOptions(value: unknown, action: string): void {
   const ok = typeof value === 'object' && value !== null
   demand(ok, action, 'options', 'an object', value, TypeError)
+}
+
+/** `demand` for names. */
+export function demandName(value: unknown, action: string): void {
+  demand(typeof value === 'string', action, 'name', 'a string', value, TypeError)
+}
+
+/** `demand` for a signal, which may be missing. */
+export function demandSignal(value: unknown, action: string): void {
+  const { addEventListener } = Object(value) as Partial<AbortSignal>
+  const ok = (value ?? undefined) === undefined || typeof addEventListener === 'function'
+  demand(ok, action, 'signal', 'an AbortSignal', value, TypeError)
 }
 
 /** `demand` for functions. */

@@ -1,7 +1,7 @@
 /**
  * `channel()`: an exchange that the program sees, and its first two handles.
  */
-import { demand, demandCount } from '../errors.ts'
+import { demand, demandCount, demandFunction, demandName, demandOptions } from '../errors.ts'
 import { placeOf, watchChannel } from './deadlock.ts'
 import { Exchange } from './exchange.ts'
 import { Fifo } from './fifo.ts'
@@ -42,7 +42,10 @@ let unnamed = 0
  */
 export function channel<T>(capacity: number, options: ChannelOptions<T> = {}): [Sender<T>, Receiver<T>] {
   const action = 'create channel'
-  const { name = `channel ${++unnamed}`, overflow = 'block' } = options
+  demandOptions(options, action)
+  const { name = `channel ${++unnamed}`, overflow = 'block', onUndelivered } = options
+  demandName(name, action)
+  demandFunction(onUndelivered ?? channel, action, 'onUndelivered')
   const wanted = `one of ${OVERFLOWS.join(', ')}`
   demand(OVERFLOWS.includes(overflow), action, 'overflow', wanted, overflow, TypeError)
   const drops = overflow.startsWith('drop')

@@ -5,7 +5,7 @@
  * with a waiter of its own, all tied together: whichever is served first takes the others out of their queues
  * before anything else can run, so no value is ever taken twice or lost.
  */
-import { demand } from '../errors.ts'
+import { demand, demandSignal } from '../errors.ts'
 import { onAbort } from './clock.ts'
 import { HANDLE, type Handle, isOver } from './exchange.ts'
 import type { Receiver, Sender } from './handles.ts'
@@ -81,7 +81,7 @@ class Case implements Mode<unknown, Outcome> {
 
 function casesOf(cases: Cases): Case[] {
   const all: Case[] = []
-  for (const [key, entry] of Object.entries(cases)) {
+  for (const [key, entry] of Object.entries(cases ?? {})) {
     const { [CASE]: sender, value } = Object(entry) as Partial<SendCase<unknown>>
     const owner = (sender ?? Object(entry)) as Partial<Owner<unknown>>
     const ok = sender ?? owner[HANDLE]?.side === 'receiver'
@@ -151,6 +151,7 @@ export function select<const C extends Cases>(cases: C, options: SelectOptions =
   const selected = attempt(() => {
     const all = casesOf(cases)
     demand(all.length, 'select', 'cases', 'at least one case', cases, TypeError)
+    demandSignal(signal, 'select')
     signal?.throwIfAborted()
     const drawn = draw(all, biased)
     return drawn ? Promise.resolve(drawn.perform()) : enter(all, signal)

@@ -2,7 +2,7 @@
 import { onAbort } from '../channel/clock.ts'
 import { newReceiver, newSender, type Receiver, type Sender } from '../channel/handles.ts'
 import type { Core } from '../channel/core.ts'
-import { demand, demandFunction, demandOptions } from '../errors.ts'
+import { demand, demandFunction, demandName, demandOptions } from '../errors.ts'
 import { readOneByOne, sentOneByOne } from './edge.ts'
 import { nextTurn, pace } from './scheduler.ts'
 import { type Custom, part, type Stage, type StageOptions, type StageTask } from './stage.ts'
@@ -34,7 +34,7 @@ export function stage<In, Out>(
   options: Omit<StageOptions, 'name'> = {},
 ): Stage<In, Out> {
   demandFunction(task, 'create stage', 'task')
-  demand(typeof name === 'string', 'create stage', 'name', 'a string', name, TypeError)
+  demandName(name, 'create stage')
   demandOptions(options, 'create stage')
   return part('stage', 'stage', { ...options, name }, { custom: handles(task) })
 }
@@ -177,7 +177,18 @@ function throughFunction<In, Out>(
   operator: (input: AsyncIterable<In>) => AsyncIterable<Out>,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    pump(operator(new Once(rx, reject)), tx).then(resolve, reject)
+    const values = operator(new Once(rx, reject))
+    const { [Symbol.asyncIterator]: many, [Symbol.iterator]: some } = Object(values) as AsyncIterable<Out> &
+      Partial<Iterable<Out>>
+    demand(
+      many ?? some,
+      'pass values through',
+      'transform',
+      'a function that gives an async iterable',
+      values,
+      TypeError,
+    )
+    pump(values, tx).then(resolve, reject)
   })
 }
 

@@ -81,6 +81,7 @@ class Runnable extends Composed {
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<unknown> {
+    if (this.kind === 'job') throw new TypeError('Cannot loop over pipeline: it must not end in a sink')
     const outlet = new Outlet()
     const definitions = [...this.definitions]
     const made = this.#made

@@ -9,9 +9,10 @@ import { onAbort, startTimer } from '../channel/clock.ts'
 import { placeIn, type Trace, warn, watchRun } from '../channel/deadlock.ts'
 import {
   DeadlockError,
-  demand,
   demandCount,
+  demandName,
   demandOptions,
+  demandSignal,
   demandTime,
   DrainTimeoutError,
   type StageError,
@@ -99,12 +100,10 @@ export class Execution<R> implements Run<R>, Owner {
     demandOptions(options, action)
     const { signal, capacity = DEFAULT_CAPACITY, name = 'pipeline', stallAfter = Infinity } = options
     demandCount(capacity, action, 'capacity', 0, true)
-    demand(typeof name === 'string', action, 'name', 'a string', name, TypeError)
+    demandName(name, action)
     demandTime(stallAfter, action, 'stallAfter')
     // Before anything is begun: nobody would end it.
-    const { addEventListener } = Object(signal) as Partial<AbortSignal>
-    const listens = (signal ?? undefined) === undefined || typeof addEventListener === 'function'
-    demand(listens, action, 'signal', 'an AbortSignal', signal, TypeError)
+    demandSignal(signal, action)
     this.#capacity = capacity
     this.name = name
     this.#made = made

@@ -11,7 +11,7 @@
  */
 import type { Receiver, Sender } from '../channel/handles.ts'
 import type { Core, Wakeable } from '../channel/core.ts'
-import { demand, demandCount, demandOptions } from '../errors.ts'
+import { demand, demandCount, demandName, demandOptions } from '../errors.ts'
 import type { Scope } from './builtin.ts'
 
 /** What a kernel sees of its task. */
@@ -239,7 +239,7 @@ export function part<K extends Kind, In, Out>(
 ): Part<K, In, Out> {
   demandOptions(options, `create ${make}`)
   const { name = make, capacity } = options
-  demand(typeof name === 'string', `create ${make}`, 'name', 'a string', name, TypeError)
+  demandName(name, `create ${make}`)
   if (capacity !== undefined) demandCount(capacity, `create ${make}`, 'capacity', 0, true)
   return { kind, definitions: [{ name, capacity, ...rest } as Definition] }
 }

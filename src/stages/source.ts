@@ -218,8 +218,14 @@ class Unfolding<T, S> implements Kernel<never, T> {
 
   #arrive(step: Unfolded<T, S>): void {
     if (step === undefined) return void (this.#over = true)
-    if (!Array.isArray(step))
-      throw new TypeError('Cannot unfold: the function must give [value, next] or undefined')
+    demand(
+      Array.isArray(step),
+      'unfold',
+      'fn',
+      'a function that gives [value, next] or undefined',
+      step,
+      TypeError,
+    )
     const [value, next] = step as readonly [T, S]
     this.#held = { value }
     this.state = next

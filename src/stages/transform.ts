@@ -1,4 +1,5 @@
 /** One to one and one to many: `map`, `filter`, `tap`, `scan`, `flatMap`. How functions are called is in pipeline/calls.ts. */
+import { demand } from '../errors.ts'
 import { Calls, type Family, keeping, type Slot } from '../pipeline/calls.ts'
 import { leave } from '../pipeline/iterating.ts'
 import { type CallOptions, checkCall, type Fn, type FoldOptions } from '../pipeline/retry.ts'
@@ -233,7 +234,7 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
     const many = Object(slot.result) as Partial<Iterable<Out, undefined> & AsyncIterable<Out, undefined>>
     const asynchronous = many[Symbol.asyncIterator]?.()
     const iterator = asynchronous ?? many[Symbol.iterator]?.()
-    if (iterator === undefined) throw new TypeError('Cannot flatMap: the function must give an iterable')
+    demand(iterator, 'flatMap', 'fn', 'a function that gives an iterable', slot.result, TypeError)
     hear(slot.result)
     return { iterator, sync: asynchronous === undefined, step: undefined }
   }

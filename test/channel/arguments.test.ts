@@ -28,6 +28,16 @@ describe('channel()', () => {
     expect(() => channel(1, { overflow: '' as 'block' })).toThrow(TypeError)
   })
 
+  it.each([
+    [null, '"options" must be an object, got null'],
+    [{ name: 5 }, '"name" must be a string, got 5'],
+    [{ onUndelivered: 'log' }, '"onUndelivered" must be a function, got "log"'],
+  ])('refuses %j with a TypeError that names what is wrong', (options, message) => {
+    const make = () => channel(1, options as never)
+    expect(make).toThrow(TypeError)
+    expect(make).toThrow(`Cannot create channel: ${message}`)
+  })
+
   it('gives fresh channels that know nothing of each other', () => {
     const [tx, rx] = channel<number>(1)
     const [otherTx, otherRx] = channel<number>(1)
@@ -40,7 +50,32 @@ describe('channel()', () => {
   })
 })
 
+describe('waiting', () => {
+  it.each([5, {}, 'abort'])('refuses %j as a signal with a TypeError, and touches nothing', async (wrong) => {
+    const [tx, rx] = channel<number>(1)
+    const options = { signal: wrong as never }
+    const waits = [
+      [() => tx.send(1, options), 'send'],
+      [() => tx.sendMany([1], options), 'send'],
+      [() => rx.recv(options), 'receive'],
+      [() => rx.recvMany(1, options), 'receive'],
+      [() => select({ rx }, options), 'select'],
+    ] as const
+    for (const [wait, action] of waits) {
+      const error = await failureOf(wait)
+      expect(error).toBeInstanceOf(TypeError)
+      expect(String(error)).toContain(`Cannot ${action}: "signal" must be an AbortSignal, got`)
+    }
+    expect(tx.length).toBe(0)
+  })
+})
+
 describe('select()', () => {
+  it('rejects with a TypeError for what holds no cases', async () => {
+    const error = await failureOf(() => select(null as never))
+    expect(error).toEqual(new TypeError('Cannot select: "cases" must be at least one case, got null'))
+  })
+
   it('rejects with a TypeError where there is no case', async () => {
     const promise = select({})
     expect(await failureOf(() => promise)).toBeInstanceOf(TypeError)

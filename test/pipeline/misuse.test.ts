@@ -226,3 +226,32 @@ describe('stages in an order that cannot run', () => {
     }
   })
 })
+
+describe('what a function gives', () => {
+  test.each([
+    [
+      'flatMap',
+      flatMap(wrong(() => 5)),
+      'Cannot flatMap: "fn" must be a function that gives an iterable, got 5',
+    ],
+    [
+      'through',
+      through(wrong(() => 5)),
+      'Cannot pass values through: "transform" must be a function that gives an async iterable, got 5',
+    ],
+  ])('fails the stage that cannot use it, and is shown: %s', async (_, stage, message) => {
+    await expect(pipeline(range(2), stage).run()).rejects.toMatchObject({ cause: new TypeError(message) })
+  })
+})
+
+test('a pipeline that ends in a sink gives nothing one by one: a loop over it is a TypeError, and nothing is begun', async () => {
+  let opened = 0
+  const job = pipeline(
+    source(() => (opened++, [1])),
+    toArray(),
+  )
+  const loop = thrownBy(() => (job as unknown as AsyncIterable<unknown>)[Symbol.asyncIterator]())
+  expect(loop).toEqual(new TypeError('Cannot loop over pipeline: it must not end in a sink'))
+  await expect(pipeline(source(wrong(job))).run()).rejects.toMatchObject({ cause: loop })
+  expect(opened).toBe(0)
+})

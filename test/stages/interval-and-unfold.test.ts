@@ -237,10 +237,15 @@ describe('unfold(seed, fn)', () => {
   })
 
   test('fails where its function gives neither a pair nor undefined', async () => {
-    for (const wrong of [42, null, Promise.resolve({})]) {
+    const wanted = 'a function that gives [value, next] or undefined'
+    for (const [wrong, got] of [
+      [42, '42'],
+      [null, 'null'],
+      [Promise.resolve({}), 'Object'],
+    ]) {
       const error = await stageError(pipeline(unfold(0, () => wrong as never)).run())
       expect(error.cause).toEqual(
-        new TypeError('Cannot unfold: the function must give [value, next] or undefined'),
+        new TypeError(`Cannot unfold: "fn" must be ${wanted}, got ${got as string}`),
       )
     }
     expect(() => unfold(0, 1 as never)).toThrow('Cannot create unfold: "fn" must be a function, got 1')

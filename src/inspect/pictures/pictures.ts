@@ -17,8 +17,8 @@ export function checkPicture(
   const { nodes, edges } = Object(graph) as Partial<Graph>
   const isGraph = Array.isArray(nodes) && Array.isArray(edges)
   demand(isGraph, action, 'graph', 'what describe() gives', graph, TypeError)
-  const ids = new Set(nodes!.map(({ id }) => id))
-  const lost = edges!.flatMap(({ from, to }) => [from, to]).find((id) => !ids.has(id))
+  const ids = new Set(nodes.map(({ id }) => id))
+  const lost = edges.flatMap(({ from, to }) => [from, to]).find((id) => !ids.has(id))
   demand(lost === undefined, action, 'edges', 'between nodes of the graph', lost, TypeError)
   demandOptions(options, action)
   const { direction = 'right', title = '' } = options

@@ -99,7 +99,7 @@ export function checkpoint<R>(
   const callable = onSaved === undefined || typeof onSaved === 'function'
   demand(callable, action, 'onSaved', 'a function', onSaved, TypeError)
   const start = (runOptions: RunOptions = {}): JobRun<R> =>
-    new JobRun(file, definitions!, { every, onSaved }, runOptions)
+    new JobRun(file, definitions, { every, onSaved }, runOptions)
   return { start, run: async (runOptions) => start(runOptions).result }
 }
 

@@ -16,7 +16,7 @@ export function demandColumns(columns: unknown, key: readonly string[], action: 
   const wanted = 'names of columns, or an object of names and types'
   demand(typeof columns === 'object' && columns !== null, action, 'columns', wanted, columns, TypeError)
   const list = namesOf(columns as Columns)
-  const types: unknown[] = Array.isArray(columns) ? [] : Object.values(columns as object)
+  const types: unknown[] = Array.isArray(columns) ? [] : Object.values(columns)
   const ok = list.length > 0 && [...list, ...types].every(isName) && new Set(list).size === list.length
   demand(ok, action, 'columns', `${wanted}, each once and none empty`, columns, TypeError)
   const missing = key.find((name) => !list.includes(name))
@@ -29,7 +29,7 @@ export function keyOf(key: unknown, action: string): readonly string[] {
   const names: unknown[] = Array.isArray(key) ? key : [key]
   const ok = names.length > 0 && names.every(isName) && new Set(names).size === names.length
   demand(ok, action, 'key', 'the name of a column, or names, each once', key, TypeError)
-  return names as string[]
+  return names
 }
 
 export function isName(value: unknown): value is string {

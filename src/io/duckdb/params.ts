@@ -32,7 +32,7 @@ export function demandParams(params: unknown, action: string): void {
   if (params === undefined) return
   const ok = typeof params === 'object' && params !== null
   demand(ok, action, 'params', 'an array or an object', params, TypeError)
-  for (const [name, value] of Object.entries(params as object)) {
+  for (const [name, value] of Object.entries(params)) {
     const wanted = 'null, a boolean, number, bigint, string, valid Date, Uint8Array or an array of these'
     demand(bind(value) !== undefined, action, `params.${name}`, wanted, value, TypeError)
   }
