@@ -33,7 +33,7 @@ export interface Pipeline<Out> extends Part<'source', never, Out>, AsyncIterable
 }
 
 /** A pipeline that ends in a sink: its run is worth what the sink has come to. */
-export interface SinkPipeline<R> extends Part<'job', never, R> {
+export interface SinkPipeline<R> extends Part<'sink pipeline', never, R> {
   run(options?: RunOptions): Promise<R>
   start(options?: RunOptions): Run<R>
   describe(): Graph
@@ -77,11 +77,11 @@ class Runnable extends Composed {
 
   start(options?: RunOptions): Run<unknown> {
     const { kind, definitions } = this
-    return new Execution(kind === 'job' ? definitions : [...definitions, collector], this.#made, options)
+    return new Execution(kind === 'sink pipeline' ? definitions : [...definitions, collector], this.#made, options)
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<unknown> {
-    if (this.kind === 'job') throw new TypeError('Cannot loop over pipeline: it must not end in a sink')
+    if (this.kind === 'sink pipeline') throw new TypeError('Cannot loop over pipeline: it must not end in a sink')
     const outlet = new Outlet()
     const definitions = [...this.definitions]
     const made = this.#made
@@ -199,6 +199,6 @@ export const pipeline = function pipeline(...parts: Part<Kind, never, unknown>[]
   const definitions = parts.flatMap((part) => part.definitions)
   const source = parts[0].kind === 'source'
   const sink = parts.at(-1)!.kind === 'sink'
-  if (source) return new Runnable(sink ? 'job' : 'source', definitions, traceOf(pipeline))
+  if (source) return new Runnable(sink ? 'sink pipeline' : 'source', definitions, traceOf(pipeline))
   return new Composed(sink ? 'sink' : 'stage', definitions)
 } as Compose

@@ -114,7 +114,7 @@ export interface StageContext {
 }
 
 /** What a piece can be; a `job` is complete, from source to sink. */
-export type Kind = 'source' | 'stage' | 'sink' | 'job'
+export type Kind = 'source' | 'stage' | 'sink' | 'sink pipeline'
 
 /** An async function of a receiver and a sender: a stage written by the user. */
 export type StageTask<In, Out> = (rx: Receiver<In>, tx: Sender<Out>, context: StageContext) => Promise<void>

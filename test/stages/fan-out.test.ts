@@ -272,7 +272,7 @@ describe('fanOut()', () => {
     [
       'a whole pipeline',
       () => fanOut({ a: pipeline(range(2), count()) as never }),
-      'Cannot create fanOut: "branches.a" must be a stage or sink, got "job"',
+      'Cannot create fanOut: "branches.a" must be a stage or sink, got "sink pipeline"',
     ],
     ['no copy', () => balance(0, count()), 'Cannot create balance: "n" must be an integer >= 1, got 0'],
     [

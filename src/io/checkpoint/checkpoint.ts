@@ -91,7 +91,7 @@ export function checkpoint<R>(
   const action = 'create checkpoint'
   demand(typeof file === 'string' && file !== '', action, 'file', 'a path', file, TypeError)
   const { kind, definitions } = Object(job) as Partial<SinkPipeline<R>>
-  const whole = kind === 'job' && definitions !== undefined
+  const whole = kind === 'sink pipeline' && definitions !== undefined
   demand(whole, action, 'job', 'a pipeline from a source to a sink', kind ?? job, TypeError)
   demandOptions(options, action)
   const { every = 1000, onSaved } = options
