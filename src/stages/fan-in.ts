@@ -1,6 +1,6 @@
 /** Several inputs into one: `fanIn` as they come, `concat` one after the other. */
-import type { Core } from '../channel/core.ts'
 import { skip } from '../pipeline/edge.ts'
+import { settled } from '../pipeline/scheduler.ts'
 import { Inlet } from '../pipeline/inlets.ts'
 import { type Chains, type FanInInput, type Inputs, joining } from '../pipeline/inputs.ts'
 import { hearAll, type Kernel, type Port, type Source } from '../pipeline/stage.ts'
@@ -18,16 +18,12 @@ function move<T>({ edge }: Inlet<T>, port: Port<never, T>, most = Infinity): voi
   skip(edge, at - start, port.brisk)
 }
 
-/** Does not want a value of it now. */
-function unpark(edge: Core<unknown>): void {
-  edge.readerParked = false
-  edge.limit = edge.capacity
-}
-
 /**
  * Takes some values from each inlet that has any, in turn, since to go to another costs more than a value (bench: fan-in,
- * half the time with 32 instead of 8); and all there are where no other has any. An inlet that runs dry leaves the round
- * and comes back when it has something, so that ten thousand idle ones cost nothing.
+ * half the time with 32 instead of 8). One that is alone waits after its share until the settled promises have called
+ * back, since several async inputs never have their values at the same moment; where still no other has any, all of its are
+ * taken. An inlet that runs dry leaves the round and comes back when it has something, so that ten thousand idle ones cost
+ * nothing.
  *
  * At a rendezvous (capacity 0) all inlets are waited for only while there is room for a value; when one has it, the
  * others are not waited for any more. So no input hands over a value that cannot be passed on.
@@ -38,6 +34,8 @@ class Merging<T> implements Kernel<never, T> {
   /** Where in the round the next turn is. */
   #turn = 0
   #open: number
+  /** Whose turn was the last. */
+  #last: Inlet<T> | undefined
   /** Those at a rendezvous that have nothing. */
   readonly #idle = new Set<Inlet<T>>()
 
@@ -46,7 +44,12 @@ class Merging<T> implements Kernel<never, T> {
       if (inlet.queued) return
       inlet.queued = true
       this.#round.push(inlet)
-      if (this.#idle.delete(inlet)) for (const { edge } of this.#idle) unpark(edge)
+      // The others are not waited for any more.
+      if (this.#idle.delete(inlet))
+        for (const { edge } of this.#idle) {
+          edge.readerParked = false
+          edge.limit = 0
+        }
       port.wake()
     }
     this.#open = chains.length
@@ -55,6 +58,7 @@ class Merging<T> implements Kernel<never, T> {
   }
 
   #await(inlet: Inlet<T>): void {
+    inlet.queued = false
     if (inlet.edge.capacity > 0) inlet.park()
     else this.#idle.add(inlet)
   }
@@ -66,14 +70,16 @@ class Merging<T> implements Kernel<never, T> {
     while (turn < round.length && port.count < port.room) {
       const inlet = round[turn++]
       const { edge } = inlet
-      inlet.queued = false
       if (inlet.stock > 0) {
-        move(inlet, port, turn === round.length ? Infinity : share)
-        inlet.queued = true
-        round.push(inlet)
+        const alone = turn === round.length
+        const again = inlet === this.#last
+        this.#last = inlet
+        move(inlet, port, alone && again ? Infinity : share)
+        // Others may be about to have some: then it comes behind them.
+        if (alone && !again && inlet.stock > 0 && settled(() => inlet.wake())) inlet.queued = false
+        else round.push(inlet)
       } else if (edge.ended) {
-        // Ends once, and may be told so again: it never comes back.
-        inlet.queued = true
+        // It stays queued: it may be told so again, and never comes back.
         this.#open--
         if (edge.failure) return port.fail(edge.failure.cause)
       } else this.#await(inlet)

@@ -82,6 +82,17 @@ describe.each(capacities)('fanIn() at capacity %i', (capacity) => {
     }
   })
 
+  test('is fair to async inputs that are always ready, also over twenty values', async () => {
+    async function* endless(name: string) {
+      for (;;) yield await Promise.resolve(name)
+    }
+    for (const length of [20, 40, 100]) {
+      const inputs = fanIn(endless('a'), endless('b'))
+      const [a, b] = shares(await pipeline(inputs, take(length)).run({ capacity }), ['a', 'b'])
+      expect(Math.min(a, b)).toBeGreaterThanOrEqual(length / 4)
+    }
+  })
+
   test('is fair to the ready ones beside one that never gives anything', async () => {
     const inputs = fanIn(probe(always('a')), probe<string>([], 'hang'), probe(always('b')))
     const [a, b] = shares(await pipeline(inputs, take(100)).run({ capacity }), ['a', 'b'])
