@@ -94,7 +94,8 @@ function cut(text: string, most: number): string {
   return letters.length > most ? `${letters.slice(0, most - 1).join('')}…` : text
 }
 
-function boxView(box: Box, graph: Element): (sample: StageSample) => void {
+/** `exact`: its total is to be shown as it is now. */
+function boxView(box: Box, graph: Element): (sample: StageSample, exact: boolean) => void {
   const { name, copies, isSource, size } = box
   const element = make('div', graph)
   place(element, box, { width: 184, height: 66 })
@@ -105,9 +106,10 @@ function boxView(box: Box, graph: Element): (sample: StageSample) => void {
   const text = setter(make('span', element))
   const { style } = make('i', element)
   let bar = ''
+  let total = ''
   const mark = setter(element, 'class')
-  return ([received, sent, failed, rate, ...rest]) => {
-    const total = size === null ? short(sent || received) : `${short(sent)} of ${short(size)}`
+  return ([received, sent, failed, rate, ...rest], exact) => {
+    if (exact) total = size === null ? short(sent || received) : `${short(sent)} of ${short(size)}`
     text(`${short(rate)}/s · ${total}${failed > 0 ? ` · ${short(failed)} failed` : ''}`)
     const [busy, input, output] = rest.map((share) => Math.round(Number(share) * 100))
     const ends = [busy, busy + input, busy + input + output]
@@ -171,7 +173,7 @@ function pipeView(pipe: Pipe, svg: Element, graph: Element): (length: number) =>
 }
 
 interface View {
-  boxes: ((sample: StageSample) => void)[]
+  boxes: ((sample: StageSample, exact: boolean) => void)[]
   rows: ((sample: StageSample, history: number[]) => void)[]
   pipes: ((length: number) => void)[]
 }
@@ -217,8 +219,8 @@ function start(first: Picture): void {
   let view: View
   let shape: Shape
   let last: Sample | undefined
-  // The graph is redrawn at each sample, and the table, where numbers are read, at every fourth. What is not in view waits
-  // for the sample at which all is redrawn, as the first one is.
+  // The graph is redrawn at each sample; the table and all totals, which nobody can read four times a second, at every
+  // fourth. What is not in view waits for the sample at which all is redrawn, as the first one is.
   let turn = -1
   let history: number[][] = []
   let points = 0
@@ -238,7 +240,8 @@ function start(first: Picture): void {
     elapsed(duration(sample.elapsed))
     bottleneck(sample.bottleneck === null ? 'none' : `◆ ${sample.bottleneck}`)
     report(sample.report)
-    reportBox.hidden = sample.report === ''
+    const isQuiet = sample.report === ''
+    if (reportBox.hidden !== isQuiet) reportBox.hidden = isQuiet
   }
   const redraw = (all: boolean): void => {
     if (document.hidden || !last) return
@@ -248,7 +251,7 @@ function start(first: Picture): void {
     const [graph, table] = ['graph', 'table'].map((id) => bandOf(document.getElementById(id)!))
     const isIn = ({ from, to }: { from: number; to: number }, y: number) => whole || (y > from && y < to)
     last.stages.forEach((stage, i) => {
-      if (isIn(graph, shape.nodes[i].y)) view.boxes[i](stage)
+      if (isIn(graph, shape.nodes[i].y)) view.boxes[i](stage, isTableTurn)
       if (isTableTurn && isIn(table, 64 + 27 * i)) view.rows[i](stage, history[i] ?? [])
     })
     last.lengths.forEach((length, i) => {
