@@ -100,8 +100,9 @@ async function main(args: string[]): Promise<void> {
   else process.exitCode = await run(options)
 }
 
-// Whoever read our output and went away has seen enough.
-process.stdout.on('error', () => {})
+// Whoever read our output and went away has seen enough, and so has a terminal that was closed. What is in flight is
+// written all the same.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 const [mode, name] = process.argv.slice(2)
 if (mode === '--serve') {
   serve(name)

@@ -41,6 +41,18 @@ describe('log aggregation is stopped', () => {
     },
   )
 
+  it.concurrent('when nobody reads what it says any more: writes all it was given', async () => {
+    using folder = new Folder()
+    const started = folder.start('-', '--every', '60000', '--out', 'all.jsonl')
+    started.child.stderr.destroy()
+    started.child.stdout.destroy()
+    await started.write(moreThanFits)
+    started.child.kill('SIGTERM')
+
+    expect((await started.ended).code).toBe(0)
+    expect(await folder.messages('all.jsonl')).toHaveLength(40_000)
+  })
+
   it.concurrent('in the middle of a file: at a whole line, and what was read is written', async () => {
     using folder = new Folder()
     folder.file('long.log', numbered(3_000_000))
