@@ -89,7 +89,10 @@ function unwritten({ written, inFlight }: Tally, file: string): string {
 /** It would grow for ever. */
 function refuseToReadOutput(inputs: Input[], output: Output): void {
   const same = inputs.find(
-    ({ stats }) => stats?.isFile() && stats.dev === output.stats?.dev && stats.ino === output.stats.ino,
+    ({ stats }) =>
+      (stats?.isFile() || stats?.isFIFO()) &&
+      stats.dev === output.stats?.dev &&
+      stats.ino === output.stats.ino,
   )
   if (same) throw new Problem(`Cannot read ${same.name}: it is the file that is written to`)
 }

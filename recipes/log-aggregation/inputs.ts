@@ -27,7 +27,7 @@ export interface Input {
   bytes(stop: AbortSignal): AsyncIterable<Buffer>
   /** A file still has what was read of a line when the inputs stop; elsewhere that is written as it is. */
   keepsRest: boolean
-  /** Which file it is. */
+  /** Which file or FIFO it is. */
   stats?: Stats
 }
 
@@ -37,8 +37,21 @@ const lastBytes = 2 ** 20
 
 /** Opens everything at once, so that what cannot be read is known before anything has been. */
 export function openInputs(files: string[]): Input[] {
-  return files.map((file) => (file === '-' ? inputOf(0, 'stdin') : inputOf(descriptorOf(file), file)))
+  const opened = files.map((file) => ({ file, fd: file === '-' ? 0 : descriptorOf(file) }))
+  const inputs = opened.map(({ file, fd }) => inputOf(fd, file === '-' ? 'stdin' : file))
+  inputs.forEach((input, i) => {
+    // Each would get a part of it, lines torn in the middle.
+    const before = inputs.findIndex((other, j) => opened[j].fd === opened[i].fd || isSameFifo(other, input))
+    if (before === i) return
+    throw new Problem(
+      `Cannot read ${input.name}: ${inputs[before].name} is the same, and can be read only once`,
+    )
+  })
+  return inputs
 }
+
+const isSameFifo = ({ stats: a }: Input, { stats: b }: Input) =>
+  a !== undefined && b !== undefined && a.isFIFO() && a.dev === b.dev && a.ino === b.ino
 
 function descriptorOf(file: string): number {
   // What is open already, as in `<(command)`, is not opened again: its writer may be gone by now.
@@ -53,11 +66,19 @@ function descriptorOf(file: string): number {
 }
 
 function inputOf(fd: number, name: string): Input {
-  const stats = fstatSync(fd)
+  const stats = statsOf(fd, name)
   if (stats.isDirectory()) throw new Problem(`Cannot read ${name}: ${reasonOf({ code: 'EISDIR' })}`)
   const pipe = stats.isFIFO() || stats.isSocket()
   if (!pipe && !isatty(fd)) return { name, stats, keepsRest: true, bytes: (stop) => fileBytes(fd, stop) }
-  return { name, keepsRest: false, bytes: (stop) => streamBytes(streamOf(fd, pipe), stop) }
+  return { name, stats, keepsRest: false, bytes: (stop) => streamBytes(streamOf(fd, pipe), stop) }
+}
+
+function statsOf(fd: number, name: string): Stats {
+  try {
+    return fstatSync(fd)
+  } catch (error) {
+    throw new Problem(`Cannot read ${name}: ${reasonOf(error)}`)
+  }
 }
 
 function streamOf(fd: number, pipe: boolean): Readable {

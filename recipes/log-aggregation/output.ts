@@ -16,7 +16,7 @@ import { type Tally } from './tally.ts'
 export interface Output {
   /** Where the records go. */
   sink: Sink<string, LogSummary | undefined>
-  /** Which file it is. */
+  /** Which file or FIFO it is. */
   stats?: Stats
   close?(): Promise<void>
 }
@@ -24,7 +24,8 @@ export interface Output {
 export function openOutput(options: Options, tally: Tally): Output {
   const { out } = options
   try {
-    if (statSync(out, { throwIfNoEntry: false })?.isFIFO()) return fifoOutput(options, tally)
+    const there = statSync(out, { throwIfNoEntry: false })
+    if (there?.isFIFO()) return { ...fifoOutput(options, tally), stats: there }
     // Before anything is read, so that a file that cannot be written to is known by then.
     const fd = openSync(out, 'a')
     const stats = fstatSync(fd)

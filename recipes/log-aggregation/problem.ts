@@ -17,6 +17,7 @@ const reasons: Record<string, string> = {
   EFBIG: 'the file has become too large',
   EIO: 'input/output error',
   EPIPE: 'its reader has gone',
+  EBADF: 'it is not open',
   ENXIO: 'nothing that could be opened, a socket perhaps',
   EMFILE: 'too many open files',
   ELOOP: 'too many symbolic links',

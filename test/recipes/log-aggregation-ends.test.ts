@@ -153,10 +153,19 @@ describe('log aggregation fails with one line', () => {
     ['a wrong time', ['--every', '1s'], 'Cannot use option --every: must be an integer >= 1, got "1s"'],
     ['a wrong level', ['--level', 'loud'], 'Cannot use option --level: must be one of trace, debug, info,'],
     ['stdin twice', ['-', '-'], 'Cannot read the standard input twice'],
+    [
+      'stdin by two names',
+      ['-', '/dev/stdin'],
+      'Cannot read /dev/stdin: stdin is the same, and can be read only once',
+    ],
+    ['a FIFO twice', ['pipe', './pipe'], 'Cannot read ./pipe: pipe is the same, and can be read only once'],
+    ['a FIFO in and out', ['pipe', '--out', './pipe'], 'Cannot read pipe: it is the file that is written to'],
+    ['a descriptor that is not open', ['/dev/fd/99'], 'Cannot read /dev/fd/99: it is not open (EBADF)'],
   ])('on %s', async (_, args, message) => {
     using folder = new Folder()
     folder.file('good.log', numbered(3))
     execFileSync('mkdir', [join(folder.path, 'folder')])
+    execFileSync('mkfifo', [join(folder.path, 'pipe')])
     const server = createServer().listen(join(folder.path, 'socket'))
     const { code, stdout, stderr } = await folder.run(args)
     server.close()
