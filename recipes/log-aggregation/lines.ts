@@ -5,6 +5,7 @@
 export const longestLine = 2 ** 20
 
 const newline = 0x0a
+const carriageReturn = 0x0d
 
 export class LineSplitter {
   /** The beginning of a line whose end has not come. */
@@ -16,14 +17,20 @@ export class LineSplitter {
 
   /** The lines that end in `bytes`. A carriage return at the end of a line is left for later. */
   add(bytes: Buffer): string[] {
-    const end = bytes.lastIndexOf(newline)
-    if (end < 0) {
-      this.#keep(bytes)
-      return this.#held < longestLine ? [] : [this.#cut()]
+    const pieces: string[] = []
+    while (this.#held + bytes.length > longestLine) {
+      // Only the first line may be too long: a read brings less than that.
+      const first = bytes.indexOf(newline)
+      if (first >= 0 && this.#held + first <= longestLine) break
+      const room = longestLine - this.#held
+      this.#keep(bytes.subarray(0, room))
+      pieces.push(this.#cut())
+      bytes = bytes.subarray(room)
     }
-    const lines = this.#complete(bytes.subarray(0, end)).split('\n')
+    const end = bytes.lastIndexOf(newline)
+    const lines = end < 0 ? [] : this.#complete(bytes.subarray(0, end)).split('\n')
     this.#keep(bytes.subarray(end + 1))
-    return lines
+    return pieces.length === 0 ? lines : [...pieces, ...lines]
   }
 
   /** The last line, where it has no newline. */
@@ -50,11 +57,12 @@ export class LineSplitter {
     return text.startsWith('\uFEFF') ? text.slice(1) : text
   }
 
-  /** All that is held, but for a character at its end that may not be complete. */
+  /** All that is held, but for a character at its end that may not be complete, or a line end that may not be. */
   #cut(): string {
     const held = Buffer.concat(this.#rest)
     this.cuts++
     let end = held.length
+    if (held.at(-1) === carriageReturn) end--
     for (let back = 1; back <= 3; back++) {
       const byte = held[held.length - back]
       if (byte < 0x80) break

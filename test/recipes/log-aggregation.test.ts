@@ -89,8 +89,30 @@ describe('log aggregation reads', () => {
     expect(messages.at(0)).toBe('before')
     expect(messages.at(-1)).toBe('after')
     expect(messages.slice(1, -1).join('') === long).toBe(true)
-    expect(Math.max(...messages.map((message) => Buffer.byteLength(message)))).toBeLessThan(2 ** 20 + 2 ** 16)
+    expect(Math.max(...messages.map((message) => Buffer.byteLength(message)))).toBeLessThanOrEqual(2 ** 20)
     expect(stdout).toMatch(/\(6 cut off a line that was too long\)/)
+  })
+
+  it.concurrent('lines of 1 MiB whole, and cuts longer ones there, wherever a read ends', async () => {
+    using folder = new Folder()
+    const lengths = [2 ** 20, 7, 2 ** 20 + 1, 2 ** 20 - 1, 3 * 2 ** 20, 2 ** 20]
+    folder.file('long.log', lengths.map((length) => 'x'.repeat(length)).join('\n'))
+    const { stdout } = await folder.run(['long.log'])
+
+    expect(((await folder.messages()) as string[]).map(({ length }) => length)).toEqual([
+      ...[2 ** 20, 7, 2 ** 20, 1, 2 ** 20 - 1],
+      ...[2 ** 20, 2 ** 20, 2 ** 20, 2 ** 20],
+    ])
+    expect(stdout).toContain('(3 cut off a line that was too long)')
+  })
+
+  it.concurrent('a carriage return where a line is cut, which ends no line there', async () => {
+    using folder = new Folder()
+    const [before, after] = ['x'.repeat(2 ** 20 - 1), 'y'.repeat(10)]
+    folder.file('long.log', `${before}\r${after}\n`)
+    await folder.run(['long.log'])
+
+    expect(await folder.messages()).toEqual([before, `\r${after}`])
   })
 })
 
