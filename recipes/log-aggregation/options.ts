@@ -71,7 +71,8 @@ export function readOptions(args: string[]): Options | undefined {
     sync: values.sync,
     waitWhenFull: values['wait-when-full'],
     level,
-    seconds: count('seconds', values.seconds),
+    // What a timer of Node can wait.
+    seconds: count('seconds', values.seconds, 2_147_483),
   }
 }
 
@@ -99,8 +100,9 @@ function parse(args: string[]) {
   }
 }
 
-function count(option: string, text: string): number {
+function count(option: string, text: string, most = 2 ** 31): number {
   const number = /^\d+$/.test(text) ? Number(text) : 0
-  if (number >= 1 && number <= 2 ** 31) return number
-  throw new Problem(`Cannot use option --${option}: must be an integer >= 1, got "${text}"`)
+  if (number >= 1 && number <= most) return number
+  const wanted = number > most ? `must be an integer <= ${most}` : 'must be an integer >= 1'
+  throw new Problem(`Cannot use option --${option}: ${wanted}, got "${text}"`)
 }

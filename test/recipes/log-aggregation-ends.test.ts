@@ -151,6 +151,16 @@ describe('log aggregation fails with one line', () => {
     ['an unknown option', ['--wrong'], "Unknown option '--wrong' (see --help)"],
     ['a wrong count', ['--batch', '0'], 'Cannot use option --batch: must be an integer >= 1, got "0"'],
     ['a wrong time', ['--every', '1s'], 'Cannot use option --every: must be an integer >= 1, got "1s"'],
+    [
+      'a count that is too large',
+      ['--bytes', '4294967296'],
+      'Cannot use option --bytes: must be an integer <= 2147483648, got "4294967296"',
+    ],
+    [
+      'a time no timer can wait',
+      ['--seconds', '3000000'],
+      'Cannot use option --seconds: must be an integer <= 2147483, got "3000000"',
+    ],
     ['a wrong level', ['--level', 'loud'], 'Cannot use option --level: must be one of trace, debug, info,'],
     ['stdin twice', ['-', '-'], 'Cannot read the standard input twice'],
     [
