@@ -11,9 +11,10 @@
 // Stopping is the end of the inputs. They close their channels, each stage writes out what it holds and closes its
 // own, and the run is over when the file has everything.
 
+import { fstatSync } from 'node:fs'
 import { fanIn, flatMap, pipeline, source } from 'sluice'
 import { type Demo, startDemo } from './log-aggregation/demo.ts'
-import { type Input, linesOf, openInputs } from './log-aggregation/inputs.ts'
+import { type Input, isSame, linesOf, openInputs } from './log-aggregation/inputs.ts'
 import { levels } from './log-aggregation/levels.ts'
 import { help, type Options, readOptions } from './log-aggregation/options.ts'
 import { openOutput, type Output, problemOf } from './log-aggregation/output.ts'
@@ -57,9 +58,10 @@ async function run(options: Options): Promise<number> {
     const written = await running.result.finally(endProgress)
     if (written) Object.assign(tally, { batches: written.batches, bytes: written.bytes })
     await output.close?.()
-    console.log(summary(tally, options.out))
-    if (demo)
-      console.log(`${demo.requests.toLocaleString('en')} requests answered by ${inputs.length} servers`)
+    // Where the lines went to the standard output, it would be among them, or over them.
+    const tell = isSame(output.stats, fstatSync(1)) ? console.error : console.log
+    tell(summary(tally, options.out))
+    if (demo) tell(`${demo.requests.toLocaleString('en')} requests answered by ${inputs.length} servers`)
     const problems = tally.sources.flatMap(({ problem }) => problem ?? [])
     for (const problem of problems) console.error(problem)
     return problems.length > 0 ? 1 : 0
@@ -88,12 +90,7 @@ function unwritten({ written, inFlight }: Tally, file: string): string {
 
 /** It would grow for ever. */
 function refuseToReadOutput(inputs: Input[], output: Output): void {
-  const same = inputs.find(
-    ({ stats }) =>
-      (stats?.isFile() || stats?.isFIFO()) &&
-      stats.dev === output.stats?.dev &&
-      stats.ino === output.stats.ino,
-  )
+  const same = inputs.find(({ stats }) => isSame(stats, output.stats))
   if (same) throw new Problem(`Cannot read ${same.name}: it is the file that is written to`)
 }
 

@@ -41,7 +41,10 @@ export function openInputs(files: string[]): Input[] {
   const inputs = opened.map(({ file, fd }) => inputOf(fd, file === '-' ? 'stdin' : file))
   inputs.forEach((input, i) => {
     // Each would get a part of it, lines torn in the middle.
-    const before = inputs.findIndex((other, j) => opened[j].fd === opened[i].fd || isSameFifo(other, input))
+    const before = inputs.findIndex(
+      (other, j) =>
+        opened[j].fd === opened[i].fd || (input.stats?.isFIFO() && isSame(other.stats, input.stats)),
+    )
     if (before === i) return
     throw new Problem(
       `Cannot read ${input.name}: ${inputs[before].name} is the same, and can be read only once`,
@@ -50,8 +53,9 @@ export function openInputs(files: string[]): Input[] {
   return inputs
 }
 
-const isSameFifo = ({ stats: a }: Input, { stats: b }: Input) =>
-  a !== undefined && b !== undefined && a.isFIFO() && a.dev === b.dev && a.ino === b.ino
+/** Whether two are one file or FIFO. A device is never the same as another: nothing stays in it. */
+export const isSame = (a: Stats | undefined, b: Stats | undefined): boolean =>
+  a !== undefined && b !== undefined && (a.isFile() || a.isFIFO()) && a.dev === b.dev && a.ino === b.ino
 
 function descriptorOf(file: string): number {
   // What is open already, as in `<(command)`, is not opened again: its writer may be gone by now.

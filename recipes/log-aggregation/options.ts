@@ -48,6 +48,7 @@ line at most, which gets an end at the next start. While the disk is full, Ctrl-
 read: with --wait-when-full it goes on waiting.
 
 Ctrl-C (SIGINT, SIGTERM, SIGHUP) stops the inputs and writes what is in flight; a second one exits at once.
+The summary goes to the standard output, or to standard error where the standard output is FILE.
 Exit code 0: all that was read has been written; 1: one line on stderr says what went wrong;
 more than 128: exited at once.
 `

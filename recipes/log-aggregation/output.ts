@@ -100,19 +100,26 @@ class Fifo {
   /** Opens the FIFO once it has a reader. Nothing tells when that is, so it is tried again and again. */
   async #open(): Promise<Socket> {
     for (;;) {
-      try {
-        const fd = openSync(this.file, constants.O_WRONLY | constants.O_NONBLOCK)
-        const stream = new Socket({ fd, readable: false, writable: true })
-        return stream.on('error', (error) => (this.#problem = this.failed(error)))
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw this.failed(error)
-        await sleep(50)
-      }
+      const stream = this.#tryOpen()
+      if (stream) return stream
+      await sleep(50)
     }
   }
 
+  #tryOpen(): Socket | undefined {
+    try {
+      const fd = openSync(this.file, constants.O_WRONLY | constants.O_NONBLOCK)
+      const stream = new Socket({ fd, readable: false, writable: true })
+      return stream.on('error', (error) => (this.#problem = this.failed(error)))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENXIO') return undefined
+      throw this.failed(error)
+    }
+  }
+
+  /** Whoever has opened it to read sees its end, also where there was nothing to write. */
   async close(): Promise<void> {
-    const stream = this.#stream
+    const stream = this.#stream ?? this.#tryOpen()
     if (stream && !stream.destroyed) await new Promise<void>((resolve) => stream.end(resolve))
   }
 }

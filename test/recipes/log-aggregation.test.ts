@@ -1,7 +1,9 @@
 // The recipe log-aggregation: what goes in, and what comes out of it.
 
 import { execFileSync } from 'node:child_process'
-import { createWriteStream } from 'node:fs'
+import { once } from 'node:events'
+import { constants, createWriteStream, openSync } from 'node:fs'
+import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import { Folder, numbered, program } from './log-aggregation-program.ts'
@@ -176,6 +178,32 @@ describe('log aggregation writes', () => {
       { message: 'two' },
     ])
     expect(lines.slice(3)).toEqual([''])
+  })
+
+  it.concurrent.each([
+    ['a file', '"$0" "$@" > all.jsonl'],
+    ['a pipe', '"$0" "$@" | cat > all.jsonl'],
+  ])('to the standard output, %s, which then has nothing but lines', async (_, script) => {
+    using folder = new Folder()
+    folder.file('a.log', numbered(3))
+    const args = ['a.log', '--out', '/dev/stdout']
+    const { ended } = folder.spawn('sh', ['-c', script, process.execPath, ...program, ...args])
+
+    expect((await ended).stderr).toContain('3 lines in 1 batches')
+    expect(await folder.messages('all.jsonl')).toEqual(['line 0', 'line 1', 'line 2'])
+  })
+
+  it.concurrent('to a FIFO, whose reader sees the end also where nothing came', async () => {
+    using folder = new Folder()
+    execFileSync('mkfifo', [join(folder.path, 'pipe')])
+    const fd = openSync(join(folder.path, 'pipe'), constants.O_RDONLY | constants.O_NONBLOCK)
+    // There by now, so nothing depends on who is first. What has had no writer yet does not end.
+    const reader = new Socket({ fd })
+    const end = once(reader.resume(), 'end', { signal: AbortSignal.timeout(20_000) })
+
+    expect((await folder.run(['-', '--out', 'pipe'])).code).toBe(0)
+    await end
+    expect(reader.bytesRead).toBe(0)
   })
 
   it.concurrent('only lines of a level and above, and those without one', async () => {
