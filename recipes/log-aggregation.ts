@@ -104,7 +104,8 @@ async function main(args: string[]): Promise<void> {
 // written all the same.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 const [mode, name] = process.argv.slice(2)
-if (mode === '--serve') {
+// Only we start ourselves like that, and talk to what we start.
+if (mode === '--serve' && process.connected) {
   serve(name)
 } else {
   await main(process.argv.slice(2)).catch((error: unknown) => {

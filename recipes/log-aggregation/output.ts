@@ -36,8 +36,9 @@ export function openOutput(options: Options, tally: Tally): Output {
   }
 }
 
+/** What a log says begins with its file as well: once is enough. */
 const cannotWrite = (file: string, error: unknown) =>
-  new Problem(`Cannot write to ${file}: ${reasonOf(error)}`)
+  new Problem(`Cannot write to ${file}: ${reasonOf(error).replace(`Cannot append to "${file}": `, '')}`)
 
 /** What the run failed with, in words where it is the output that failed. */
 export function problemOf(error: unknown, out: string): unknown {

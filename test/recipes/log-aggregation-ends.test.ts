@@ -148,6 +148,12 @@ describe('log aggregation fails with one line', () => {
       ['good.log', '--out', './good.log'],
       'Cannot read good.log: it is the file that',
     ],
+    [
+      'an output that no disk has, with --sync',
+      ['good.log', '--sync', '--out', '/dev/null'],
+      'Cannot write to /dev/null: it is no file: it cannot be synced; 0 lines were written',
+    ],
+    ['an option of its own servers', ['--serve', 'shop'], "Unknown option '--serve' (see --help)"],
     ['an unknown option', ['--wrong'], "Unknown option '--wrong' (see --help)"],
     ['a wrong count', ['--batch', '0'], 'Cannot use option --batch: must be an integer >= 1, got "0"'],
     ['a wrong time', ['--every', '1s'], 'Cannot use option --every: must be an integer >= 1, got "1s"'],
