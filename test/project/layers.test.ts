@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { layerViolations, readImports } from './layers.ts'
 import { root } from './sources.ts'
@@ -31,6 +31,32 @@ describe('src/', () => {
       .flat()
       .filter((name) => name !== 'sluice' && !/^(src\/|node:)/.test(name))
     expect(installed).toEqual(expect.arrayContaining(imported.map(packageOf)))
+  })
+})
+
+describe('the tree of src/ in README.md', () => {
+  const readme = readFileSync(`${root}/README.md`, 'utf8')
+  const [, tree] = /```text\nsrc\/\n(.*?)\n```/s.exec(readme)!
+  // A name, or several, and what is said of them behind two spaces or more.
+  const named = (line: string) => line.trim().split(/ {2,}/, 1)[0].split(' ')
+
+  it('has each folder once', () => {
+    const folders = tree.split('\n').flatMap((line) => (/^ {2}\S+\//.test(line) ? named(line) : []))
+    const there = readdirSync(`${root}/src`, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+    expect(folders.sort()).toEqual(there.map(({ name }) => `${name}/`).sort())
+  })
+
+  it('names nothing that is not there', () => {
+    let folder = ''
+    const missing: string[] = []
+    for (const line of tree.split('\n')) {
+      const indent = /^ */.exec(line)![0].length
+      if (indent === 0) break
+      if (indent === 2) [folder] = named(line)
+      const paths = indent === 2 ? [folder] : named(line).map((name) => `${folder}${name}`)
+      missing.push(...paths.filter((path) => !path.endsWith('…') && !existsSync(`${root}/src/${path}`)))
+    }
+    expect(missing).toEqual([])
   })
 })
 
