@@ -129,6 +129,16 @@ describe('appendLog', () => {
   })
 
   describe('holds lines back', () => {
+    test('until there are more bytes than the memory could hold, or one of the other limits is reached', async () => {
+      using folder = new LogFolder()
+      const flush = { bytes: Number.MAX_SAFE_INTEGER - 4096, count: 60_000, ms: 600_000 }
+      // More than there is room for at first.
+      const lines = numbered(120_000).map((line) => line.padEnd(100))
+      const summary = await pipeline(source(lines), appendLog(folder.file, { flush })).run()
+      expect(summary).toMatchObject({ lines: 120_000, batches: 2 })
+      expect(folder.lines()).toEqual(lines)
+    })
+
     test('until there are so many', async () => {
       using folder = new LogFolder()
       const batches: number[] = []

@@ -10,6 +10,8 @@ const NEWLINE = 0x0a
 const WIDEST = 3
 /** So many characters are joined at most. */
 const JOINED = 2 ** 15
+/** So much room there is from the beginning, at most: what is allowed need not come. */
+const ROOM = 2 ** 22
 
 export class Batch {
   buffer: Buffer
@@ -19,7 +21,7 @@ export class Batch {
   written = 0
 
   constructor(size: number) {
-    this.buffer = Buffer.allocUnsafeSlow(size)
+    this.buffer = Buffer.allocUnsafeSlow(Math.min(size, ROOM))
   }
 
   /** Takes lines from this one on until there are so many, or so many bytes. Gives the first that it has not taken. */
