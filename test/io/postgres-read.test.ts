@@ -385,6 +385,30 @@ describe.runIf(postgresBin)('readPostgres()', { timeout: 60_000 }, () => {
       const error = await failureOf(read('SELECT 1', { connection: new Client(connection) }))
       expect(error.message).toContain('it must be connected')
     })
+
+    test.each([true, false])('on a client that was ended before (copy: %s)', async (copy) => {
+      const client = new Client(connection)
+      await client.connect()
+      await client.end()
+      const error = await failureOf(read('SELECT 1', { connection: client, copy }))
+      expect(error.message).toBe(
+        'Stage "readPostgres" failed: Cannot read from Postgres: Client was closed and is not queryable',
+      )
+    })
+
+    test('when a client of the user loses its connection while the query stands behind another', async () => {
+      const client = new Client({ ...connection, application_name: 'queued' })
+      await client.connect()
+      const before = client.query('SELECT pg_sleep(1000)').catch((error: unknown) => error)
+      const run = failureOf(read('SELECT 1', { connection: client }))
+      const kill =
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'queued' AND query LIKE '%sleep%'"
+      await expect.poll(async () => (await admin.query(kill)).rowCount, { timeout: 10_000 }).toBe(1)
+      expect(await before).toSatisfy(isLost)
+      expect((await run).message).toContain('Cannot read from Postgres: ')
+      await client.end()
+      await nobodyLeft()
+    })
   })
 
   test('an abort does not wait for a pool that has no client', async () => {

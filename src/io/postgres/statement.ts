@@ -82,7 +82,8 @@ export abstract class Statement {
   #end(): void {
     if (this.over) return
     this.over = true
-    this.ended()
+    // One that was never sent has begun nothing.
+    if (this.submitted) this.ended()
     this.#settle()
     this.tell()
     this.callback?.()
