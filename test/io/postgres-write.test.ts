@@ -215,6 +215,20 @@ describe.runIf(postgresBin)('writePostgres()', { timeout: 30_000 }, () => {
     await nobodyLeft()
   })
 
+  test('a row that lacks a column has NULL there, though every object inherits such a property', async () => {
+    await admin.query('CREATE TABLE races (id int, constructor text, "toString" text, "__proto__" text)')
+    const columns = ['id', 'constructor', 'toString', '__proto__']
+    await write([{ id: 1, constructor: 'Ferrari' }, { id: 2 }], { columns }, 'races')
+    const { rows } = await admin.query<Row>('SELECT * FROM races ORDER BY id')
+    expect(
+      rows.map((row) => columns.map((column) => Object.entries(row).find(([key]) => key === column)![1])),
+    ).toEqual([
+      [1, 'Ferrari', null, null],
+      [2, null, null, null],
+    ])
+    await admin.query('DROP TABLE races')
+  })
+
   test('a column that no row has keeps its default', async () => {
     await write([{ id: 1, name: 'Ada' }])
     expect(await people()).toEqual([{ id: 1, name: 'Ada', age: 18 }])

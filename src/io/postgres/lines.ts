@@ -11,6 +11,8 @@ export class Lines {
   #columns: readonly string[] = []
   #known: ReadonlySet<string> = new Set()
   #encoders: readonly Encode[] = []
+  /** Which columns only count where the row itself has them: every object has a `constructor`. */
+  #own: readonly boolean[] = []
   readonly #types: ReadonlyMap<string, number>
 
   constructor(
@@ -42,11 +44,13 @@ export class Lines {
   #join(row: Record<string, unknown>): string {
     const columns = this.#columns
     const encoders = this.#encoders
+    const own = this.#own
     let line = ''
     for (let i = 0; i < columns.length; i++) {
       if (i > 0) line += '\t'
       try {
-        line += encoded(row[columns[i]], encoders[i])
+        const lacks = own[i] && !Object.hasOwn(row, columns[i])
+        line += encoded(lacks ? null : row[columns[i]], encoders[i])
       } catch (error) {
         throw this.#inColumn(columns[i], error)
       }
@@ -73,6 +77,7 @@ export class Lines {
     }
     this.#columns = [...columns]
     this.#known = new Set(columns)
+    this.#own = columns.map((column) => column in Object.prototype)
     this.#encoders = columns.map((column) => encoderOf(this.#types.get(column)!))
   }
 
