@@ -1,5 +1,5 @@
 // Looks at the package as its users get it: packed, unpacked into an empty project, imported and required there
-// by its name, and shown to publint and attw. Needs `npm run build` first, and no network.
+// by its name, compiled into a library, and shown to publint and attw. Needs `npm run build` first, and no network.
 
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -9,6 +9,20 @@ import { root } from './sources.ts'
 
 const connectors = ['duckdb', 'io', 'postgres', 'sqlite']
 
+/** What somebody makes of the pieces and exports again. */
+const LIBRARY = `import { count, fanOut, filter, groupBy, map, pipeline, range, source, toArray } from 'sluice'
+import { checkpoint, readLines, writeLines } from 'sluice/io'
+import { readSqlite, writeSqlite } from 'sluice/sqlite'
+const evenSquares = pipeline(filter((n: number) => n % 2 === 0), map((n) => n * n))
+const counted = pipeline(evenSquares, count())
+export const sinks = fanOut({ sum: counted, all: toArray<number>() })
+export const perUser = groupBy((e: { user: string }) => e.user, (user) => map(() => user))
+export const all = pipeline(range(3), evenSquares)
+export const made = (input: Iterable<number>) => pipeline(source(input), sinks)
+export const job = () => checkpoint('a', pipeline(readLines('b'), map((line) => line), writeLines('c', { append: true })))
+export const copied = pipeline(readSqlite<{ id: number }>('SELECT 1', { database: 'a' }), writeSqlite('b', { database: 'c' }))
+`
+
 const folder = mkdtempSync(join(tmpdir(), 'sluice-package-'))
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
 
@@ -16,6 +30,7 @@ const tarball = pack()
 show('publint', ['run', tarball, '--strict'])
 show('attw', [tarball, '--no-definitely-typed', '--no-emoji'])
 checkImports()
+checkTypes()
 checkEntriesAreApart()
 
 function pack(): string {
@@ -60,6 +75,29 @@ function checkImports(): void {
 function exportsIn(file: string, load: string): string {
   writeFileSync(join(folder, file), `${load}\nconsole.log(Object.keys(entry).sort().join(' '))\n`)
   return execFileSync(process.execPath, [file], { cwd: folder, encoding: 'utf8' }).trim()
+}
+
+/** A library that is made of it compiles, with declarations of its own, however modules are resolved. */
+function checkTypes(): void {
+  writeFileSync(join(folder, 'library.ts'), LIBRARY)
+  const resolutions = { node16: 'node16', bundler: 'esnext', node10: 'commonjs' }
+  for (const [moduleResolution, module] of Object.entries(resolutions)) {
+    const options = { moduleResolution, module, target: 'es2022', lib: 'es2023,esnext.disposable' }
+    const fixed = ['--strict', '--exactOptionalPropertyTypes', '--declaration', '--outDir', 'made']
+    const types = ['--typeRoots', join(root, 'node_modules/@types'), '--types', 'node']
+    const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])
+    const tsc = join(root, 'node_modules/typescript/bin/tsc')
+    try {
+      execFileSync(process.execPath, [tsc, ...args, ...fixed, ...types, 'library.ts'], {
+        cwd: folder,
+        encoding: 'utf8',
+      })
+    } catch (error) {
+      const { stdout } = error as { stdout: string }
+      throw new Error(`A library does not compile (${moduleResolution}):\n${stdout}`, { cause: error })
+    }
+  }
+  console.log('A library that is made of it compiles by node16, bundler and node10')
 }
 
 /** No entry has a piece of another: a second copy of the core would not know the channels and errors of the first. */
