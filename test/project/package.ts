@@ -13,8 +13,8 @@ const connectors = ['duckdb', 'io', 'postgres', 'sqlite']
 const LIBRARY = `import { count, fanOut, filter, groupBy, map, pipeline, range, source, toArray } from 'sluice'
 import { checkpoint, readLines, writeLines } from 'sluice/io'
 import { readSqlite, writeSqlite } from 'sluice/sqlite'
-const evenSquares = pipeline(filter((n: number) => n % 2 === 0), map((n) => n * n))
-const counted = pipeline(evenSquares, count())
+export const evenSquares = pipeline(filter((n: number) => n % 2 === 0), map((n) => n * n))
+export const counted = pipeline(evenSquares, count())
 export const sinks = fanOut({ sum: counted, all: toArray<number>() })
 export const perUser = groupBy((e: { user: string }) => e.user, (user) => map(() => user))
 export const all = pipeline(range(3), evenSquares)
