@@ -411,6 +411,62 @@ describe.runIf(postgresBin)('readPostgres()', { timeout: 60_000 }, () => {
     })
   })
 
+  describe.each([{ copy: true }, { copy: false }, { params: [1] }])(
+    'in a transaction of a client, with %o',
+    (options) => {
+      const sql = options.params ? 'SELECT $1::int AS n, i FROM generate_series(1, 1000000) i' : MILLION
+
+      test.each(['take', 'abort', 'failure'])(
+        'a run that ends early by %s leaves it going on',
+        async (how) => {
+          await using client = await connected()
+          await admin.query('CREATE TABLE IF NOT EXISTS noted (how text)')
+          await client.query('BEGIN')
+          await client.query('INSERT INTO noted VALUES ($1)', [how])
+          const rows = readPostgres(sql, { connection: client, ...options })
+          if (how === 'take') expect(await pipeline(rows, take(3)).run()).toHaveLength(3)
+          else {
+            const failing = forEach(() => {
+              if (how === 'failure') throw new Error('enough')
+              void run.abort(new Error('enough'))
+            })
+            const run = pipeline(rows, failing).start()
+            await expect(run.result).rejects.toThrow('enough')
+          }
+          expect(await read('SELECT how FROM noted', { connection: client })).toEqual([{ how }])
+          await client.query('COMMIT')
+          expect((await admin.query('SELECT how FROM noted')).rows).toEqual([{ how }])
+          await admin.query('DROP TABLE noted')
+        },
+      )
+
+      test('what was read to its end stays done, and no savepoint is left', async () => {
+        await using client = await connected()
+        await admin.query('CREATE TABLE noted (how text)')
+        await client.query('BEGIN')
+        const writing = "WITH done AS (INSERT INTO noted VALUES ('read') RETURNING how) SELECT how FROM done"
+        expect(await read(writing, { connection: client, copy: options.copy ?? true })).toEqual([
+          { how: 'read' },
+        ])
+        await expect(client.query('ROLLBACK TO SAVEPOINT sluice_read')).rejects.toThrow('does not exist')
+        await client.query('ROLLBACK')
+        await client.query('BEGIN')
+        await read(writing, { connection: client, copy: options.copy ?? true })
+        await client.query('COMMIT')
+        expect((await admin.query('SELECT how FROM noted')).rows).toEqual([{ how: 'read' }])
+        await admin.query('DROP TABLE noted')
+      })
+    },
+  )
+
+  test('behind the end of a transaction of a client it reads as without one', async () => {
+    await using client = await connected()
+    await client.query('BEGIN')
+    const run = read('SELECT 1 AS a', { connection: client })
+    await Promise.all([client.query('COMMIT'), run])
+    expect(await run).toEqual([{ a: 1 }])
+  })
+
   test('an abort does not wait for a pool that has no client', async () => {
     const pool = new Pool({ ...connection, max: 1 })
     const held = await pool.connect()

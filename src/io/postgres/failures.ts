@@ -38,3 +38,5 @@ export const isMissingTable = (error: unknown): boolean => (Object(error) as Sai
 /** Whether the server did not understand a statement, or cannot do it. */
 export const isRefused = (error: unknown): boolean =>
   ['42601', '0A000'].includes((Object(error) as Said).code ?? '')
+/** Whether it needs a transaction, and there is none. */
+export const isOutside = (error: unknown): boolean => (Object(error) as Said).code === '25P01'

@@ -2,10 +2,11 @@
 import { type ChunkReader, chunkSource, type SourceContext } from '../../connect/chunk-source.ts'
 import { demand, demandCount, demandOptions } from '../../errors.ts'
 import type { Source, StageOptions } from '../../pipeline/stage.ts'
-import { isRefused, named } from './failures.ts'
-import { type Question, Reading } from './reading.ts'
+import { isOutside, isRefused, named } from './failures.ts'
+import { canCopy, type Question, Reading } from './reading.ts'
 import type { Row } from './rows.ts'
 import { demandConnection, type PostgresConnection, Session } from './session.ts'
+import { Command } from './statement.ts'
 import { prepared } from './values.ts'
 
 export interface ReadPostgresOptions extends StageOptions {
@@ -28,7 +29,8 @@ const BYTES = 256 * 1024
  * - One statement, so one snapshot: rows that are written meanwhile are not seen.
  * - The server is read no faster than there is room, whatever the size of the table.
  * - Left early, it tells the server to cancel the query. A connection of its own is closed, one of a pool given back or
- *   dropped, a client of yours stays connected and can be used again. A statement that writes should be read to its end.
+ *   dropped, a client of yours stays connected and can be used again, also within a transaction. A statement that writes
+ *   should be read to its end.
  * - Values are made by the type parsers of `pg`, those of the client included: int8 and numeric are text.
  * - Without `params` a `SELECT`, `VALUES`, `TABLE` or `WITH` goes through `COPY`, anything else through a portal: the rows
  *   are the same.
@@ -83,15 +85,26 @@ async function open<T>(
 
 const ACTION = 'read from Postgres'
 
+/** What a transaction of the user's goes on from where the rest of the rows is not wanted. */
+const SAVEPOINT = 'sluice_read'
+
 class PostgresReader<T> implements ChunkReader<T> {
-  #reading: Reading
+  #reading: Reading | undefined
   #began = false
+  #stopped = false
+  /** What takes back what was begun. */
+  #undo: string | undefined
 
   constructor(
     readonly session: Session,
     readonly question: Question,
   ) {
-    this.#reading = this.#ask(question)
+    if (!this.#saving) this.#reading = this.#ask(question)
+  }
+
+  /** A cancel fails the transaction that it hits, and one of the user's must go on. */
+  get #saving(): boolean {
+    return this.session.of === 'user' && this.session.inTransaction && canCopy(this.question.text)
   }
 
   #ask(question: Question): Reading {
@@ -110,25 +123,46 @@ class PostgresReader<T> implements ChunkReader<T> {
   }
 
   async #next(): Promise<readonly Row[] | undefined> {
+    if (this.#reading === undefined) await this.#save()
+    if (this.#stopped) return undefined
+    const reading = (this.#reading ??= this.#ask(this.question))
     try {
-      const rows = await this.#reading.next()
+      const rows = await reading.next()
       this.#began ||= rows !== undefined && rows.length > 0
       return rows
     } catch (error) {
-      if (this.#began || !this.#reading.copying || !isRefused(error) || this.session.inTransaction)
-        throw error
+      const lost = this.session.inTransaction && this.#undo === undefined
+      if (this.#began || !reading.copying || !isRefused(error) || lost) throw error
       // What cannot be copied may be read all the same.
-      await this.#reading.idle
+      await reading.idle
+      if (this.#undo !== undefined) await this.#run(`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`)
       this.#reading = this.#ask({ ...this.question, copy: false })
       return this.#reading.next()
     }
   }
 
+  async #save(): Promise<void> {
+    try {
+      await this.#run(`SAVEPOINT ${SAVEPOINT}`)
+    } catch (error) {
+      // The user's end of it stood before.
+      if (isOutside(error)) return
+      throw error
+    }
+    this.#undo = `ROLLBACK TO SAVEPOINT ${SAVEPOINT}; RELEASE SAVEPOINT ${SAVEPOINT}`
+  }
+
+  #run(sql: string): Promise<void> {
+    return this.session.begin(new Command(sql)).done()
+  }
+
   stop(): void {
-    this.#reading.stop()
+    this.#stopped = true
+    this.#reading?.stop()
   }
 
   close(): Promise<void> {
-    return this.session.close()
+    const whole = this.#undo !== undefined && this.#reading?.whole === true
+    return this.session.close(whole ? `RELEASE SAVEPOINT ${SAVEPOINT}` : this.#undo)
   }
 }

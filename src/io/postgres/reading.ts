@@ -61,6 +61,11 @@ export class Reading extends Statement {
     return this.#frames !== undefined
   }
 
+  /** Whether it has come to its end, and well. */
+  get whole(): boolean {
+    return this.over && this.error === undefined
+  }
+
   protected begin(connection: Wire): void {
     connection.on('noData', this.#noData)
     connection.parse({ name: '', text: this.question.text, types: [] }, true)
