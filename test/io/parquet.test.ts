@@ -104,6 +104,41 @@ describe('writeParquet and readParquet', () => {
     )
   })
 
+  test.each([
+    ['HUGEINT', 2n ** 64n + 1n, 2n ** 64n],
+    ['HUGEINT[]', [2n ** 64n + 1n], [2n ** 64n]],
+    ['STRUCT(a HUGEINT)', { a: -(2n ** 64n + 1n) }, { a: -(2n ** 64n) }],
+    ['MAP(VARCHAR, UHUGEINT)', new Map([['a', 2n ** 64n + 1n]]), new Map([['a', 2n ** 64n]])],
+  ])('a value of %s that the file cannot hold is refused, and not changed', async (type, value, other) => {
+    const bad: string[] = []
+    const rows = [{ v: value }, { v: other }]
+    const { count } = await write(rows, {
+      columns: { v: type },
+      onError: ({ error }) => void bad.push((error as Error).message),
+    })
+    expect(count).toBe(1)
+    expect(bad).toEqual([
+      expect.stringMatching(
+        /^Cannot write column "v": it must be an integer of 64 bits in a Parquet file \(.*, got -?\d+n$/,
+      ),
+    ])
+  })
+
+  test('an integer beyond 64 bits whose type nobody said is refused, and stays whole as a decimal', async () => {
+    const rows = [{ v: 2n ** 64n + 1n }]
+    expect((await failed(write(rows))).message).toContain('"columns" may say DECIMAL(38, 0)')
+    await write(rows, { columns: { v: 'DECIMAL(38, 0)' } })
+    expect(await pipeline(readParquet(path)).run()).toEqual([{ v: '18446744073709551617' }])
+  })
+
+  test('an interval that the file cannot hold is refused', async () => {
+    const good = { months: 1, days: 2, micros: 3000n }
+    const rows = [good, { ...good, micros: 1n }, { ...good, days: -1 }].map((v) => ({ v }))
+    const { count } = await write(rows, { columns: { v: 'INTERVAL' }, onError: 'skip' })
+    expect(count).toBe(1)
+    expect(await pipeline(readParquet(path)).run()).toEqual([{ v: good }])
+  })
+
   test('the file appears whole or not at all, and what was there stays until then', async () => {
     await write([{ a: 'old' }])
     const fails = map((row: object, i) => {

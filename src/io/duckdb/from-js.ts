@@ -35,7 +35,8 @@ import { show } from './shape.ts'
 
 /** Makes a value of DuckDB; throws where the value does not fit. */
 export type FromJs = (value: unknown) => DuckDBValue
-type Making = (type: DuckDBType) => FromJs
+type Making = (type: DuckDBType, all: Makings) => FromJs
+export type Makings = Partial<Record<Id, Making>>
 
 const DAY = 86_400_000
 
@@ -160,23 +161,23 @@ function enumeration(type: DuckDBType): FromJs {
   return (value) => (typeof value === 'string' && known.has(value) ? value : refuse(wanted, value))
 }
 
-function list(type: DuckDBType): FromJs {
-  const item = fromJs((type as DuckDBListType).valueType)
+function list(type: DuckDBType, all: Makings): FromJs {
+  const item = fromJs((type as DuckDBListType).valueType, all)
   return (value) => (Array.isArray(value) ? listValue(value.map(item)) : refuse('an array', value))
 }
 
-function array(type: DuckDBType): FromJs {
+function array(type: DuckDBType, all: Makings): FromJs {
   const { valueType, length } = type as DuckDBArrayType
-  const item = fromJs(valueType)
+  const item = fromJs(valueType, all)
   return (value) =>
     Array.isArray(value) && value.length === length
       ? arrayValue(value.map(item))
       : refuse(`an array of ${length} values`, value)
 }
 
-function struct(type: DuckDBType): FromJs {
+function struct(type: DuckDBType, all: Makings): FromJs {
   const { entryNames, entryTypes } = type as DuckDBStructType
-  const makers = entryNames.map((name, i) => [name, fromJs(entryTypes[i])] as const)
+  const makers = entryNames.map((name, i) => [name, fromJs(entryTypes[i], all)] as const)
   const known = new Set(entryNames)
   return (value) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return refuse('an object', value)
@@ -192,8 +193,9 @@ function struct(type: DuckDBType): FromJs {
   }
 }
 
-function map(type: DuckDBType): FromJs {
-  const [key, item] = [fromJs((type as DuckDBMapType).keyType), fromJs((type as DuckDBMapType).valueType)]
+function map(type: DuckDBType, all: Makings): FromJs {
+  const { keyType, valueType } = type as DuckDBMapType
+  const [key, item] = [fromJs(keyType, all), fromJs(valueType, all)]
   return (value) =>
     value instanceof Map
       ? mapValue([...(value as Map<unknown, unknown>)].map(([k, v]) => ({ key: key(k), value: item(v) })))
@@ -202,7 +204,7 @@ function map(type: DuckDBType): FromJs {
 
 const micros = (ms: number): bigint => BigInt(ms) * 1000n
 
-const MAKING: Partial<Record<Id, Making>> = {
+const MAKING: Makings = {
   [Id.BOOLEAN]: () => boolean,
   [Id.TINYINT]: narrow(-128, 127),
   [Id.SMALLINT]: narrow(-32_768, 32_767),
@@ -240,10 +242,40 @@ const MAKING: Partial<Record<Id, Making>> = {
   [Id.MAP]: map,
 }
 
+/** Parquet has no integer of 128 bits: DuckDB makes doubles of them. */
+function asDouble(make: Making): Making {
+  return (...of) => {
+    const integer = make(...of)
+    return (value) => {
+      const made = integer(value) as bigint
+      if (BigInt(Number(made)) === made) return made
+      return refuse('an integer of 64 bits in a Parquet file ("columns" may say DECIMAL(38, 0))', value)
+    }
+  }
+}
+
+/** Its intervals are whole milliseconds, and none is negative. */
+function asMillis(value: unknown): DuckDBValue {
+  const made = interval(value)
+  const { months, days, micros } = value as { months: number; days: number; micros: bigint }
+  const fits = months >= 0 && days >= 0 && micros >= 0n && micros % 1000n === 0n
+  return fits
+    ? made
+    : refuse('{ months, days, micros } of whole milliseconds, none negative, in a Parquet file', value)
+}
+
+/** For what ends in a Parquet file, which has not all types: DuckDB would change such values without a word. */
+export const PARQUET: Makings = {
+  ...MAKING,
+  [Id.HUGEINT]: asDouble(wide(128, true)),
+  [Id.UHUGEINT]: asDouble(wide(128, false)),
+  [Id.INTERVAL]: () => asMillis,
+}
+
 /** What makes values for a column of that type; null and undefined are NULL. Throws for a type that has no such. */
-export function fromJs(type: DuckDBType): FromJs {
-  const making = MAKING[type.typeId]
+export function fromJs(type: DuckDBType, all = MAKING): FromJs {
+  const making = all[type.typeId]
   if (!making) throw new TypeError(`${String(type)} cannot be written`)
-  const make = making(type)
+  const make = making(type, all)
   return (value) => (value === null || value === undefined ? null : make(value))
 }

@@ -103,6 +103,8 @@ export interface WrittenParquet {
  * - It takes little memory (the process 190 MB at a million rows of three columns, 320 MB at eight million), but room on the
  *   disk: the rows wait in a file beside it, compressed, until all have come; then they are copied.
  * - Columns and types are as those of `writeDuckDb`. Without a row and without types in `columns`, it fails.
+ * - Parquet has no integers beyond 64 bits, and its intervals are whole milliseconds: a value that would be changed does
+ *   not fit.
  *
  * Ordered. Concurrency 1. Holds at most 61,440 rows, and what DuckDB buffers. On error: fails; a row that does not fit
  * the columns follows `onError`.

@@ -8,7 +8,7 @@
  */
 import { DuckDBDataChunk, type DuckDBAppender, type DuckDBType, type DuckDBValue } from '@duckdb/node-api'
 import { type Opened, quoteName } from './database.ts'
-import { type FromJs, fromJs } from './from-js.ts'
+import { type FromJs, fromJs, type Makings, PARQUET } from './from-js.ts'
 
 export interface Target {
   /** Its full name, as SQL. */
@@ -52,7 +52,9 @@ export class TableWriting {
     this.#appender = appender
     if (this.#makers.length > 0) return
     this.#types = columns.map((_, i) => appender.columnType(i))
-    this.#makers = this.#types.map((type, i) => makerOf(type, columns[i]))
+    // What is ours alone is copied to a Parquet file.
+    const all = this.target.private ? PARQUET : undefined
+    this.#makers = this.#types.map((type, i) => makerOf(type, columns[i], all))
   }
 
   /** Takes a row, or throws what is wrong with it. True when a `move` is due. */
@@ -115,9 +117,9 @@ export class TableWriting {
   }
 }
 
-function makerOf(type: DuckDBType, column: string): FromJs {
+function makerOf(type: DuckDBType, column: string, all: Makings | undefined): FromJs {
   try {
-    return fromJs(type)
+    return fromJs(type, all)
   } catch (error) {
     throw columnFailure(column, error)
   }
