@@ -438,7 +438,7 @@ describe('writeDuckDb', () => {
     const rows = Array.from({ length: 1500 }, (_, i) => (i === 1400 ? { i, late: 1 } : { i }))
     const error = await failed(write(rows, 't', { database }))
     expect(error.message).toContain(
-      'Cannot write column "late": the first 1000 rows has no such column: say in "columns" what is to be written',
+      'Cannot write column "late": the first 1000 rows have no such column: say in "columns" what is to be written',
     )
     expect(error.value).toEqual({ i: 1400, late: 1 })
     await write([{ i: 1 }], 't', { database })

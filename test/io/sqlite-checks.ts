@@ -160,7 +160,7 @@ export const checks: [string, Check][] = [
       const rows = Array.from({ length: 1500 }, (_, i) => (i === 1400 ? { i, late: 1 } : { i }))
       has(
         await failed(write(database, rows)),
-        'Cannot write column "late": the first 1000 rows has no such column',
+        'Cannot write column "late": the first 1000 rows have no such column',
       )
       await write(database, [{ i: 1 }])
       has(await failed(write(database, [{ j: 1 }])), 'Cannot write column "j": the table has no such column')

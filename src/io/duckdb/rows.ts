@@ -102,9 +102,9 @@ export class RowWriting<R> implements ChunkWriter<Row, R> {
     if (!known || this.plan.columns) return
     for (const name of Object.keys(row)) {
       if (known.has(name)) continue
-      const where = this.plan.existing ? 'the table' : `the first ${SAMPLE} rows`
+      const where = this.plan.existing ? 'the table has' : `the first ${SAMPLE} rows have`
       const advice = 'say in "columns" what is to be written'
-      throw new TypeError(`Cannot write column ${show(name)}: ${where} has no such column: ${advice}`)
+      throw new TypeError(`Cannot write column ${show(name)}: ${where} no such column: ${advice}`)
     }
   }
 

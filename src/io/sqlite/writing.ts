@@ -203,9 +203,9 @@ export class Writing implements ChunkWriter<Row, Written> {
     const known = this.#insert ? this.#columns : this.#existing
     const strange = known && Object.keys(row).find((name) => !known.includes(name))
     if (strange === undefined) return
-    const where = this.#existing ? 'the table' : `the first ${SAMPLE} rows`
+    const where = this.#existing ? 'the table has' : `the first ${SAMPLE} rows have`
     const advice = 'say in "columns" what is to be written'
-    throw new TypeError(`Cannot write column ${show(strange)}: ${where} has no such column: ${advice}`)
+    throw new TypeError(`Cannot write column ${show(strange)}: ${where} no such column: ${advice}`)
   }
 
   async end(): Promise<Written> {
