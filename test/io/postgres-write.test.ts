@@ -617,6 +617,19 @@ describe.runIf(postgresBin)('writePostgres()', { timeout: 30_000 }, () => {
     await nobodyLeft()
   })
 
+  test.each([{}, { key: 'id' }])(
+    'a query_timeout of the connection ends the wait for a lock, with %o',
+    async (options) => {
+      await admin.query('BEGIN; LOCK TABLE people')
+      const error = await failureOf(
+        write([{ id: 1, name: 'a' }], { connection: { ...connection, query_timeout: 50 }, ...options }),
+      )
+      expect(error.message).toContain('Cannot write to table "people": Query read timeout')
+      await nobodyLeft()
+      await admin.query('ROLLBACK')
+    },
+  )
+
   test('a table whose name has a dot is not one in a schema, and the error says so', async () => {
     const error = await failureOf(write([{ id: 1 }], {}, 'public.people'))
     expect(error.message).toContain('"public.people" does not exist, the schema is an option of its own')

@@ -14,8 +14,13 @@ export type Wire = Omit<Connection, 'execute'> & {
 }
 
 export abstract class Statement {
-  /** Called by `pg` where the client has a `query_timeout`. */
-  callback: (() => void) | undefined
+  /** Called by `pg` where the client has a `query_timeout`: with its error, when the time is up. */
+  callback: ((late?: Error) => void) | undefined = (late) => {
+    if (late === undefined) return
+    this.late = true
+    this.error ??= late
+    this.tell()
+  }
   readonly idle: Promise<void>
   #settle = (): void => {}
   #news: (() => void) | undefined
@@ -23,6 +28,8 @@ export abstract class Statement {
   protected connection: Wire | undefined
   /** The server has nothing more to say. */
   protected over = false
+  /** Nobody waits for the server any more. */
+  protected late = false
   error: Error | undefined
 
   constructor() {
@@ -139,7 +146,7 @@ export class Command extends Statement {
   }
 
   async done(): Promise<void> {
-    await this.idle
+    while (!this.over && !this.late) await this.news()
     this.demandWell()
   }
 
