@@ -49,6 +49,19 @@ describe('the header', () => {
       { types: { c: 'number' } },
       '1:1: there is no column "c", only "a", "b"',
     ],
+    ['has a quote that is not closed', '\n"a,b\n1,2\n3,4\n', {}, '2:1: a quoted field is not closed'],
+    [
+      'has a quoted field that goes on',
+      '"a"x,b\n1,2\n3,4\n',
+      { header: (names) => names },
+      '1:4: a quoted field is followed by "x"',
+    ],
+    [
+      'is too long',
+      'a,bcdefg\n1,2\n3,4\n',
+      { maxRow: 5 },
+      '1:1: the row has more than 5 characters ("maxRow")',
+    ],
   ])('fails the stage, whatever onError says, where it %s', async (_, text, options, message) => {
     const error = await run(readCsv(csv(text), { ...options, onError: 'skip' })).catch(
       (thrown: unknown) => thrown,

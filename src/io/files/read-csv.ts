@@ -177,6 +177,8 @@ class CsvParser implements Parser<unknown>, CsvSink {
   }
 
   broken(what: string, at: number, from: number, to: number): void {
+    // Without this row, the next one would be taken for the header.
+    if (this.#width < 0 && this.settings.header !== false) throw new FormatError(this.#placeOf(at), what)
     this.#bad(what, at, from, to)
   }
 
@@ -260,7 +262,7 @@ function settingsOf(path: Inputs, options: CsvOptions): Settings {
  *   order mark is left out. Blank lines are left out, but where there is only one column.
  * - Text stays text unless `types` says more; a number that would lose digits is not one.
  * - A bad row (too few or too many fields, a quote that is not closed, a field that is not what its type says) follows `onError`: `value` is its
- *   text, and `error` a `FormatError` with file, line and column. The rows behind it are read.
+ *   text, and `error` a `FormatError` with file, line and column. The rows behind it are read. A header that cannot be read fails the stage.
  *
  * Ordered. Concurrency 1. Holds what one read of 64 KiB brought. On error: fails, or follows `onError`.
  *
