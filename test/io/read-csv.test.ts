@@ -286,6 +286,18 @@ test('a path that ends in .tsv has tabs', async () => {
   ])
 })
 
+test('of several files, those that end in .tsv have tabs, and the others commas', async () => {
+  const files = [fileOf(path('1.csv'), 'a,b\n1,2\n'), fileOf(path('2.tsv'), 'a\tb\n3\t4\n')]
+  const rows = [
+    { a: '1', b: '2' },
+    { a: '3', b: '4' },
+  ]
+  expect(await run(readCsv(files))).toEqual(rows)
+  expect(await run(readCsv(files.toReversed()))).toEqual(rows.toReversed())
+  expect(await run(readCsv(path('*.?sv')))).toEqual(rows)
+  expect(() => readCsv(files, { quote: '\t' })).toThrow('"delimiter" must be other than "quote"')
+})
+
 test.each<[CsvOptions | Record<string, unknown>, string]>([
   [{ delimiter: '' }, '"delimiter" must be one character, got ""'],
   [{ delimiter: '||' }, '"delimiter" must be one character, got "||"'],

@@ -30,6 +30,8 @@ export type CsvRow<Types> = [keyof Types] extends [never]
   : { -readonly [C in keyof Types]: ColumnValue<Types[C]> } & { [column: string]: unknown }
 
 type Settings = Required<Pick<CsvOptions, 'header' | 'types' | 'short' | 'maxRow'>> & CsvFormat
+/** The name of each file tells its delimiter, where none was given. */
+type OpenSettings = Omit<Settings, 'delimiter'> & { delimiter: string | undefined }
 
 interface CsvState extends ScannerState {
   columns: readonly string[] | undefined
@@ -237,12 +239,12 @@ function areNames(names: unknown): names is readonly string[] {
   return Array.isArray(names) && names.length > 0 && names.every((name) => typeof name === 'string')
 }
 
-function settingsOf(path: Inputs, options: CsvOptions): Settings {
+function settingsOf(path: Inputs, options: CsvOptions): OpenSettings {
   const action = 'create readCsv'
-  const { delimiter = delimiterFor(path), quote = '"', escape = quote, comment = '', trim = false } = options
+  const { delimiter, quote = '"', escape = quote, comment = '', trim = false } = options
   const { header = true, types = {}, short = 'fail', maxRow = 2 ** 20 } = options
   const format = { delimiter, quote, escape, comment, trim }
-  checkFormat(format)
+  for (const file of [path].flat()) checkFormat({ ...format, delimiter: delimiter ?? delimiterFor(file) })
   checkTypes('readCsv', types)
   checkHeader(header, types)
   const named = header !== false || Object.keys(types).length === 0
@@ -256,7 +258,7 @@ function settingsOf(path: Inputs, options: CsvOptions): Settings {
  * Reads CSV: each row as an object, by the names in the first row.
  *
  * - What `path` and the options for files mean: see `readLines`. `header`, `types`, `short`, `maxRow`: see `CsvOptions`. `delimiter`: default
- *   `','`, and a tab for a path that ends in `.tsv`. `quote`: default `'"'`; `escape`: what stands before a quote that is meant, default the quote itself.
+ *   `','`, and a tab for each file whose name ends in `.tsv`. `quote`: default `'"'`; `escape`: what stands before a quote that is meant, default the quote itself.
  *   `comment`: rows that begin with it are left out. `trim`: whether white space around fields is left out, default no.
  * - RFC 4180: quotes, doubled quotes, delimiters and line ends in quoted fields, CR LF and LF (mixed, too) or CR. A byte
  *   order mark is left out. Blank lines are left out, but where there is only one column.
@@ -283,7 +285,10 @@ export function readCsv<const Types extends Record<string, ColumnType> = Record<
   options?: CsvOptions<Types>,
 ): Source<CsvRow<Types>>
 export function readCsv(path: Inputs, options: CsvOptions = {}): Source<unknown> {
-  const source = rowSource('readCsv', path, options, (origin) => new CsvParser(origin, settings))
+  const source = rowSource('readCsv', path, options, (origin) => {
+    const { delimiter = delimiterFor(origin.file) } = settings
+    return new CsvParser(origin, { ...settings, delimiter })
+  })
   const settings = settingsOf(path, options)
   return source
 }
