@@ -341,6 +341,27 @@ describe('writeCsv()', () => {
       {},
       '1,a\n2,b\n',
     ],
+    [
+      'nothing in columns that a row lacks, though every object has something of that name',
+      [
+        { id: 1 },
+        Object.defineProperty({ constructor: 'own' }, '__proto__', { value: 'p', enumerable: true }),
+      ],
+      { columns: ['id', 'constructor', 'toString', '__proto__'] },
+      'id,constructor,toString,__proto__\n1,,,\n,own,,p\n',
+    ],
+    [
+      'what a getter of the class of a row gives',
+      [
+        new (class {
+          get total() {
+            return 2
+          }
+        })(),
+      ],
+      { columns: ['total'] },
+      'total\n2\n',
+    ],
     ['arrays with a header', [[1, 'a']], { columns: ['n', 't'] }, 'n,t\n1,a\n'],
     [
       'quotes where they are needed',

@@ -199,7 +199,12 @@ class CsvEncoder<T extends object> {
           throw new RangeError(
             `Cannot write a row: it has a key "${key}" that is no column: ${columns.join(', ')}`,
           )
-    return columns.map((column) => fields[column])
+    return columns.map((column) => {
+      const value = fields[column]
+      return (typeof value === 'object' || typeof value === 'function') && isInAll(column, row)
+        ? undefined
+        : value
+    })
   }
 
   #field(value: unknown): string {
@@ -207,6 +212,11 @@ class CsvEncoder<T extends object> {
     const text = typeof value === 'string' ? value : textOf(value)
     return this.format.special.test(text) ? `"${text.replaceAll('"', '""')}"` : text
   }
+}
+
+/** Every object has it: the row itself says nothing about that column. */
+function isInAll(column: string, row: object): boolean {
+  return column in Object.prototype && !Object.hasOwn(row, column)
 }
 
 function demandRow(row: unknown): void {
