@@ -239,6 +239,26 @@ describe('checkpoint()', () => {
     await expect(job.run()).rejects.toThrow('it is no checkpoint of this version')
   })
 
+  test('reads what was added to each of its files, and a file that is new in front of them', async () => {
+    const add = (name: string, line: string) => writeFileSync(file(name), `${line}\n`, { flag: 'a' })
+    const job = checkpoint(
+      file('job'),
+      pipeline(readLines(file('*.log')), writeLines(file('out.txt'), { append: true, sync: true })),
+    )
+    for (const name of ['b.log', 'c.log']) add(name, name)
+    await job.run()
+    for (const name of ['a.log', 'b.log', 'c.log']) add(name, `new in ${name}`)
+    await job.run()
+    await job.run()
+    expect(readFileSync(file('out.txt'), 'utf8').trimEnd().split('\n')).toEqual([
+      'b.log',
+      'c.log',
+      'new in a.log',
+      'new in b.log',
+      'new in c.log',
+    ])
+  })
+
   test('an input that was replaced before it was read to its end is an error that names it', async () => {
     writeFileSync(file('in.txt'), numbers(0, 50_000).join('\n'))
     const job = checkpoint(file('job'), pipeline(readLines(file('in.txt')), drain()), { every: 2 })

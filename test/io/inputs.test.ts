@@ -1,7 +1,7 @@
 /** What readers are pointed at: patterns, lists, what is packed, pipes and the standard input; and what they leave open. */
 import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync } from 'node:fs'
+import { appendFileSync, mkdirSync, rmSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
@@ -109,6 +109,56 @@ describe('a run that goes on', () => {
     fileOf(file, 'new\n')
     expect(await run(resumed(readLines(file), position))).toEqual(['new'])
   })
+
+  test('reads what was added to each of several files, and files that are new among them', async () => {
+    const names = ['1.log', '3.log', '4.gz', '5.log']
+    const add = (name: string, line: string) =>
+      appendFileSync(path(name), name.endsWith('.gz') ? gzipSync(`${line}\n`) : `${line}\n`)
+    const lines = () => readLines([path('*.log'), path('4.gz'), path('1.log')])
+    for (const name of names) add(name, name)
+    const first = await cut(lines(), 99)
+    expect(first.values).toEqual(['1.log', '3.log', '5.log', '4.gz', '1.log'])
+    for (const name of names) add(name, `${name} again`)
+    add('2.log', '2.log')
+    const again = await cut(resumed(lines(), first.position), 99)
+    expect(again.values).toEqual([
+      '1.log again',
+      '2.log',
+      '3.log again',
+      '5.log again',
+      '4.gz again',
+      '1.log again',
+    ])
+    expect(await run(resumed(lines(), again.position))).toEqual([])
+  })
+
+  test('in the middle of a file, reads what was added to those before it, and that file once', async () => {
+    const files = [fileOf(path('a'), 'a\n'), fileOf(path('b'), manyText), fileOf(path('c'), 'c\n')]
+    const { values, position } = await cut(readLines(files), 10_000)
+    expect(values.length).toBeLessThan(50_000)
+    fileOf(path('a'), 'a\nmore\n')
+    const rest = await run(resumed(readLines(files), position))
+    expect([...values, ...rest.filter((line) => line !== 'more')]).toEqual(['a', ...many, 'c'])
+    expect(rest[0]).toBe('more')
+    rmSync(path('a'))
+    expect(await run(resumed(readLines(files), position))).toEqual(rest.slice(1))
+  })
+
+  test('reads a file that has taken the place of one that is through, and goes on with the others', async () => {
+    const files = [fileOf(path('a'), 'a\n'), fileOf(path('b'), 'b\n')]
+    const { position } = await cut(readLines(files), 9)
+    execFileSync('mv', [path('a'), path('old')])
+    fileOf(path('a'), 'a\n')
+    expect(await run(resumed(readLines(files), position))).toEqual(['a'])
+  })
+
+  test.each([7, { file: 'a' }, { file: 'a', id: '', index: 0, line: 0, offset: -1 }])(
+    'refuses the position %o, which is not one of files',
+    async (at) => {
+      const source = readLines(fileOf(path('a'), 'a\n'))
+      await expect(run(resumed(source, { at }))).rejects.toThrow('the position is not one of files')
+    },
+  )
 
   test('says so where its file was replaced or cut', async () => {
     const file = fileOf(path('a'), manyText)

@@ -2,6 +2,7 @@
  * Rows of files as a source: inputs are opened one after the other, read block by block, and a parser makes rows of
  * the bytes. Blocks end anywhere; a parser says how many bytes it has used up, and sees the rest again with the next.
  */
+import { stat } from 'node:fs/promises'
 import {
   type ReadOptions,
   chunkSource,
@@ -11,7 +12,8 @@ import {
 } from '../../connect/chunk-source.ts'
 import { demand } from '../../errors.ts'
 import type { Source } from '../../pipeline/stage.ts'
-import { type Blocks, isStandardInput, openBlocks } from './blocks.ts'
+import { type Blocks, idOf, isStandardInput, openBlocks } from './blocks.ts'
+import { type FilePosition, placed } from './file-positions.ts'
 import { Follower } from './follow.ts'
 import { checkInputs, filesOf, type Inputs } from './inputs.ts'
 import { isPacked } from './packing.ts'
@@ -53,26 +55,6 @@ export interface Origin {
   line: number
   state: unknown
   decoder: Decoder
-}
-
-/** How far the inputs have been read, as plain data. */
-export interface FilePosition {
-  file: string
-  /** Which of the inputs it is: one may come twice. */
-  index: number
-  /** In bytes, unpacked. */
-  offset: number
-  line: number
-  /** Which file it was, and how much of it had been read: it cannot be shorter. */
-  id: string
-  read?: number
-  encoding?: string
-  /** That of the parser. */
-  state?: unknown
-  /** How many rows, good and bad, have been given from there on. */
-  passed?: number
-  /** All inputs have been read. */
-  done?: boolean
 }
 
 export function rowSource<T>(
@@ -130,7 +112,9 @@ class RowReader<T> implements ChunkReader<T> {
   /** Where that block begins. */
   #start: FilePosition | undefined
   /** How many rows, good and bad, an earlier run was given from there on. */
-  #skip: number
+  #skip = 0
+  /** Where the inputs stand that an earlier run has begun, or that are through: by their places. */
+  readonly #known: Map<number, FilePosition>
   readonly #stop = new AbortController()
   #closed = false
   readonly #follower: Follower | undefined
@@ -142,12 +126,8 @@ class RowReader<T> implements ChunkReader<T> {
     readonly context: SourceContext,
     readonly from: FilePosition | undefined,
   ) {
-    this.#skip = from?.passed ?? 0
     if (options.follow) this.#follower = new Follower(files[0], this.#stop.signal)
-    if (from === undefined) return
-    const { file, index } = from
-    this.#index = files[index] === file ? index : files.indexOf(file)
-    if (this.#index < 0) throw new Error(`Cannot go on reading ${file}: it is not among the inputs`)
+    this.#known = from ? placed(from, files) : new Map<number, FilePosition>()
   }
 
   async next(): Promise<readonly T[] | undefined> {
@@ -186,7 +166,8 @@ class RowReader<T> implements ChunkReader<T> {
   /** Reads a block. Says whether there may be more. */
   async #advance(): Promise<boolean> {
     if (this.#stopped) return false
-    if (this.#reading === undefined && this.#index < this.files.length) await this.#move(this.#open())
+    while (this.#reading === undefined && this.#index < this.files.length && !this.#stopped)
+      await this.#move(this.#open())
     const reading = this.#reading
     if (reading === undefined) return false
     const block = await reading.blocks.next(reading.left)
@@ -204,6 +185,7 @@ class RowReader<T> implements ChunkReader<T> {
     const start = reading.parser === undefined ? this.#begin(reading, bytes) : 0
     const parser = reading.parser!
     position.read = reading.blocks.at
+    position.done = false
     this.#start = { ...position }
     this.#batch = { rows: [], bad: [] }
     this.#row = this.#bad = 0
@@ -228,33 +210,42 @@ class RowReader<T> implements ChunkReader<T> {
   }
 
   async #open(): Promise<void> {
-    const { options, from } = this
+    const { options } = this
     const index = this.#index
     const file = this.files[index]
-    const resumed = this.#last === undefined ? from : undefined
+    const resumed = this.#known.get(index)
+    const before = await sizeOf(file)
+    if (resumed?.done && !options.follow && this.#isThrough(resumed, before)) return void this.#index++
     const start = options.from === 'end' && !this.#last && !resumed ? 'end' : (resumed?.offset ?? 0)
     const blocks = this.#follower
       ? await this.#follower.open(start, resumed?.id)
       : await openBlocks(file, start === 'end' ? 0 : start, resumed)
     if (blocks === undefined) return
     const offset = start === 'end' ? blocks.at : 0
-    const fresh: FilePosition = { file, index, offset, line: 0, id: blocks.id }
+    const size = isPacked(file) ? before?.size : undefined
+    const fresh: FilePosition = { file, index, offset, line: 0, id: blocks.id, size }
     const isSame = resumed !== undefined && blocks.id === resumed.id && !blocks.beyond
-    this.#reading = { blocks, left: NOTHING, position: isSame ? { ...resumed, index } : fresh }
+    if (resumed !== undefined && !isSame && !options.follow) return this.#replaced(blocks, resumed)
+    this.#known.delete(index)
+    this.#skip = resumed?.passed ?? 0
+    this.#reading = { blocks, left: NOTHING, position: isSame ? { ...resumed, size } : fresh }
     if (this.#stop.signal.aborted) blocks.stop?.()
-    if (resumed === undefined || isSame || options.follow) return
-    await this.#replaced(blocks, resumed)
+  }
+
+  /** Whether nothing has been added to a file that is through. One before that which was read last may have been removed. */
+  #isThrough({ file, id, read, size }: FilePosition, now: { id: string; size: number } | undefined): boolean {
+    if (now === undefined) return file !== this.from!.file
+    return now.id === id && now.size === (isPacked(file) ? size : read)
   }
 
   /** Another file has taken the place of the one where reading was to go on. */
   async #replaced(blocks: Blocks, resumed: FilePosition): Promise<void> {
-    this.#reading = undefined
     await blocks.close()
     if (!resumed.done)
       throw new Error(`Cannot go on reading ${resumed.file}: another file has taken its place`)
     // All of the other file has been read.
+    this.#known.delete(resumed.index)
     this.#last = resumed
-    return this.#open()
   }
 
   /** Whether more bytes are needed to tell a byte order mark. */
@@ -277,7 +268,10 @@ class RowReader<T> implements ChunkReader<T> {
   async #ended({ blocks, position }: Reading<T>): Promise<void> {
     this.#reading = undefined
     this.#last = position
-    if (!this.options.follow) this.#index++
+    if (!this.options.follow) {
+      position.done = true
+      this.#known.set(this.#index++, position)
+    }
     await blocks.close()
   }
 
@@ -297,9 +291,21 @@ class RowReader<T> implements ChunkReader<T> {
   position(given: number): FilePosition | undefined {
     const { rows, bad } = this.#batch
     const row = Math.min(this.#row, this.#from + given)
-    if (row < rows.length || this.#bad < bad.length) return { ...this.#start!, passed: row + this.#bad }
+    if (row < rows.length || this.#bad < bad.length)
+      return this.#withOthers({ ...this.#start!, passed: row + this.#bad })
     const position = this.#reading?.position ?? this.#last
-    const done = this.#reading === undefined && this.#index >= this.files.length
-    return position ? { ...position, passed: this.#skip, done } : this.from
+    return position ? this.#withOthers({ ...position, passed: this.#skip }) : this.from
   }
+
+  #withOthers(position: FilePosition): FilePosition {
+    const others = [...this.#known.values()].filter(({ index }) => index !== position.index)
+    return others.length > 0 ? { ...position, others } : position
+  }
+}
+
+/** Which file has this name, and how long it is, where there is one. */
+async function sizeOf(file: string): Promise<{ id: string; size: number } | undefined> {
+  if (isStandardInput(file)) return undefined
+  const stats = await stat(file).catch(() => undefined)
+  return stats && { id: idOf(stats), size: stats.size }
 }

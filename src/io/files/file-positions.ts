@@ -1,0 +1,56 @@
+/**
+ * How far inputs have been read, as plain data: what a job keeps to go on later.
+ *
+ * One position is that of the input that is being read, and has those of the others with it that were opened before: a
+ * file that is through may get more lines, and a new one may match a pattern in front of it.
+ */
+
+/** How far an input has been read. */
+export interface FilePosition {
+  file: string
+  /** Which of the inputs it is: one may come twice. */
+  index: number
+  /** In bytes, unpacked. */
+  offset: number
+  line: number
+  /** Which file it was, and how much of it had been read: it cannot be shorter. */
+  id: string
+  read?: number
+  /** How long it was when it was opened, where it is packed. */
+  size?: number | undefined
+  encoding?: string
+  /** That of the parser. */
+  state?: unknown
+  /** How many rows, good and bad, have been given from there on. */
+  passed?: number
+  /** All of it has been read. */
+  done?: boolean
+  /** Where the other inputs stand that have been read before. */
+  others?: readonly FilePosition[]
+}
+
+/** The positions by the places that their files have among the inputs now. */
+export function placed(position: FilePosition, files: readonly string[]): Map<number, FilePosition> {
+  const { others = [], ...own } = position
+  const all = [own, ...others]
+  if (!all.every(isPosition)) throw new Error('Cannot go on reading: the position is not one of files')
+  const places = new Map<number, FilePosition>()
+  for (const each of all.sort((a, b) => a.index - b.index)) {
+    const { file, index } = each
+    const same = (name: string | undefined, place: number): boolean => name === file && !places.has(place)
+    const place = same(files[index], index) ? index : files.findIndex(same)
+    if (place >= 0) places.set(place, { ...each, index: place })
+    // One that is through may have been removed since.
+    else if (each.index === own.index || !each.done)
+      throw new Error(`Cannot go on reading ${file}: it is not among the inputs`)
+  }
+  return places
+}
+
+function isPosition(position: unknown): position is FilePosition {
+  const { file, id, index, offset, line, read = 0, passed = 0 } = Object(position) as Partial<FilePosition>
+  const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
+  return (
+    typeof file === 'string' && typeof id === 'string' && [index, offset, line, read, passed].every(isCount)
+  )
+}
