@@ -237,6 +237,25 @@ describe('checkpoint()', () => {
     await expect(job.run()).rejects.toThrow(`Cannot read the checkpoint ${file('job')}: it is no JSON`)
     writeFileSync(file('job'), '{}')
     await expect(job.run()).rejects.toThrow('it is no checkpoint of this version')
+    for (const positions of ['null', '[]', '{"range":null}', '{"range":3}']) {
+      writeFileSync(file('job'), `{"version":1,"parts":1,"done":false,"positions":${positions}}`)
+      await expect(job.run()).rejects.toThrow('it is no checkpoint of this version')
+    }
+  })
+
+  test('cuts nothing off its output for a position that is none', async () => {
+    writeFileSync(file('out.txt'), 'there before\n')
+    const job = checkpoint(
+      file('job'),
+      pipeline(source(['a']), writeLines(file('out.txt'), { append: true, sync: true })),
+    )
+    for (const size of ['-4', '"x"', '1.5']) {
+      writeFileSync(file('job'), `{"version":1,"parts":1,"positions":{"writeLines":{"size":${size}}}}`)
+      await expect(job.run()).rejects.toThrow(
+        `Cannot go on writing ${file('out.txt')}: the position is not one of a file`,
+      )
+    }
+    expect(readFileSync(file('out.txt'), 'utf8')).toBe('there before\n')
   })
 
   test('reads what was added to each of its files, and a file that is new in front of them', async () => {

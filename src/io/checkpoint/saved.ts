@@ -34,11 +34,16 @@ export async function load(file: string): Promise<Saved | undefined> {
   }
   try {
     const saved = JSON.parse(text) as Partial<Saved> | null
-    if (saved?.version === 1 && typeof saved.positions === 'object') return saved as Saved
+    if (saved?.version === 1 && isRecord(saved.positions) && Object.values(saved.positions).every(isRecord))
+      return saved as Saved
   } catch (error) {
     throw new Error(`Cannot read the checkpoint ${file}: it is no JSON`, { cause: error })
   }
   throw new Error(`Cannot read the checkpoint ${file}: it is no checkpoint of this version`)
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** Resolves when the disk has it. */

@@ -61,7 +61,7 @@ export function textSink<In>(
   const file = path instanceof URL ? fileURLToPath(path) : path
   const sink = chunkSink<In, string, Written, TextFile<In>>(make, options, {
     async open(context, from) {
-      const { size, state } = (from ?? {}) as Partial<Position>
+      const { size, state } = positionOf(file, from)
       const output = await openOutput(file, { append, sync, from: size, own: context.own })
       try {
         const encoder = await encoderFor({ file, hasContent: output.size > 0, state })
@@ -84,6 +84,13 @@ export function textSink<In>(
 interface Position {
   size: number
   state: unknown
+}
+
+function positionOf(file: string, from: unknown): Partial<Position> {
+  if (from === undefined) return {}
+  const { size, state } = Object(from) as Position
+  if (Number.isSafeInteger(size) && size >= 0) return { size, state }
+  throw new Error(`Cannot go on writing ${file}: the position is not one of a file`)
 }
 
 class TextFile<In> implements ChunkWriter<string, Written> {
