@@ -1,7 +1,7 @@
 import { appendFileSync, renameSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
-import { forEach, pipeline, type Run } from 'sluice'
-import { readCsv, type LineOptions, readLines } from 'sluice/io'
+import { forEach, pipeline, type Run, type Source } from 'sluice'
+import { type CsvOptions, readCsv, type LineOptions, readLines } from 'sluice/io'
 import { law } from '../pipeline/support-random.ts'
 import { warningsDuring } from '../pipeline/support-leaks.ts'
 import { cut, fileOf, openFiles, resumed, run, useFolder } from './support-files.ts'
@@ -34,6 +34,18 @@ function follow(
     return lines
   }
   return { lines, until, run: started }
+}
+
+/** The first values of what is added to a file, again and again, as nothing tells when its end has been found. */
+async function firstAdded(file: string, source: Source<unknown>, added: string | Buffer, count: number) {
+  const { until, run } = follow(file, {}, source as Source<string>)
+  const adding = setInterval(() => appendFileSync(file, added), 5)
+  try {
+    return (await until(count)).slice(0, count)
+  } finally {
+    clearInterval(adding)
+    await run.stop()
+  }
 }
 
 describe('a file that is followed', () => {
@@ -90,16 +102,41 @@ describe('a file that is followed', () => {
     expect(await until(1)).toEqual(['a'])
   })
 
+  test.each<[string, CsvOptions, string]>([
+    ['its header', {}, 'b,a\n1,2\n'],
+    ['its header, which has no end yet,', {}, 'b,a'],
+    [
+      'its header, which a function changes,',
+      { header: (names) => names.map((n) => n.toLowerCase()) },
+      'B,A\n',
+    ],
+  ])('has %s where only its end is read', async (_, options, text) => {
+    const file = fileOf(path('rows.csv'), text)
+    const source = readCsv(file, { ...options, follow: true, from: 'end' })
+    const rows = await firstAdded(file, source, '\n3,4\n', 2)
+    expect(rows).toEqual([
+      { b: '3', a: '4' },
+      { b: '3', a: '4' },
+    ])
+  })
+
+  test('fails where its header cannot be read, also where only its end is, and is let go of', async () => {
+    const file = fileOf(path('rows.csv'), '"a"x,b\n1,2\n')
+    const source = readCsv(file, { follow: true, from: 'end', onError: 'skip' })
+    await expect(run(source)).rejects.toThrow('rows.csv:1:4: a quoted field is followed by "x"')
+    expect(openFiles(path())).toEqual([])
+  })
+
+  test('has the encoding that its byte order mark tells, where only its end is read', async () => {
+    const file = fileOf(path('log'), Buffer.from('\ufeffold\n', 'utf16le'))
+    const source = readLines(file, { follow: true, from: 'end' })
+    expect(await firstAdded(file, source, Buffer.from('né\n', 'utf16le'), 1)).toEqual(['né'])
+  })
+
   test('may be begun at its end', async () => {
     const file = fileOf(path('log'), 'old\n'.repeat(10))
-    const { until, run } = follow(file, { from: 'end' })
-    const adding = setInterval(() => appendFileSync(file, 'new\n'), 5)
-    try {
-      expect((await until(1))[0]).toBe('new')
-    } finally {
-      clearInterval(adding)
-    }
-    await run.stop()
+    const source = readLines(file, { follow: true, from: 'end' })
+    expect(await firstAdded(file, source, 'new\n', 1)).toEqual(['new'])
   })
 
   test('is let go of at once by a stop, also where it is not there', async () => {

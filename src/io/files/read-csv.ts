@@ -71,6 +71,10 @@ class CsvParser implements Parser<unknown>, CsvSink {
     return { ...this.#scanner.state, columns: this.#columns, width }
   }
 
+  get begun(): CsvState | undefined {
+    return this.#width < 0 ? undefined : { ...this.state, skipping: false }
+  }
+
   get line(): number {
     return this.#first
   }

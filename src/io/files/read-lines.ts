@@ -114,7 +114,8 @@ function linesFrom<T>(
  * - `path`: a path or `file:` URL, a pattern such as `'logs/*.log'` (with the package `tinyglobby`), `'-'` for the standard input, or a list
  *   of these, read one after the other. What ends in `.gz`, `.br` or (Node 22.15 and later) `.zst` is unpacked.
  * - `encoding`: default what a byte order mark says, else UTF-8. `maxLine`: in bytes, default 16 MiB.
- * - `follow`: waits for more at the end, as `tail -F` does, also when the file is rotated or cut; `from: 'end'` begins there.
+ * - `follow`: waits for more at the end, as `tail -F` does, also when the file is rotated or cut; `from: 'end'` begins there,
+ *   and looks at the beginning only for a byte order mark, and the header of CSV.
  * - After a `stop`, what has been read goes out. A line that has not ended is left in its file; that of a pipe goes out, too.
  *
  * Ordered. Concurrency 1. Holds what one read of 64 KiB brought. On error: fails, and names the file.

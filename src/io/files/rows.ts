@@ -47,6 +47,8 @@ export interface Parser<T> {
   readonly line: number
   /** What it must know to go on in the middle of a file, as plain data. */
   readonly state?: unknown
+  /** The state in which the rest of a file is read whose beginning it has seen; `undefined`: it has to see more. Without: none. */
+  readonly begun?: unknown
 }
 
 /** What a parser is made for: a file, and the lines of it that were read before. */
@@ -225,6 +227,7 @@ class RowReader<T> implements ChunkReader<T> {
     const size = isPacked(file) ? before?.size : undefined
     const fresh: FilePosition = { file, index, offset, line: 0, id: blocks.id, size }
     const isSame = resumed !== undefined && blocks.id === resumed.id && !blocks.beyond
+    if (offset > 0) Object.assign(fresh, await this.#beginningOf(file, blocks))
     if (resumed !== undefined && !isSame && !options.follow) return this.#replaced(blocks, resumed)
     this.#known.delete(index)
     this.#skip = resumed?.passed ?? 0
@@ -236,6 +239,26 @@ class RowReader<T> implements ChunkReader<T> {
   #isThrough({ file, id, read, size }: FilePosition, now: { id: string; size: number } | undefined): boolean {
     if (now === undefined) return file !== this.from!.file
     return now.id === id && now.size === (isPacked(file) ? size : read)
+  }
+
+  /** What the beginning of a file tells of which only the end is read: its encoding, and its header. */
+  async #beginningOf(file: string, rest: Blocks): Promise<Pick<FilePosition, 'encoding' | 'state'>> {
+    const options: FileOptions = { ...this.options, follow: false, from: 'start' }
+    const reader = new RowReader([file], options, this.parserFor, this.context, undefined)
+    let parser: Parser<T> | undefined
+    try {
+      while (parser === undefined || ('begun' in parser && parser.begun === undefined)) {
+        if (this.#closed || !(await reader.#advance())) break
+        parser = reader.#reading?.parser ?? parser
+      }
+      const { encoding } = reader.#reading?.position ?? reader.#last ?? {}
+      return { ...(encoding !== undefined && { encoding }), state: parser?.begun }
+    } catch (error) {
+      await rest.close()
+      throw error
+    } finally {
+      await reader.close()
+    }
   }
 
   /** Another file has taken the place of the one where reading was to go on. */
