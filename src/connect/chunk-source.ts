@@ -21,6 +21,8 @@ import { culpritOf, type OnError, onErrorOf, recover } from './on-error.ts'
 
 /** What a connector is given. */
 export interface SourceContext extends StageContext {
+  /** A later process is to go on where this one has come to. */
+  readonly goesOn: boolean
   /** A value that cannot be read: does what `onError` says. Where that is `'fail'`, or its handler throws, it rejects. */
   failed(value: unknown, error: unknown): Promise<void>
 }
@@ -62,10 +64,10 @@ export function chunkSource<T>(
 ): Source<T> {
   const onError = onErrorOf(make, options)
   return part('source', make, options, {
-    kernel: (port) => new Reading(port, new Feed(open, onError), false),
+    kernel: (port) => new Reading(port, new Feed(open, onError, false), false),
     keep(position) {
       if (!goesOn) throw new TypeError(`Cannot go on with ${make}: what it reads can be read only once`)
-      const feed = new Feed(open, onError, position as Position | undefined)
+      const feed = new Feed(open, onError, true, position as Position | undefined)
       const { definitions } = part('source', make, options, {
         kernel: (port: Port<never, T>) => new Reading(port, feed, true),
       })
@@ -113,6 +115,7 @@ class Feed<T> {
   constructor(
     readonly open: OpenReader<T>,
     readonly onError: OnError<unknown>,
+    readonly goesOn: boolean,
     readonly from?: Position,
   ) {
     this.#skip = from?.skip ?? 0
@@ -178,9 +181,10 @@ class Feed<T> {
   }
 
   #context(): SourceContext {
-    const { onError } = this
+    const { onError, goesOn } = this
     const port = (): Port<never, T> => this.port
     return {
+      goesOn,
       get name() {
         return port().context.name
       },

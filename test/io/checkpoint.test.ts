@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -229,6 +230,14 @@ describe('checkpoint()', () => {
     )
     expect(() => checkpoint('', pipeline(range(1), toArray()))).toThrow('"file" must be a path, got ""')
     expect(() => checkpoint('x', pipeline(range(1), toArray()), { every: 0 })).toThrow('"every" must be')
+  })
+
+  test('refuses a pipe, which nobody knows before it is opened, and reads nothing of it', async () => {
+    execFileSync('mkfifo', [file('pipe')])
+    const job = checkpoint(file('job'), pipeline(readLines(file('pipe')), drain()))
+    await expect(job.run()).rejects.toThrow(
+      `Cannot go on reading ${file('pipe')}: it is a pipe, which can be read only once`,
+    )
   })
 
   test('a file that is no checkpoint is an error that names it', async () => {

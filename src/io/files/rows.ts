@@ -223,6 +223,10 @@ class RowReader<T> implements ChunkReader<T> {
       ? await this.#follower.open(start, resumed?.id)
       : await openBlocks(file, start === 'end' ? 0 : start, resumed)
     if (blocks === undefined) return
+    if (blocks.live && this.context.goesOn) {
+      await blocks.close()
+      throw new TypeError(`Cannot go on reading ${file}: it is a pipe, which can be read only once`)
+    }
     const offset = start === 'end' ? blocks.at : 0
     const size = isPacked(file) ? before?.size : undefined
     const fresh: FilePosition = { file, index, offset, line: 0, id: blocks.id, size }
