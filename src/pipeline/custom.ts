@@ -215,14 +215,27 @@ async function throughPair<In, Out>(
   signal: AbortSignal,
 ): Promise<void> {
   const { writer, reader } = lock(pair)
+  let over = false
+  const unlock = (): void => {
+    writer.releaseLock()
+    reader.releaseLock()
+  }
   const end = (reason: unknown): void => {
     rx.close()
+    if (over) return
+    over = true
     writer.abort(reason).catch(() => {})
     reader.cancel(reason).catch(() => {})
+    // Whoever aborts a run finds the stream unlocked when that has settled.
+    unlock()
   }
   const write = async (value: In): Promise<void> => {
     await writer.ready
     writer.write(value).catch(() => {})
+  }
+  const close = async (): Promise<void> => {
+    if (over) return
+    await writer.close()
   }
   let reading = false
   let reads = 0
@@ -232,6 +245,7 @@ async function throughPair<In, Out>(
     await new Promise<void>(nextTurn)
   }
   const read = async (): Promise<ReadableStreamReadResult<Out>> => {
+    if (over) return { done: true, value: undefined }
     reading = true
     const reply = reader.read()
     const { error } = refused ?? {}
@@ -247,7 +261,7 @@ async function throughPair<In, Out>(
   }
   // What becomes of the writable side of a TransformStream shows on the readable one at once: an error as an error, and
   // a transform that has had enough as an end. Other pairs may leave it open: then the error is the stage's.
-  const feed = feedAll(rx, write, () => writer.close()).catch(async (error: unknown) => {
+  const feed = feedAll(rx, write, close).catch(async (error: unknown) => {
     refused = { error }
     const before = reads
     await twoTurns()
@@ -257,8 +271,7 @@ async function throughPair<In, Out>(
   try {
     await both(signal, end, feed, drain())
   } finally {
-    writer.releaseLock()
-    reader.releaseLock()
+    unlock()
   }
 }
 

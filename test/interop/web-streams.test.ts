@@ -238,10 +238,20 @@ describe('a pair of web streams through through()', () => {
     const run = pipeline(source(values), through(pair), drain()).start()
     await until(() => values.hangs)
     await Promise.all([rejection(run.result), run.abort(boom)])
+    expect([pair.readable.locked, pair.writable.locked]).toEqual([false, false])
     await until(() => reasons.length === 2)
     expect(reasons).toEqual([boom, boom])
-    await turns(2)
-    expect([pair.readable.locked, pair.writable.locked]).toEqual([false, false])
+  })
+
+  test('is unlocked when an aborted run has settled, though a value is under way in it', async () => {
+    const unhandled = await unhandledDuring(async () => {
+      const pair = new TransformStream<number, number>({ transform: never })
+      const run = pipeline(range(10), through(pair), drain()).start()
+      await turns(3)
+      await Promise.all([rejection(run.result), run.abort(boom)])
+      expect([pair.readable.locked, pair.writable.locked]).toEqual([false, false])
+    })
+    expect(unhandled).toEqual([])
   })
 })
 
