@@ -197,6 +197,8 @@ async function pump<T>(values: AsyncIterable<T>, tx: Sender<T>): Promise<void> {
   for await (const value of values) await tx.send(value)
 }
 
+const ENDED = 'Cannot go through: the stream has been ended before'
+
 /** Where somebody else has one side, the other is not left locked. */
 function lock<In, Out>({ writable, readable }: TransformPair<In, Out>) {
   const writer = writable.getWriter()
@@ -233,8 +235,15 @@ async function throughPair<In, Out>(
     await writer.ready
     writer.write(value).catch(() => {})
   }
+  let closing = false
+  let endedBefore = false
+  writer.closed.then(
+    () => (endedBefore = !closing),
+    () => {},
+  )
   const close = async (): Promise<void> => {
     if (over) return
+    closing = true
     await writer.close()
   }
   let reading = false
@@ -257,6 +266,9 @@ async function throughPair<In, Out>(
   }
   const drain = async (): Promise<void> => {
     for (let step = await read(); !step.done; step = await read()) await tx.send(step.value)
+    // One that was used up looks as one that has had enough: all values would vanish.
+    if (!closing && !over) await twoTurns()
+    if (endedBefore) throw new TypeError(ENDED)
     rx.close()
   }
   // What becomes of the writable side of a TransformStream shows on the readable one at once: an error as an error, and
@@ -285,7 +297,7 @@ async function throughDuplex(
   signal: AbortSignal,
 ): Promise<void> {
   // It would look as one that has had enough: all values would vanish.
-  if (duplex.writableEnded) throw new TypeError('Cannot go through: the stream has been ended before')
+  if (duplex.writableEnded) throw new TypeError(ENDED)
   let over = false
   let notify = (): void => {}
   const news = (): void => notify()

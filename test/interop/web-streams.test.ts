@@ -253,6 +253,22 @@ describe('a pair of web streams through through()', () => {
     })
     expect(unhandled).toEqual([])
   })
+
+  test('fails where it was used up by an earlier run, and loses no value in silence', async () => {
+    const pair = new TransformStream<number, number>()
+    const job = pipeline(range(3), through(pair))
+    expect(await job.run()).toEqual([0, 1, 2])
+    const error = await stageError(job.run())
+    expect(error.message).toBe('Stage "through" failed: Cannot go through: the stream has been ended before')
+    expect([pair.readable.locked, pair.writable.locked]).toEqual([false, false])
+  })
+
+  test('fails where somebody else is ending it', async () => {
+    const pair = new TransformStream<number, number>()
+    void pair.writable.close()
+    const error = await stageError(pipeline(range(3), through(pair)).run())
+    expect(error.message).toContain('the stream has been ended before')
+  })
 })
 
 describe('writeTo() a WritableStream', () => {
