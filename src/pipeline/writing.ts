@@ -15,6 +15,7 @@ export interface WritableLike {
   readonly destroyed?: boolean
   readonly closed?: boolean
   readonly errored?: unknown
+  readonly writableFinished?: boolean
   on(event: string, listener: (...args: unknown[]) => void): unknown
   off(event: string, listener: (...args: unknown[]) => void): unknown
 }
@@ -34,6 +35,9 @@ interface Broken {
   error: unknown
   culprit?: { value: unknown } | undefined
 }
+
+const ENDED = 'Cannot write: the stream has been ended by somebody else'
+const DESTROYED = 'Cannot write: the stream was destroyed before its end'
 
 class NodeTarget implements Target {
   readonly #seen = new Set<string>()
@@ -62,8 +66,8 @@ class NodeTarget implements Target {
 
   get broken(): Broken | undefined {
     if (this.#failure || !this.stream.destroyed) return this.#failure
-    const error = this.stream.errored ?? new Error('Cannot write: the stream was destroyed before its end')
-    return { error }
+    const { errored, writableFinished } = this.stream
+    return { error: errored ?? new Error(writableFinished === true ? ENDED : DESTROYED) }
   }
 
   write(value: unknown): PromiseLike<unknown> | undefined {
@@ -152,25 +156,35 @@ const EVENTS = ['drain', 'finish', 'error', 'close']
 class WebTarget implements Target {
   readonly #writer: WritableStreamDefaultWriter<unknown>
   #latest: Promise<void> | undefined
+  #ending = false
 
   broken: Broken | undefined
 
   constructor(stream: WritableStream, heard: () => void) {
     this.#writer = stream.getWriter()
-    this.#writer.closed.catch((error: unknown) => {
+    const breaks = (error: unknown): void => {
       this.broken ??= { error }
       heard()
-    })
+    }
+    this.#writer.closed.then(() => {
+      if (!this.#ending) breaks(new TypeError(ENDED))
+    }, breaks)
   }
 
   write(value: unknown): PromiseLike<unknown> | undefined {
-    this.#latest = this.#writer.write(value)
+    try {
+      this.#latest = this.#writer.write(value)
+    } catch {
+      // No write throws but that of Node to a stream that is closed, and what it says is that this is a bug of Node.
+      throw new TypeError(ENDED)
+    }
     // Writes fail in their order, before the stream has: the first one that does is to blame.
     this.#latest.catch((error: unknown) => (this.broken ??= { error, culprit: { value } }))
     return (this.#writer.desiredSize ?? 0) > 0 ? undefined : this.#writer.ready
   }
 
   async end(): Promise<void> {
+    this.#ending = true
     await this.#writer.close()
     this.#writer.releaseLock()
   }

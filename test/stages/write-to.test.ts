@@ -204,6 +204,16 @@ describe('writeTo() a WritableStream', () => {
     expect('value' in error).toBe(false)
   })
 
+  test('says where its target was closed before by somebody else', async () => {
+    const { target } = webTarget()
+    await target.close()
+    const error = await stageError(pipeline(source(upTo(3)), writeTo(target)).run())
+    expect(error.message).toBe(
+      'Stage "writeTo" failed: Cannot write: the stream has been ended by somebody else',
+    )
+    expect(target.locked).toBe(false)
+  })
+
   test('is aborted when the run is, at once even where a write hangs', async () => {
     const gate = deferred()
     const { log, target } = webTarget(() => gate.promise)
@@ -229,4 +239,16 @@ describe('writeTo() a WritableStream', () => {
     })
     expect(unhandled).toEqual([])
   })
+})
+
+test('writeTo() tells a Node Writable that has finished from one that was destroyed before its end', async () => {
+  const finished = nodeTarget().target
+  finished.end()
+  await until(() => finished.closed)
+  const destroyed = nodeTarget().target
+  destroyed.destroy()
+  const said = async (target: Writable) =>
+    (await stageError(pipeline(source([]), writeTo(target)).run())).message
+  expect(await said(finished)).toContain('Cannot write: the stream has been ended by somebody else')
+  expect(await said(destroyed)).toContain('Cannot write: the stream was destroyed before its end')
 })
