@@ -68,6 +68,19 @@ describe('toMermaid()', () => {
     expect(node).toMatch(/^ {2}n0\(\["[^"<>&`\\]*"\]\)$/)
     expect(node).toContain('#60;img src=x onerror=alert(1)#62;')
   })
+
+  test.each([
+    ['1. parse', '1#46; parse'],
+    ['- rest', '#45; rest'],
+    ['__init__', '#95;#95;init#95;#95;'],
+    ['*all*', '#42;all#42;'],
+    ['GET https://a.b', 'GET https#58;//a.b'],
+    ['me@home', 'me#64;home'],
+    ['read_lines v1.2 - x', 'read_lines v1.2 - x'],
+  ])('keeps Markdown from reading the name %s', (name, text) => {
+    expect(toMermaid(pipeline(named('one'), named(name)).describe())).toContain(`  n1["${text}"]\n`)
+    expect(toMermaid(pipeline(range(1), fanOut({ [name]: drain() })).describe())).toContain(`"${text}: 256"`)
+  })
 })
 
 describe('toDot()', () => {
@@ -92,6 +105,12 @@ describe('toDot()', () => {
     const text = toDot(pipeline(source([1], { name: hostile }), drain()).describe(), { title: 'a "b" \\' })
     expect(text).toContain('label="a \\"b\\" \\\\"')
     for (const line of text.split('\n')) expect(line.replace(/\\./g, '').split('"').length % 2).toBe(1)
+  })
+
+  test('writes no name that Graphviz takes for an entity of HTML', () => {
+    const text = toDot(pipeline(named('R&amp;D'), named('&lt;')).describe())
+    expect(text).toContain('[label="R&amp;amp;D"')
+    expect(text).toContain('[label="&amp;lt;"')
   })
 })
 

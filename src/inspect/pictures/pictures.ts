@@ -77,9 +77,12 @@ export function toMermaid(graph: Graph, options: PictureOptions = {}): string {
   return lines.join('\n') + '\n'
 }
 
-/** What means something to Mermaid or to HTML is written as a code. */
+/** To Mermaid, to HTML or to Markdown, for which Mermaid 11 takes any label: it draws no `1. parse` and no `_rest`. */
+const MEANS_SOMETHING = /[#"<>&`\\*~[@]|(?<![a-z\d])_|_(?![a-z\d])|(?<=^\s*)[-+]|(?<=^\s*\d+)[.)]|:(?=\/\/)/gi
+
+/** What means something is written as a code. */
 function mermaidText(text: string): string {
-  const safe = oneLine(text).replace(/[#"<>&`\\]/g, (char) => `#${char.charCodeAt(0)};`)
+  const safe = oneLine(text).replace(MEANS_SOMETHING, (char) => `#${char.charCodeAt(0)};`)
   // Without any text there is no node.
   return `"${safe || ' '}"`
 }
@@ -118,8 +121,10 @@ export function toDot(graph: Graph, options: PictureOptions = {}): string {
   return lines.join('\n') + '\n'
 }
 
+/** Graphviz reads entities of HTML in any label. */
 function dotText(text: string): string {
-  return `"${oneLine(text).replace(/[\\"]/g, '\\$&')}"`
+  const safe = oneLine(text).replace(/[\\"]/g, '\\$&').replaceAll('&', '&amp;')
+  return `"${safe}"`
 }
 
 /** Names are what users make them: line ends, control characters and what XML forbids are no part of a picture. */
