@@ -101,6 +101,21 @@ describe('the spans of a run', () => {
     expect(span('stage range').status.code).toBe(SpanStatusCode.UNSET)
   })
 
+  it('call an exception by its name where its code is a number, as that of a DOMException is', async () => {
+    const { span } = observe()
+    const late = map(() => new Promise(() => {}), { timeout: 1 })
+    await pipeline(range(1), late)
+      .run()
+      .catch(() => {})
+    const { attributes, events } = span('stage map')
+    expect(attributes['error.type']).toBe('TimeoutError')
+    expect(events[0].attributes).toMatchObject({
+      'exception.type': 'TimeoutError',
+      'exception.message': expect.stringContaining('took more than 1 ms'),
+      'exception.stacktrace': expect.stringContaining('TimeoutError'),
+    })
+  })
+
   it.each([
     ['a text', 'no', 'no'],
     ['nothing', undefined, 'of type undefined'],

@@ -5,7 +5,15 @@
  * started: the event is published there and then. Of an ended run nothing is kept. A value that was skipped or retried
  * is no error of its stage and shows in the metrics only.
  */
-import { context, type Context, type Span, SpanStatusCode, trace, type Tracer } from '@opentelemetry/api'
+import {
+  context,
+  type Context,
+  type Exception,
+  type Span,
+  SpanStatusCode,
+  trace,
+  type Tracer,
+} from '@opentelemetry/api'
 import {
   BOTTLENECK,
   culpritOf,
@@ -97,12 +105,19 @@ function endAll({ span, stages }: Traced): void {
   span.end()
 }
 
+/** The SDK takes the `code` of an error for its type: that of a DOMException is a number, and its name says more. */
+function exceptionOf(error: Error): Exception {
+  const { code, name, message, stack } = error as Error & { code?: unknown }
+  if (typeof code !== 'number') return error
+  return stack === undefined ? { name, message } : { name, message, stack }
+}
+
 /** The first failure of a stage is what it failed with. */
 const failed = new WeakSet<Span>()
 
 function fail(span: Span, error: unknown): void {
   const text = typeof error === 'string' ? error : `Not an error but of type ${typeof error}`
-  span.recordException(error instanceof Error ? error : text)
+  span.recordException(error instanceof Error ? exceptionOf(error) : text)
   if (failed.has(span)) return
   failed.add(span)
   span.setAttribute(ERROR, typeOf(error))
