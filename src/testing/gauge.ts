@@ -32,12 +32,13 @@ export function gauge<Args extends unknown[], R>(fn: (...args: Args) => R): Gaug
   demandFunction(fn, 'create gauge')
   const seen = { calls: 0, inFlight: 0, greatest: 0 }
   const leave = (): void => void seen.inFlight--
-  const call = (...args: Args): R => {
+  function call(this: unknown, ...args: Args): R {
     seen.calls++
     seen.greatest = Math.max(seen.greatest, ++seen.inFlight)
     let lasts = false
     try {
-      const result = fn(...args)
+      // It may be a method.
+      const result = fn.apply(this, args)
       if (!isThenable(result)) return result
       lasts = true
       // Whoever waits for the result finds the call gone.

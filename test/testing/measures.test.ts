@@ -120,6 +120,19 @@ describe('gauge()', () => {
     expect([fn.calls, fn.inFlight, fn.greatest]).toEqual([3, 0, 1])
   })
 
+  test('wraps a method, which finds its object', () => {
+    class Counter {
+      total = 0
+      add = gauge(function (this: Counter, n: number) {
+        return (this.total += n)
+      })
+    }
+    const counter = new Counter()
+    counter.add(2)
+    expect(counter.add(3)).toBe(5)
+    expect([counter.total, counter.add.calls]).toEqual([5, 2])
+  })
+
   test('has let a call go before its result is seen', async () => {
     const gate = deferred()
     const fn = gauge(() => gate.promise)
