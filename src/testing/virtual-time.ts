@@ -10,7 +10,7 @@
  * the real clock anywhere. So a few short turns in which nobody asks for another mean that nothing moves any more.
  */
 import { install } from '@sinonjs/fake-timers'
-import { demand } from '../errors.ts'
+import { demand, demandOptions } from '../errors.ts'
 import { LEFT, type Watched } from './released.ts'
 import { platformModule, processOf } from './platform.ts'
 
@@ -80,7 +80,7 @@ export interface VirtualTime extends Disposable {
  * - A `retry` waits for a random part of its delay unless its `jitter` is 0.
  *
  * @throws Error where timers are faked already, by another virtual time, by Vitest or Jest (those of
- * `node:test` are not seen). TypeError for a wrong date.
+ * `node:test` are not seen). TypeError for wrong options.
  * @example
  * import { after } from 'sluice'
  * import { virtualTime } from 'sluice/testing'
@@ -94,6 +94,7 @@ export interface VirtualTime extends Disposable {
  * new Date() // => new Date('1970-01-01T00:01:00Z')
  */
 export function virtualTime(options: VirtualTimeOptions = {}): VirtualTime {
+  demandOptions(options, 'create virtual time')
   return new FakeTime(options)
 }
 
@@ -106,7 +107,7 @@ class FakeTime implements VirtualTime, Watched {
   #restored = false
 
   constructor({ date = 0 }: VirtualTimeOptions) {
-    const start = Number(date)
+    const start = date instanceof Date ? date.getTime() : date
     demand(
       Number.isInteger(start),
       'create virtual time',
@@ -160,7 +161,9 @@ class FakeTime implements VirtualTime, Watched {
     const action = 'run until the promise settles'
     let settled = false
     const settle = (): void => void (settled = true)
-    promise.then(settle, settle)
+    // Asked once: a query that begins when its `then` is called would begin again.
+    const result = Promise.resolve(promise)
+    result.then(settle, settle)
     await this.#move(action, async () => {
       for (let fired = 1; !settled; fired++) {
         if (this.pending === 0)
@@ -170,7 +173,7 @@ class FakeTime implements VirtualTime, Watched {
         await rest(action)
       }
     })
-    return promise
+    return result
   }
 
   restore(): void {

@@ -223,7 +223,28 @@ describe('runAll()', () => {
   })
 })
 
+test.each([null, 5, 'now'])('virtualTime() refuses options that are %s', (options) => {
+  expect(() => start(options as never)).toThrow(
+    new TypeError(
+      `Cannot create virtual time: "options" must be an object, got ${typeof options === 'string' ? '"now"' : options}`,
+    ),
+  )
+})
+
 describe('runUntil()', () => {
+  test('calls the `then` of a thenable once, which may begin the work', async () => {
+    const time = start()
+    let begun = 0
+    const query = {
+      then(resolve: (rows: number) => void) {
+        begun++
+        setTimeout(resolve, 100, begun)
+      },
+    } as PromiseLike<number>
+    expect(await time.runUntil(query)).toBe(1)
+    expect([begun, time.now, time.pending]).toEqual([1, 100, 0])
+  })
+
   test('gives what the promise gives, at the time it settles', async () => {
     const time = start()
     const forever = setInterval(() => {}, 7)
@@ -290,7 +311,7 @@ describe('what is virtual', () => {
     expect([time?.now, performance.now()]).toEqual([0, 0])
   })
 
-  test.each([new Date(NaN), 'today', Infinity])('not from %s', (date) => {
+  test.each([new Date(NaN), 'today', Infinity, null, true])('not from %s', (date) => {
     expect(() => start({ date: date as number })).toThrow(/^Cannot create virtual time: "date" must be/)
     expect(setTimeout).toBe(real.setTimeout)
   })
