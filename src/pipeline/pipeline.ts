@@ -77,11 +77,16 @@ class Runnable extends Composed {
 
   start(options?: RunOptions): Run<unknown> {
     const { kind, definitions } = this
-    return new Execution(kind === 'sink pipeline' ? definitions : [...definitions, collector], this.#made, options)
+    return new Execution(
+      kind === 'sink pipeline' ? definitions : [...definitions, collector],
+      this.#made,
+      options,
+    )
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<unknown> {
-    if (this.kind === 'sink pipeline') throw new TypeError('Cannot loop over pipeline: it must not end in a sink')
+    if (this.kind === 'sink pipeline')
+      throw new TypeError('Cannot loop over pipeline: it must not end in a sink')
     const outlet = new Outlet()
     const definitions = [...this.definitions]
     const made = this.#made

@@ -68,7 +68,7 @@ export function readParquet<T extends object = Row>(
   demand(listed, action, 'columns', 'names of columns', columns, TypeError)
   demand(where === undefined || isName(where), action, 'where', 'a condition of SQL', where, TypeError)
   demandParams(params, action)
-  const files = (paths).map(quoteText).join(', ')
+  const files = paths.map(quoteText).join(', ')
   const from = `SELECT ${columns?.map(quoteName).join(', ') ?? '*'} FROM read_parquet([${files}])`
   const sql = where === undefined ? from : `${from} WHERE (\n${where}\n)`
   const named = `read Parquet ${paths.map((file) => JSON.stringify(file)).join(', ')}`
