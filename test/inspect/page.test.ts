@@ -280,6 +280,9 @@ describe.runIf(chromiumPath)('inspect() shows a page', { timeout: 60_000 }, () =
           .map((value) => value / 255)
           .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4))
           .reduce((sum, value, i) => sum + value * [0.2126, 0.7152, 0.0722][i], 0)
+      // As they are where there is something to tell.
+      document.querySelector('#rows .row')!.classList.add('bottleneck')
+      document.getElementById('state')!.classList.add('failed')
       const ground = light(getComputedStyle(document.body).backgroundColor)
       return [...document.querySelectorAll('h1, dt, dd, .box b, .box span, .row span')].map((element) => {
         const text = light(getComputedStyle(element).color)

@@ -4,7 +4,7 @@ import type { Picture } from './view.ts'
 
 const css = `
 :root{color-scheme:light dark;--page:#fff;--panel:#f6f8fa;--text:#1f2328;--faint:#59636e;--line:#8b949e;--grid:#d1d9e0;
---free:#2da88a;--half:#b58f00;--full:#d5521e;--free-fill:#a9e2d3;--half-fill:#f5da76;--full-fill:#f7b79c;--busy:#0969da;--input:#b9c3ce;--output:#7a4fbf;--mark:#d5521e}
+--free:#2da88a;--half:#b58f00;--full:#d5521e;--free-fill:#a9e2d3;--half-fill:#f5da76;--full-fill:#f7b79c;--busy:#0969da;--input:#b9c3ce;--output:#7a4fbf;--mark:#c2410c}
 @media (prefers-color-scheme:dark){:root{--page:#0d1117;--panel:#161b22;--text:#e6edf3;--faint:#9198a1;--line:#6e7681;--grid:#30363d;
 --free:#2da88a;--half:#d0a800;--full:#ff7a45;--free-fill:#155f4e;--half-fill:#665200;--full-fill:#8c3210;--busy:#4493f8;--input:#484f58;--output:#a371f7;--mark:#ff8552}}
 *{box-sizing:border-box}
