@@ -23,8 +23,10 @@ describe('readers take', () => {
   })
 
   test('a pattern, in the order of names', async () => {
-    for (const name of ['b.log', 'a.log', 'c.txt']) fileOf(path(name), `${name}\n`)
+    for (const name of ['b.log', 'a.log', 'c.txt', '.d.log']) fileOf(path(name), `${name}\n`)
+    // A hidden file may be one that is being written.
     expect(await run(readLines(path('*.log')))).toEqual(['a.log', 'b.log'])
+    expect(await run(readLines(path('.*.log')))).toEqual(['.d.log'])
     await expect(run(readLines(path('*.csv')))).rejects.toThrow(
       `Cannot read ${path('*.csv')}: no file matches`,
     )

@@ -44,7 +44,8 @@ async function matching(pattern: string): Promise<string[]> {
       },
     )
   })
-  const files = await glob(pattern, { dot: true, expandDirectories: false })
+  // As in a shell, `*` is no hidden file: our own writers keep what is not whole yet in one.
+  const files = await glob(pattern, { dot: false, expandDirectories: false })
   if (files.length === 0) throw new Error(`Cannot read ${pattern}: no file matches`)
   return files.sort()
 }

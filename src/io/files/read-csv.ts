@@ -266,7 +266,7 @@ function settingsOf(path: Inputs, options: CsvOptions): OpenSettings {
  *   `comment`: rows that begin with it are left out. `trim`: whether white space around fields is left out, default no.
  * - RFC 4180: quotes, doubled quotes, delimiters and line ends in quoted fields, CR LF and LF (mixed, too) or CR. A byte
  *   order mark is left out. Blank lines are left out, but where there is only one column.
- * - Text stays text unless `types` says more; a number that would lose digits is not one.
+ * - Text stays text unless `types` says more; an integer that would lose digits is not one.
  * - A bad row (too few or too many fields, a quote that is not closed, a field that is not what its type says) follows `onError`: `value` is its
  *   text, and `error` a `FormatError` with file, line and column. The rows behind it are read. A header that cannot be read fails the stage.
  *
