@@ -60,9 +60,13 @@ const written = await pipeline(
     }),
     file: writeParquet(join(folder, 'orders.parquet')),
   }),
-).run()
-reject.close()
-await keeping
+)
+  .run()
+  // Also where the job fails, the dead letters so far are kept.
+  .finally(() => {
+    reject.close()
+    return keeping
+  })
 
 console.log(`${written.table.count} rows in the table, ${written.file.count} in the file`)
 for (const { reason } of await pipeline(readJsonl<Rejected>(join(folder, 'rejected.jsonl'))).run())
