@@ -12,7 +12,7 @@ export class Inlet<T> implements Wakeable {
   readonly edge: Core<T>
   queued = false
   /** Which of the inputs it is, where that matters. */
-  place = 0
+  place!: number
 
   /** Attaches the chain. `ready` is told when something that was waited for is there, or will not come. */
   constructor(
