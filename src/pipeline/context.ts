@@ -15,7 +15,11 @@ export class Context implements StageContext {
     if (this.#controller === undefined) {
       this.#controller = new AbortController()
       // All calls in flight share it: ten that listen are no leak.
-      builtin('node:events')?.setMaxListeners(0, this.#controller.signal)
+      try {
+        builtin('node:events')?.setMaxListeners(0, this.#controller.signal)
+      } catch {
+        // Not Node's own, as in the DOM of a test: it does not warn.
+      }
       if (this.#reason) this.#controller.abort(this.#reason.reason)
     }
     return this.#controller.signal

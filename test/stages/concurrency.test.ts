@@ -1,6 +1,6 @@
 /** What the function of a stage is called with, and how many of its calls are in flight. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { filter, flatMap, forEach, map, pipeline, range, source, take, tap } from 'sluice'
 import { gauge } from 'sluice/testing'
 import { warningsDuring } from '../pipeline/support-leaks.ts'
@@ -62,6 +62,19 @@ describe('the function of a stage', () => {
       ).run(),
     )
     expect(warnings).toEqual([])
+  })
+
+  test('gets a signal where the AbortController is not that of Node, as in jsdom', async () => {
+    class Foreign {
+      readonly signal = { aborted: false, addEventListener: () => {}, removeEventListener: () => {} }
+      abort() {
+        this.signal.aborted = true
+      }
+    }
+    vi.stubGlobal('AbortController', Foreign)
+    onTestFinished(() => void vi.unstubAllGlobals())
+    const aborted = map((_n, _index, { signal }) => signal.aborted)
+    expect(await pipeline(source([7, 8]), aborted).run()).toEqual([false, false])
   })
 
   test.each(contexts)('of %s gets the value, its index and a signal', async (_name, run) => {
