@@ -228,7 +228,9 @@ class Opening<T> implements Reading<T> {
     if (isOpen) return this.#kernel?.close?.(true)
     // What others fill is let go of even where it has not been opened; what begins when it is opened is not.
     const letGo = (unread: LateInput<T>): PromiseLike<unknown> | void => {
-      if (isFilled(unread)) return kernelFor(port, unread).close?.(true)
+      // A stream that is locked is somebody else's.
+      if (isFilled(unread) && !(unread as Partial<ReadableStream>).locked)
+        return kernelFor(port, unread).close?.(true)
     }
     if (!isThenable(input)) return letGo(input)
     heard(Promise.resolve(input as PromiseLike<Input<T>>).then(letGo))

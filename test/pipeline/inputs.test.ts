@@ -386,4 +386,14 @@ describe('an input that others fill and that has not been opened', () => {
       await until(left)
     })
   })
+
+  test('is left to whoever has locked it, and fails no run that did not read it', async () => {
+    const { stream, log } = endlessStream()
+    const reader = stream.getReader()
+    expect(await pipeline(source(stream), take(0)).run()).toEqual([])
+    expect(await pipeline(source(stream)).start().stop()).toEqual([])
+    expect(await pipeline(concat(naturals, stream), take(2)).run()).toEqual([0, 1])
+    expect([stream.locked, log.cancelled]).toEqual([true, []])
+    reader.releaseLock()
+  })
 })
