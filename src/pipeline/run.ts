@@ -215,20 +215,20 @@ export class Execution<R> implements Run<R>, Owner {
       this.#tell('stage:failure', task, () => ({ error: cause, ...culprit, fatal: true }))
     if (this.#failure === undefined) this.#failure = error
     else this.#failure.suppressed.push(error)
-    this.#interrupt(task, error, task.definition.inputs !== undefined)
+    this.unwanted(task, undefined, error)
     for (let stem = task.branchOf; stem; stem = stem.branchOf) stem.branchFailed(error)
   }
 
-  /** Aborts the signals of a stage and of those before it, as far as `end`: their results are not wanted. */
-  #interrupt(task: Task, reason: unknown, all = true, end?: Task): void {
+  /** For a stage and those before it, as far as `end`: their results are not wanted. After a failure their signals abort. */
+  unwanted(task: Task, end: Task | undefined, failure?: StageError, all = !!task.definition.inputs): void {
     for (let each: Task | undefined = task; each && each !== end; each = each.before) {
-      each.context.abort(reason)
+      if (failure) each.context.abort(failure)
       // It has closed its sender and goes on: nobody who leaves tells it.
       if (each.output?.senders === 0) each.cancel()
       for (const chain of all ? each.attached : []) {
         const last = chain.at(-1)!
         // A sink is not before anything.
-        if (last.output) this.#interrupt(last, reason, true, each)
+        if (last.output) this.unwanted(last, each, failure, true)
       }
       // The branches beside that of a failed stage finish what they were given.
       all = each.before !== each.branchOf

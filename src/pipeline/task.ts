@@ -23,6 +23,8 @@ export interface Owner {
   attach(task: Task, definitions: readonly Definition[], ends: Ends): Chain
   /** Keeps the failure; the first one is what the run rejects with. Interrupts the stages up to this one. */
   failed(task: Task, error: StageError): void
+  /** The task wants no more. Those before it that have closed their sender and go on are not told by their output. */
+  unwanted(task: Task, end: Task | undefined): void
   /** Whether this error is one the run has heard of already. */
   knows(error: unknown): boolean
   /** The task has let go of what it held, or failed at that. */
@@ -278,11 +280,14 @@ export class Task extends Driven implements Wakeable {
   #leave(early = false, aborted = false): void {
     if (this.left) return
     if (this.#custom) this.#observe()
+    const { input } = this
+    const unread = early || input?.ended === false
     this.left = true
     this.end = this.room = 0
     this.meter.leave()
     if (early) this.#cleanUp(() => this.kernel?.close?.(aborted, this.#failure && { cause: this.#failure }))
-    if (this.input) closeSide(this.input, 'receiver')
+    if (input) closeSide(input, 'receiver')
+    if (unread && !aborted) this.owner.unwanted(this, this.branchOf)
     this.#settle()
   }
 

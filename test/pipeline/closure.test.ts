@@ -1,6 +1,22 @@
 /** The end of a source runs down the pipeline: each stage flushes, closes its output, and the run settles last. */
 import { describe, expect, test } from 'vitest'
-import { batch, drain, forEach, map, pipeline, range, source, stage, toArray } from 'sluice'
+import {
+  batch,
+  concat,
+  drain,
+  fanIn,
+  forEach,
+  interleave,
+  map,
+  mergeSorted,
+  pipeline,
+  range,
+  source,
+  type Source,
+  stage,
+  take,
+  toArray,
+} from 'sluice'
 import { stageError, unhandledDuring } from './support-leaks.ts'
 import { naturals, probe, upTo } from './support-sources.ts'
 import { deferred, settledWithin, turns } from './support-waiting.ts'
@@ -142,6 +158,54 @@ describe('a custom stage', () => {
     const error = await stageError(pipeline(source(numbers), endless, fails).run())
     expect(error).toMatchObject({ stage: 'forEach', suppressed: [] })
     expect(numbers.returned).toBe(1)
+  })
+
+  describe('that has closed its sender and goes on ends', () => {
+    const boom = async function* () {
+      await turns(5)
+      throw new Error('boom')
+    }
+    const compare = (a: number, b: number) => a - b
+    const sends = (many: number) =>
+      stage<number, number>('sends', async (rx, tx) => {
+        for (let n = 0; n < many; n++) await tx.send(n)
+        tx.close()
+        for await (const _ of rx);
+      })
+
+    test('when a stage behind it wants no more', async () => {
+      for (const capacity of [0, 1, 256])
+        for (const many of [3, 20]) {
+          const numbers = probe(naturals)
+          const inputs = [source(numbers), sends(many), map((n: number) => n)] as const
+          expect(await pipeline(...inputs, take(2)).run({ capacity })).toEqual([0, 1])
+          expect(numbers.returned).toBe(1)
+        }
+    })
+
+    test('when a join that it is an input of wants no more', async () => {
+      for (const join of [fanIn, concat, interleave]) {
+        const numbers = probe(naturals)
+        const merged = join(pipeline(source(numbers), sends(1)), source(upTo(10)))
+        expect(await pipeline(merged, take(3)).run()).toHaveLength(3)
+        expect(numbers.returned).toBe(1)
+      }
+    })
+
+    test('when an input beside it fails', async () => {
+      const joins = [
+        fanIn,
+        concat,
+        interleave,
+        (...inputs: Source<number>[]) => mergeSorted(compare, ...inputs),
+      ]
+      for (const join of joins) {
+        const numbers = probe(naturals)
+        const run = pipeline(join(pipeline(source(numbers), sends(1)), source<number>(boom))).run()
+        expect(await stageError(run)).toMatchObject({ cause: { message: 'boom' }, suppressed: [] })
+        expect(numbers.returned).toBe(1)
+      }
+    })
   })
 
   test('may send from several places at once, and all of it arrives', async () => {
