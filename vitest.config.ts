@@ -27,8 +27,9 @@ export default defineConfig({
     // Tests make much that lives for a short time: with more room for it, collecting it takes a third of the time. All
     // cores are busy with tests: threads that collect beside them are in their way.
     execArgv: ['--max-semi-space-size=64', '--single-threaded-gc'],
-    // One more than there are cores, since many tests wait for processes, servers and clocks.
-    maxWorkers: availableParallelism() + 1,
+    // By itself vitest leaves one core to itself, though it does little there. One more is no faster for sure, and shakes
+    // what depends on time.
+    maxWorkers: availableParallelism(),
     // For what hangs: on a machine that is busy with something else, seconds are soon gone.
     testTimeout: 20_000,
     reporters: ['default', new Totals()],
