@@ -83,7 +83,7 @@ const patient = source<number>(() => {
 })
 
 const run = pipeline(patient, take(100)).run({ capacity: 1 })
-await sleep(1)
+while (feed.onData === undefined) await sleep(1)
 feed.resume()
 const first = await run
 console.log(`pause and resume: ${first.length} of ${first.at(-1)}, none lost`)
