@@ -10,7 +10,8 @@ import { type Custom, part, type Stage, type StageOptions, type StageTask } from
 /**
  * A stage of your own: an async function that reads from a receiver and writes to a sender.
  *
- * - The stage ends when the function returns; it need not close anything.
+ * - The stage ends when the function returns; it need not close anything. Where it closes its sender, the stages behind it
+ *   end, and it may read on.
  * - What it throws fails the stage. When its reader has left, `send` rejects: let that pass.
  * - `context.signal` aborts when the results are no longer wanted.
  *
