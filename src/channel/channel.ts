@@ -45,7 +45,7 @@ export function channel<T>(capacity: number, options: ChannelOptions<T> = {}): [
   demandOptions(options, action)
   const { name = `channel ${++unnamed}`, overflow = 'block', onUndelivered } = options
   demandName(name, action)
-  demandFunction(onUndelivered ?? channel, action, 'onUndelivered')
+  if (onUndelivered !== undefined) demandFunction(onUndelivered, action, 'onUndelivered')
   const wanted = `one of ${OVERFLOWS.join(', ')}`
   demand(OVERFLOWS.includes(overflow), action, 'overflow', wanted, overflow, TypeError)
   const drops = overflow.startsWith('drop')

@@ -216,7 +216,7 @@ class RowReader<T> implements ChunkReader<T> {
     const index = this.#index
     const file = this.files[index]
     const resumed = this.#known.get(index)
-    const before = await sizeOf(file)
+    const before = this.context.goesOn ? await sizeOf(file) : undefined
     if (resumed?.done && !options.follow && this.#isThrough(resumed, before)) return void this.#index++
     const start = options.from === 'end' && !this.#last && !resumed ? 'end' : (resumed?.offset ?? 0)
     const blocks = this.#follower
