@@ -1,9 +1,19 @@
+import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { globSync } from 'tinyglobby'
 import { defineConfig } from 'vitest/config'
 import { SlowFirst } from './test/project/order.ts'
 import { Totals } from './test/project/totals.ts'
 import { bundledLibrary } from './test/support/bundled-program.ts'
+
+const long = 'bottleneck|endings|endings-of-.*|fairness|garbage|linear|model|one-signal|process'
+/** These have a process each: what takes seconds or has to do with the whole process, as virtual time has, which stops its clocks. */
+const heavy = globSync('test/**/*.test.ts').filter(
+  (file) =>
+    new RegExp(`^test/(inspect|io|project|recipes|types)/|/(${long}).test.ts$`).test(file) ||
+    /useFakeTimers|fakeTime|virtualTime|timeline/.test(readFileSync(file, 'utf8')),
+)
 
 const source = (file: string) => fileURLToPath(new URL(`src/${file}`, import.meta.url))
 
@@ -22,7 +32,14 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.test.ts'],
+    projects: [
+      { extends: true, test: { name: 'heavy', include: heavy } },
+      // To start a process takes longer than most of these do.
+      {
+        extends: true,
+        test: { name: 'light', include: ['test/**/*.test.ts'], exclude: heavy, isolate: false },
+      },
+    ],
     sequence: { shuffle: true, sequencer: SlowFirst },
     // Tests make much that lives for a short time: with more room for it, collecting it takes a third of the time. All
     // cores are busy with tests: threads that collect beside them are in their way.

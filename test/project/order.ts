@@ -1,5 +1,5 @@
-// In which order test files begin: in a random one, but those that start processes before those that only compute. They
-// take the longest, and one that begins last would leave the other cores idle.
+// In which order test files begin: in a random one, but those that start processes before those that only compute, and
+// light ones last. One that takes long and begins last would leave the other cores idle.
 
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { Random } from '../support/random.ts'
@@ -12,7 +12,8 @@ export class SlowFirst extends BaseSequencer {
     // As they were listed depends on the file system.
     const listed = files.toSorted((a, b) => (a.moduleId < b.moduleId ? -1 : 1))
     const shuffled = new Random(seed).shuffle(listed)
-    const isSlow = ({ moduleId }: TestSpecification): boolean => slow.test(moduleId)
-    return Promise.resolve([...shuffled.filter(isSlow), ...shuffled.filter((file) => !isSlow(file))])
+    const rank = ({ moduleId, project }: TestSpecification): number =>
+      project.name === 'light' ? 2 : slow.test(moduleId) ? 0 : 1
+    return Promise.resolve(shuffled.sort((a, b) => rank(a) - rank(b)))
   }
 }

@@ -3,7 +3,7 @@
 // in stack traces are those of the source.
 //
 // The files lie below the repository, where Node finds the libraries that stay outside of them, such as `pg`.
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build, type BuildOptions } from 'esbuild'
@@ -35,8 +35,6 @@ export async function bundledLibrary(): Promise<string> {
   return outfile
 }
 
-let written = 0
-
 async function bundle(entry: BuildOptions, outfile: string): Promise<void> {
   const { outputFiles } = await build({
     ...entry,
@@ -55,8 +53,8 @@ async function bundle(entry: BuildOptions, outfile: string): Promise<void> {
     logLevel: 'silent',
   })
   await mkdir(cache, { recursive: true })
-  // Several processes may bundle one program at a time, and start it: no one may see a part of the file.
-  const whole = `${outfile}.${process.pid}.${written++}`
+  // Several may bundle one program at a time, and start it: no one may see a part of the file.
+  const whole = `${outfile}.${randomUUID()}`
   await writeFile(whole, outputFiles[0].contents)
   await rename(whole, outfile)
 }
