@@ -7,12 +7,14 @@ import { SlowFirst } from './test/project/order.ts'
 import { Totals } from './test/project/totals.ts'
 import { bundledLibrary } from './test/support/bundled-program.ts'
 
-const long = 'bottleneck|endings|endings-of-.*|fairness|garbage|linear|model|one-signal|process'
-/** These have a process each: what takes seconds or has to do with the whole process, as virtual time has, which stops its clocks. */
-const heavy = globSync('test/**/*.test.ts').filter(
-  (file) =>
-    new RegExp(`^test/(inspect|io|project|recipes|types)/|/(${long}).test.ts$`).test(file) ||
-    /useFakeTimers|fakeTime|virtualTime|timeline/.test(readFileSync(file, 'utf8')),
+/** Long ones, with much that they leave to the collector, and what measures or ends the process. */
+const apart =
+  /\/(bottleneck|csv-random|duckdb|endings.*|fairness|garbage|linear|model|one-signal|process|screen)\.test\.ts$/
+/** It stops the clocks of the process. */
+const virtualTime = /useFakeTimers|fakeTime|virtualTime|timeline/
+/** These have a process each. */
+const alone = globSync('test/**/*.test.ts').filter(
+  (file) => apart.test(file) || virtualTime.test(readFileSync(file, 'utf8')),
 )
 
 const source = (file: string) => fileURLToPath(new URL(`src/${file}`, import.meta.url))
@@ -33,11 +35,11 @@ export default defineConfig({
   },
   test: {
     projects: [
-      { extends: true, test: { name: 'heavy', include: heavy } },
+      { extends: true, test: { name: 'alone', include: alone } },
       // To start a process takes longer than most of these do.
       {
         extends: true,
-        test: { name: 'light', include: ['test/**/*.test.ts'], exclude: heavy, isolate: false },
+        test: { name: 'shared', include: ['test/**/*.test.ts'], exclude: alone, isolate: false },
       },
     ],
     sequence: { shuffle: true, sequencer: SlowFirst },

@@ -226,10 +226,10 @@ describe('the place of a bad row', () => {
   })
 
   test('costs little, also where all rows are bad', async () => {
-    const file = csv(`a,n\n${'x\n'.repeat(200_000)}`)
+    const file = csv(`a,n\n${'x\n'.repeat(50_000)}`)
     let bad = 0
     expect(await run(readCsv(file, { onError: () => void bad++ }))).toEqual([])
-    expect(bad).toBe(200_000)
+    expect(bad).toBe(50_000)
   })
 })
 

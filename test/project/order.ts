@@ -1,5 +1,6 @@
-// In which order test files begin: in a random one, but those that start processes before those that only compute, and
-// light ones last. One that takes long and begins last would leave the other cores idle.
+// In which order test files begin: in a random one, but those with a process each before those that share one, and of
+// both those that start processes before those that only compute. One that takes long and begins last would leave the
+// other cores idle.
 
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { Random } from '../support/random.ts'
@@ -13,7 +14,7 @@ export class SlowFirst extends BaseSequencer {
     const listed = files.toSorted((a, b) => (a.moduleId < b.moduleId ? -1 : 1))
     const shuffled = new Random(seed).shuffle(listed)
     const rank = ({ moduleId, project }: TestSpecification): number =>
-      project.name === 'light' ? 2 : slow.test(moduleId) ? 0 : 1
+      (project.name === 'shared' ? 2 : 0) + (slow.test(moduleId) ? 0 : 1)
     return Promise.resolve(shuffled.sort((a, b) => rank(a) - rank(b)))
   }
 }

@@ -17,10 +17,17 @@ export function fakeTime(): void {
   })
 }
 
-/** Lets `ms` milliseconds pass, and everything that happens in them. */
+/** Lets `ms` milliseconds pass, and everything that happens in them: no timer fires before what the last one set off is over. */
 export async function pass(ms: number): Promise<void> {
+  let passed = false
   await turns(REST)
-  await vi.advanceTimersByTimeAsync(ms)
+  setTimeout(() => (passed = true), ms)
+  while (!passed) {
+    await vi.advanceTimersToNextTimerAsync()
+    await turns(REST)
+  }
+  // Those that were set for this moment meanwhile.
+  await vi.advanceTimersByTimeAsync(0)
   await turns(REST)
 }
 
