@@ -104,7 +104,7 @@ describe('log aggregation shows', () => {
     const { code, stdout } = await ended
     const [drawn] = stdout.split('\r\u001B[K').slice(1)
 
-    expect(drawn).toMatch(/^[\d,]+ lines, [\d,]+\/s, [\d,]+ batches \| shop \d\/2 auth \d\/2 mail \d\/2/)
+    expect(drawn).toMatch(/^[\d,]+ lines, [\d,]+\/s, [\d,]+ batch(es)? \| shop \d\/2 auth \d\/2 mail \d\/2/)
     expect(stdout).toContain('\r\u001B[Ksource ')
     expect(code).toBe(0)
   })

@@ -189,7 +189,7 @@ describe('log aggregation writes', () => {
     const args = ['a.log', '--out', '/dev/stdout']
     const { ended } = folder.spawn('sh', ['-c', script, process.execPath, ...program, ...args])
 
-    expect((await ended).stderr).toContain('3 lines in 1 batches')
+    expect((await ended).stderr).toContain('3 lines in 1 batch,')
     expect(await folder.messages('all.jsonl')).toEqual(['line 0', 'line 1', 'line 2'])
   })
 
