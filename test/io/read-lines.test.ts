@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { pipeline, type StageError } from 'sluice'
 import { FormatError, type LineOptions, readBytes, readJsonl, readLines } from 'sluice/io'
 import { placeOfJsonError } from '../../src/io/files/json-place.ts'
+import { type Parser, rowSource } from '../../src/io/files/rows.ts'
 import { withBlocksOf } from './support-blocks.ts'
 import { fileOf, outcome, run, useFolder } from './support-files.ts'
 
@@ -61,6 +62,24 @@ describe.each([1, 2, 3, Infinity])('readLines() in blocks of %s bytes', (size) =
 test('a line longer than many blocks is one line', async () => {
   const long = 'x'.repeat(1_000_000)
   expect(await run(readLines(fileOf(path('long'), `a\n${long}\nb`)))).toEqual(['a', long, 'b'])
+})
+
+test('a line longer than many blocks is looked at a few times, and not once for each block', async () => {
+  const text = `${'x'.repeat(10_000_000)}\nlast`
+  let looked = 0
+  const lineEnds = (): Parser<number> => ({
+    line: 0,
+    parse(bytes, final, batch) {
+      looked += bytes.length
+      const end = final ? bytes.length : bytes.lastIndexOf(10) + 1
+      if (end > 0) batch.rows.push(end)
+      return end
+    },
+  })
+  const lengths = await run(rowSource('lengths', fileOf(path('long'), text), {}, lineEnds))
+  expect(lengths.reduce((sum, length) => sum + length)).toBe(text.length)
+  // 16 blocks until it counts as long, and then each time twice as many.
+  expect(looked).toBeLessThan(5 * text.length)
 })
 
 describe('readBytes()', () => {

@@ -86,6 +86,8 @@ export function rowSource<T>(
 }
 
 const NOTHING = new Uint8Array(0)
+/** From how many bytes on a row is long: several blocks of it are read before it is looked at again. */
+const LONG_ROW = 2 ** 20
 
 /** The input that is being read. */
 interface Reading<T> {
@@ -172,7 +174,7 @@ class RowReader<T> implements ChunkReader<T> {
       await this.#move(this.#open())
     const reading = this.#reading
     if (reading === undefined) return false
-    const block = await reading.blocks.next(reading.left)
+    const block = await this.#more(reading)
     // The beginning of a row is left where it is.
     if (this.#closed || (block === undefined && this.#stopped)) return false
     const bytes = block ?? Buffer.from(reading.left)
@@ -180,6 +182,24 @@ class RowReader<T> implements ChunkReader<T> {
     else this.#parse(reading, bytes, block === undefined)
     if (block === undefined) await this.#move(this.#ended(reading))
     return true
+  }
+
+  /**
+   * What is left of the last block and the next one; of a long row as much again as is left of it. To look at all of it again
+   * with each block would take the square of its length. What is live may have come to the end of the row, and no more come.
+   */
+  async #more({ blocks, left }: Reading<T>): Promise<Buffer | undefined> {
+    if (left.length < LONG_ROW || blocks.live || this.#follower) return blocks.next(left)
+    const parts = [Buffer.from(left)]
+    let length = 0
+    while (length < left.length) {
+      const block = await blocks.next(NOTHING)
+      if (block === undefined) break
+      // It is read into again.
+      parts.push(Buffer.from(block))
+      length += block.length
+    }
+    return length > 0 ? Buffer.concat(parts) : undefined
   }
 
   #parse(reading: Reading<T>, bytes: Buffer, final: boolean): void {
