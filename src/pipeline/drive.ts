@@ -155,7 +155,8 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
       this.#ended = input !== undefined && input.ended
       if (this.#ended && !this.held && !this.full && !this.finishing && !kernel.pending) this.atEnd()
     } catch (error) {
-      this.fail(error, this.at < this.end ? { value: this.items[this.at] } : undefined)
+      // The value that did it has come in.
+      this.fail(error, this.at < this.end ? { value: this.items[this.at++] } : undefined)
     }
     return whole
   }

@@ -6,6 +6,7 @@ import {
   fanOut,
   filter,
   forEach,
+  groupBy,
   map,
   pipeline,
   range,
@@ -14,6 +15,7 @@ import {
   take,
   writeTo,
   type RunStats,
+  type Stage,
 } from 'sluice'
 import { naturals, probe } from './support-sources.ts'
 import { deferred, never, rejection, stable, turns, until } from './support-waiting.ts'
@@ -66,6 +68,30 @@ describe('stats()', () => {
     const failing = pipeline(range(1, 2), map(odd), drain()).start()
     await rejection(failing.result)
     expect(failing.stats().stages[1]).toMatchObject({ received: 1, sent: 0, failed: 1 })
+  })
+
+  test('counts the value that ends the run as received, whether its function rejects or throws', async () => {
+    const check = (n: number): boolean => {
+      if (n === 3) throw new Error('three')
+      return true
+    }
+    const stages: Stage<number, unknown>[] = [
+      filter(check),
+      filter(async (n: number) => check(n)),
+      groupBy(check, () => map((n: number) => n)),
+      batch<number>(1, { bytes: 10, sizeOf: (n) => (check(n) ? 1 : 0) }),
+      stage<number, number>('custom', async (rx, tx) => {
+        for await (const n of rx) if (check(n)) await tx.send(n)
+      }),
+    ]
+    for (const checking of stages) {
+      const run = pipeline(range(10), checking, drain()).start()
+      await rejection(run.result)
+      expect(run.stats().stages[1]).toMatchObject({ received: 4, sent: 3, failed: 1 })
+    }
+    const sinking = pipeline(range(10), forEach(check)).start()
+    await rejection(sinking.result)
+    expect(sinking.stats().stages[1]).toMatchObject({ received: 4, failed: 1 })
   })
 
   test('counts for custom stages too', async () => {
