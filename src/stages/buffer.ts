@@ -69,11 +69,14 @@ class Buffering<T> implements Kernel<T, T> {
 
   /** Each value is told of, though telling of one before it throws. */
   close(): void {
-    try {
-      while (this.#stored.length > 0) this.lose(this.#stored.shift())
-    } finally {
-      if (this.#stored.length > 0) this.close()
-    }
+    let failure: { error: unknown } | undefined
+    while (this.#stored.length > 0)
+      try {
+        this.lose(this.#stored.shift())
+      } catch (error) {
+        failure ??= { error }
+      }
+    if (failure) throw failure.error
   }
 }
 

@@ -224,6 +224,19 @@ describe('buffer(n, overflow)', () => {
     expect(told).toEqual([1, 2, 3])
   })
 
+  test('tells of each value that it holds, however many, though telling throws', async () => {
+    let told = 0
+    const onUndelivered = (n: number): void => {
+      told++
+      throw new Error(`value ${n}`)
+    }
+    const many = buffer(Infinity, 'block', { capacity: 0, onUndelivered })
+    const run = pipeline(range(20_001), many, forEach(never)).start()
+    await until(() => run.stats().stages[1].received === 20_001)
+    await Promise.all([rejection(run.result), run.abort()])
+    expect(told).toBe(20_000)
+  })
+
   test('may hold any number of values', async () => {
     const { tx, gate, seen, run, give } = standing(Infinity, 'fail')
     await give(...upTo(900))
