@@ -73,8 +73,10 @@ export type Transform<In, Out> = ((input: AsyncIterable<In>) => AsyncIterable<Ou
 
 /**
  * A transform of another library as a stage: an IxJS operator or any function from async iterable to async
- * iterable, a Web `TransformStream`, a Node `Duplex`. Streams are used up by one run; pass a function for each run.
+ * iterable, a Web `TransformStream`, a Node `Duplex`.
  *
+ * - A stream is used up by one run. For more, pass a function that puts its input through a new one each time, as
+ *   `(input) => Readable.from(input).compose(createGzip())` does: a new stream alone would wait for input for ever.
  * - An operator can read its input once: one that begins again after the end, as `repeat` does, fails.
  * - A stream whose results are not wanted is destroyed, or aborted and cancelled, with the reason where it is one.
  *

@@ -357,6 +357,29 @@ describe('a Duplex through through()', () => {
     expect(stream.destroyed).toBe(true)
     expect(unhandled).toEqual([])
   })
+
+  test('that a function puts its input through is a new one for each run', async () => {
+    const made: Duplex[] = []
+    const doubling = through((input: AsyncIterable<number>): AsyncIterable<number> => {
+      const double = new Transform({ objectMode: true, transform: (n: number, _, done) => done(null, n * 2) })
+      made.push(double)
+      return Readable.from(input).compose(double) as AsyncIterable<number>
+    })
+    const doubled = pipeline(range(3), doubling)
+    expect([await doubled.run(), await doubled.run()]).toEqual([
+      [0, 2, 4],
+      [0, 2, 4],
+    ])
+    expect(await pipeline(range(0, Infinity), doubling, take(2)).run()).toEqual([0, 2])
+    function* failing() {
+      yield 1
+      throw boom
+    }
+    const error = await stageError(pipeline(source(failing), doubling, drain()).run())
+    expect(error).toMatchObject({ stage: 'source', cause: boom })
+    await until(() => made.every(({ destroyed }) => destroyed))
+    expect(made).toHaveLength(4)
+  })
 })
 
 describe('writeTo() a Node stream', () => {

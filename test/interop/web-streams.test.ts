@@ -7,6 +7,9 @@ import { deferred, never, rejection, stable, turns, until } from '../pipeline/su
 
 const boom = new Error('boom')
 
+const { from } = ReadableStream as unknown as { from<T>(values: AsyncIterable<T>): ReadableStream<T> }
+const streamFrom: typeof from = (values) => from.call(ReadableStream, values) as never
+
 /** Gives `values`, then nothing more, and does not end. Keeps the reasons it is cancelled with. */
 function silent<T>(values: T[]) {
   const reasons: unknown[] = []
@@ -136,9 +139,6 @@ describe('a ReadableStream as a source', () => {
 })
 
 describe('ReadableStream.from(pipeline)', () => {
-  const { from } = ReadableStream as unknown as { from<T>(values: AsyncIterable<T>): ReadableStream<T> }
-  const streamFrom: typeof from = (values) => from.call(ReadableStream, values) as never
-
   test('gives the results', async () => {
     expect(await pipeline(source(streamFrom(pipeline(range(3))))).run()).toEqual([0, 1, 2])
   })
@@ -268,6 +268,17 @@ describe('a pair of web streams through through()', () => {
     void pair.writable.close()
     const error = await stageError(pipeline(range(3), through(pair)).run())
     expect(error.message).toContain('the stream has been ended before')
+  })
+
+  test('that a function puts its input through is a new one for each run', async () => {
+    const encoding = through((input: AsyncIterable<string>): AsyncIterable<Uint8Array> =>
+      streamFrom(input).pipeThrough(new TextEncoderStream()),
+    )
+    const encoded = pipeline(source(['a', 'b']), encoding, map(String))
+    expect([await encoded.run(), await encoded.run()]).toEqual([
+      ['97', '98'],
+      ['97', '98'],
+    ])
   })
 })
 
