@@ -5,7 +5,7 @@
  * with a waiter of its own, all tied together: whichever is served first takes the others out of their queues
  * before anything else can run, so no value is ever taken twice or lost.
  */
-import { demand, demandSignal } from '../errors.ts'
+import { demand, demandOptions, demandSignal } from '../errors.ts'
 import { onAbort } from './clock.ts'
 import { HANDLE, type Handle, isOver } from './exchange.ts'
 import type { Receiver, Sender } from './handles.ts'
@@ -147,8 +147,9 @@ function attempt<R>(work: () => Promise<R>): Promise<R> {
  * await select({ words, numbers }) // => { key: 'words', done: false, value: 'hi' }
  */
 export function select<const C extends Cases>(cases: C, options: SelectOptions = {}): Promise<Selected<C>> {
-  const { signal, biased } = options
   const selected = attempt(() => {
+    demandOptions(options, 'select')
+    const { signal, biased } = options
     const all = casesOf(cases)
     demand(all.length, 'select', 'cases', 'at least one case', cases, TypeError)
     demandSignal(signal, 'select')
@@ -175,6 +176,7 @@ export function trySelect<const C extends Cases>(
   cases: C,
   options: Pick<SelectOptions, 'biased'> = {},
 ): Selected<C> | undefined {
+  demandOptions(options, 'select')
   return draw(casesOf(cases), options.biased)?.perform() as Selected<C> | undefined
 }
 

@@ -5,7 +5,7 @@
  * up (timeout, abort, deadlock). It leaves its queue before anybody hears of it. What can be done at once is done at
  * once, in the order of the calls; only what must wait makes a `Wait`.
  */
-import { demandSignal, demandTime, RecvError, SendError } from '../errors.ts'
+import { demandOptions, demandSignal, demandTime, RecvError, SendError } from '../errors.ts'
 import { onAbort, startTimer } from './clock.ts'
 import { HANDLE, type Handle, isOver, put, take, writable } from './exchange.ts'
 import type { Line } from './line.ts'
@@ -135,7 +135,9 @@ function refusal<T>(handle: Handle<T>, code: 'CLOSED' | 'TIMEOUT' | 'FULL', valu
 }
 
 /** Throws where the options are wrong or the signal has aborted; both come before all else. */
-export function checkWait(action: string, { signal, timeout = Infinity }: WaitOptions): void {
+export function checkWait(action: string, options: WaitOptions): void {
+  demandOptions(options, action)
+  const { signal, timeout = Infinity } = options
   demandTime(timeout, action, 'timeout')
   demandSignal(signal, action)
   signal?.throwIfAborted()

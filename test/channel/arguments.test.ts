@@ -70,6 +70,39 @@ describe('waiting', () => {
   })
 })
 
+describe('the options of a wait', () => {
+  it.each([
+    [5, '5'],
+    ['slow', '"slow"'],
+    [true, 'true'],
+  ])('are refused with a TypeError where they are %j, and nothing is touched', async (wrong, shown) => {
+    const [tx, rx] = channel<number>(2)
+    tx.trySend(1)
+    const waits = [
+      [() => tx.send(2, wrong as never), 'send'],
+      [() => tx.sendMany([2], wrong as never), 'send'],
+      [() => rx.recv(wrong as never), 'receive'],
+      [() => rx.recvMany(1, wrong as never), 'receive'],
+      [() => select({ rx }, wrong as never), 'select'],
+    ] as const
+    for (const [wait, action] of waits)
+      expect(await failureOf(wait)).toEqual(
+        new TypeError(`Cannot ${action}: "options" must be an object, got ${shown}`),
+      )
+    expect(tx.length).toBe(1)
+  })
+
+  it('reject a select, and are thrown by trySelect, where they are null', async () => {
+    const [tx, rx] = channel<number>(1)
+    tx.trySend(1)
+    const refusal = new TypeError('Cannot select: "options" must be an object, got null')
+    const selected = select({ rx }, null as never)
+    expect(await failureOf(() => selected)).toEqual(refusal)
+    expect(() => trySelect({ rx }, null as never)).toThrow(refusal)
+    expect(tx.length).toBe(1)
+  })
+})
+
 describe('select()', () => {
   it('rejects with a TypeError for what holds no cases', async () => {
     const error = await failureOf(() => select(null as never))
