@@ -58,7 +58,7 @@ export class StageError extends Error {
 /** Anything can be thrown, even what throws when it is looked at. */
 function messageOf(cause: unknown): string {
   try {
-    return cause instanceof Error ? String(cause.message) : show(cause)
+    return cause instanceof Error ? String(cause.message) || String(cause) : show(cause)
   } catch {
     return 'with an error that cannot be shown'
   }

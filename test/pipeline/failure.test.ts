@@ -108,6 +108,22 @@ describe('a StageError', () => {
     }
   })
 
+  test('says the name of a cause that has no message of its own', async () => {
+    const causes = [
+      { cause: new AggregateError([boom]), said: 'AggregateError' },
+      { cause: new RangeError(), said: 'RangeError' },
+      { cause: Object.assign(new Error(), { name: 'Gone' }), said: 'Gone' },
+    ]
+    for (const { cause, said } of causes) {
+      const run = pipeline(
+        range(1),
+        map(() => Promise.reject(cause)),
+        drain(),
+      ).run()
+      expect((await stageError(run)).message).toBe(`Stage "map" failed: ${said}`)
+    }
+  })
+
   test('has no value where a source, a custom stage or a function without values failed', async () => {
     const custom = stage<number, number>('custom', async (rx) => {
       await rx.recv()
