@@ -58,7 +58,8 @@ function demandInput(input: unknown, action: string, option: string): void {
     [Symbol.asyncIterator]: many,
     [Symbol.iterator]: some,
   } = Object(input) as Partial<ReadableStream & AsyncIterable<unknown> & Iterable<unknown>>
-  const wanted = 'an iterable, an async iterable, a ReadableStream, a receiver, or a function that gives one'
+  const wanted =
+    'an iterable, an async iterable, a ReadableStream, a receiver, or a promise or function that gives one'
   demand(getReader ?? many ?? some, action, option, wanted, input, TypeError)
 }
 

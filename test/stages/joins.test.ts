@@ -133,7 +133,7 @@ describe.each(joins)('%s()', (name, join) => {
 
   test('refuses what cannot be read', () => {
     const wanted =
-      'an iterable, an async iterable, a ReadableStream, a receiver, or a function that gives one'
+      'an iterable, an async iterable, a ReadableStream, a receiver, or a promise or function that gives one'
     expect(() => join([1], 5 as never)).toThrow(
       new TypeError(`Cannot create ${name}: "input 1" must be ${wanted}, got 5`),
     )
