@@ -316,7 +316,11 @@ test.each<[CsvOptions | Record<string, unknown>, string]>([
   [{ types: 'number' }, '"types" must be an object, got "number"'],
   [
     { types: { a: 'int' } },
-    `"types.a" must be 'string', 'number', 'bigint', 'boolean', 'date', 'json', one of these with '?', or a function, got "int"`,
+    `"types.a" must be 'string', one of 'number', 'bigint', 'boolean', 'date', 'json' with or without a '?', or a function, got "int"`,
+  ],
+  [
+    { types: { a: 'string?' } },
+    `"types.a" must be 'string', one of 'number', 'bigint', 'boolean', 'date', 'json' with or without a '?', or a function, got "string?"`,
   ],
   [{ short: 'pad' }, '"short" must be \'fail\' or \'fill\', got "pad"'],
   [{ maxRow: 0 }, '"maxRow" must be an integer >= 1, got 0'],

@@ -8,8 +8,8 @@ import { demand } from '../../errors.ts'
 import { quoted } from './format-error.ts'
 
 /**
- * What the text of a column is turned into. An empty field is a row that cannot be read, or with a question mark
- * `undefined`. Booleans are `true`, `false`, `1` and `0`, dates what `Date` reads. A function gets the text; what it throws makes the row a bad one.
+ * What the text of a column is turned into. An empty field stays `''` as a string; else it makes the row a bad one, or is
+ * `undefined` with a question mark. Booleans are `true`, `false`, `1` and `0`, dates what `Date` reads. A function gets the text; what it throws makes the row a bad one.
  */
 export type ColumnType =
   | 'string'
@@ -109,7 +109,7 @@ export function checkTypes(make: string, types: Record<string, ColumnType>): voi
       typeof type === 'function' ||
       (typeof type === 'string' && /^(?:string|(?:number|bigint|boolean|date|json)\??)$/.test(type))
     const wanted =
-      "'string', 'number', 'bigint', 'boolean', 'date', 'json', one of these with '?', or a function"
+      "'string', one of 'number', 'bigint', 'boolean', 'date', 'json' with or without a '?', or a function"
     demand(known, `create ${make}`, `types.${column}`, wanted, type, TypeError)
   }
 }
