@@ -164,6 +164,7 @@ export function select<const C extends Cases>(cases: C, options: SelectOptions =
 /**
  * `select` without waiting: `undefined` where no case is ready. Throws the cause of a channel that failed.
  *
+ * @throws TypeError for something that is no case.
  * @example
  * import { channel, trySelect } from 'sluice'
  *
@@ -183,6 +184,7 @@ export function trySelect<const C extends Cases>(
 /**
  * A send as a case of `select`: it happens when the channel takes `value`.
  *
+ * @throws TypeError for something that is no sender.
  * @example
  * import { channel, select, sendCase } from 'sluice'
  *

@@ -181,7 +181,8 @@ class Outlet implements Kernel<unknown, undefined> {
  *
  * - Begins with a source: it can `run`. Otherwise it is a stage (or a sink) made of stages, for other pipelines.
  * - Each stage is a task of its own, joined to the next by a bounded channel; nothing is read before it runs.
- * - Types flow from left to right; a stage that does not fit is a type error at that stage.
+ * - Types flow from left to right; a stage that does not fit is a type error at that stage. They go up to 32 stages: a
+ *   longer pipeline is made of pipelines.
  *
  * @throws TypeError for something that is no stage, or stands where it cannot.
  * @example

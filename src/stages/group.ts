@@ -197,6 +197,7 @@ export function window<T>(size: number, step = 1, options: StageOptions = {}): S
  *
  * Ordered. Concurrency 1. Holds at most one iterable. On error: fails at a value that is no iterable.
  *
+ * @throws TypeError or RangeError for wrong options.
  * @example
  * import { pipeline, source, unbatch } from 'sluice'
  *

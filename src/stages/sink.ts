@@ -19,6 +19,7 @@ import {
  *
  * Ordered. Concurrency 1. Holds everything. On error: cannot fail.
  *
+ * @throws TypeError or RangeError for wrong options.
  * @example
  * import { pipeline, range, toArray } from 'sluice'
  *
@@ -121,6 +122,7 @@ export function reduce<In, R>(
  *
  * Ordered. Concurrency 1. Holds nothing. On error: cannot fail.
  *
+ * @throws TypeError or RangeError for wrong options.
  * @example
  * import { count, pipeline, range } from 'sluice'
  *
@@ -146,6 +148,7 @@ export function count(options: StageOptions = {}): Sink<unknown, number> {
  *
  * Ordered. Concurrency 1. Holds one value. On error: cannot fail.
  *
+ * @throws TypeError or RangeError for wrong options.
  * @example
  * import { first, pipeline, range } from 'sluice'
  *
@@ -172,6 +175,7 @@ export function first<T>(options: StageOptions = {}): Sink<T, T | undefined> {
  *
  * Ordered. Concurrency 1. Holds one value. On error: cannot fail.
  *
+ * @throws TypeError or RangeError for wrong options.
  * @example
  * import { last, pipeline, range } from 'sluice'
  *
@@ -197,6 +201,7 @@ export function last<T>(options: StageOptions = {}): Sink<T, T | undefined> {
  *
  * Ordered. Concurrency 1. Holds nothing. On error: cannot fail.
  *
+ * @throws TypeError or RangeError for wrong options.
  * @example
  * import { drain, pipeline, range } from 'sluice'
  *

@@ -271,8 +271,10 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
  * Replaces each value by any number of values: those of the iterable or async iterable that `fn` gives. Promises in an
  * iterable are awaited, in order.
  *
+ * - Where reading what `fn` gave fails, `onError` decides as well, but there is no further call; what was read before stays.
+ *
  * Ordered unless told otherwise. Concurrency 1 unless told otherwise. Holds at most `concurrency` values. On error:
- * fails, or follows `retry` and `onError` where the call failed.
+ * fails, or follows `retry` and `onError`.
  *
  * @throws TypeError or RangeError for wrong arguments.
  * @example
