@@ -97,6 +97,8 @@ class Buffering<T> implements Kernel<T, T> {
  *
  * await pipeline(range(3), buffer(100, 'drop-oldest')).run() // => [0, 1, 2]
  */
+export function buffer<T>(n: number, overflow: Overflow, options?: BufferOptions<NoInfer<T>>): Stage<T, T>
+export function buffer<T>(n: number, overflow: Overflow, options?: BufferOptions<T>): Stage<T, T>
 export function buffer<T>(n: number, overflow: Overflow, options: BufferOptions<T> = {}): Stage<T, T> {
   const action = 'create buffer'
   demandCount(n, action, 'n', 1, true)

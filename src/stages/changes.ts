@@ -90,6 +90,8 @@ function fresh<T>(
  *   distinct((word) => word[0]),
  * ).run() // => ['apple', 'banana']
  */
+export function distinct<T>(key?: Fn<NoInfer<T>, unknown>, options?: CallOptions<NoInfer<T>>): Stage<T, T>
+export function distinct<T>(key?: Fn<T, unknown>, options?: CallOptions<NoInfer<T>>): Stage<T, T>
 export function distinct<T>(key?: Fn<T, unknown>, options: CallOptions<NoInfer<T>> = {}): Stage<T, T> {
   return fresh('distinct', everSeen, key, options)
 }
@@ -116,6 +118,8 @@ function everSeen(): Judge {
  *
  * await pipeline(source([1, 1, 2, 2, 1]), changes()).run() // => [1, 2, 1]
  */
+export function changes<T>(key?: Fn<NoInfer<T>, unknown>, options?: CallOptions<NoInfer<T>>): Stage<T, T>
+export function changes<T>(key?: Fn<T, unknown>, options?: CallOptions<NoInfer<T>>): Stage<T, T>
 export function changes<T>(key?: Fn<T, unknown>, options: CallOptions<NoInfer<T>> = {}): Stage<T, T> {
   return fresh('changes', lastSeen, key, options)
 }

@@ -134,6 +134,8 @@ function utf8Length(text: string): number {
  *
  * await pipeline(range(5), batch(2)).run() // => [[0, 1], [2, 3], [4]]
  */
+export function batch<T>(size: number, options?: BatchOptions<NoInfer<T>>): Stage<T, T[]>
+export function batch<T>(size: number, options?: BatchOptions<T>): Stage<T, T[]>
 export function batch<T>(size: number, options: BatchOptions<T> = {}): Stage<T, T[]> {
   const action = 'create batch'
   demandCount(size, action, 'size', 1)

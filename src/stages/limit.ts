@@ -133,6 +133,7 @@ export function takeWhile<In, Out extends In>(
   fn: (value: In, index: number, context: StageContext) => value is Out,
   options?: CallOptions<NoInfer<In>>,
 ): Stage<In, Out>
+export function takeWhile<In>(fn: Fn<NoInfer<In>, unknown>, options?: CallOptions<NoInfer<In>>): Stage<In, In>
 export function takeWhile<In>(fn: Fn<In, unknown>, options?: CallOptions<NoInfer<In>>): Stage<In, In>
 export function takeWhile<In>(fn: Fn<In, unknown>, options: CallOptions<NoInfer<In>> = {}): Stage<In, In> {
   checkCall('takeWhile', fn, options)
@@ -192,6 +193,8 @@ class DroppingWhile<T> implements Family<T, unknown, T> {
  *   dropWhile((line) => line.startsWith('#')),
  * ).run() // => ['c', '# d']
  */
+export function dropWhile<In>(fn: Fn<NoInfer<In>, unknown>, options?: CallOptions<NoInfer<In>>): Stage<In, In>
+export function dropWhile<In>(fn: Fn<In, unknown>, options?: CallOptions<NoInfer<In>>): Stage<In, In>
 export function dropWhile<In>(fn: Fn<In, unknown>, options: CallOptions<NoInfer<In>> = {}): Stage<In, In> {
   checkCall('dropWhile', fn, options)
   return part('stage', 'dropWhile', options, {

@@ -59,6 +59,7 @@ export function filter<In, Out extends In>(
   fn: (value: In, index: number, context: StageContext) => value is Out,
   options?: CallOptions<NoInfer<In>>,
 ): Stage<In, Out>
+export function filter<In>(fn: Fn<NoInfer<In>, unknown>, options?: CallOptions<NoInfer<In>>): Stage<In, In>
 export function filter<In>(fn: Fn<In, unknown>, options?: CallOptions<NoInfer<In>>): Stage<In, In>
 export function filter<In>(fn: Fn<In, unknown>, options?: CallOptions<NoInfer<In>>): Stage<In, In> {
   return calling('filter', 'passed', fn, options)
@@ -81,6 +82,8 @@ export function filter<In>(fn: Fn<In, unknown>, options?: CallOptions<NoInfer<In
  * ).run() // => [0, 1, 2]
  * seen // => [0, 1, 2]
  */
+export function tap<In>(fn: Fn<NoInfer<In>, unknown>, options?: CallOptions<NoInfer<In>>): Stage<In, In>
+export function tap<In>(fn: Fn<In, unknown>, options?: CallOptions<NoInfer<In>>): Stage<In, In>
 export function tap<In>(fn: Fn<In, unknown>, options?: CallOptions<NoInfer<In>>): Stage<In, In> {
   return calling('tap', 'value', fn, options)
 }

@@ -37,6 +37,11 @@ const misfits: Misfit[] = [
     says: /'number' is not assignable to type 'string'|'string' is not assignable to type 'number'/,
   },
   {
+    title: 'a stage behind a function that takes anything',
+    code: 'pipeline(range(3), tap(console.log), filter(Boolean), /*!*/ map((text: string) => text.length), toArray())',
+    says: /'number' is not assignable to type 'string'|'string' is not assignable to type 'number'/,
+  },
+  {
     title: 'a custom stage whose input is another one',
     code: "pipeline(source(['a']), /*!*/ stage<number, number>('double', async (rx, tx) => { for await (const n of rx) await tx.send(n) }), toArray())",
     says: /'string' is not assignable to type 'number'|'number' is not assignable to type 'string'/,

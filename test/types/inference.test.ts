@@ -27,6 +27,7 @@ import {
   scan,
   source,
   stage,
+  type Stage,
   take,
   takeWhile,
   tap,
@@ -140,6 +141,40 @@ test('type guards of filter narrow, also those that are inferred', async () => {
   ).run()
   expectTypeOf(plain).toEqualTypeOf<Promise<(string | number | undefined)[]>>()
   expect(await plain).toEqual(['a', 1])
+})
+
+test('a function that takes more than what comes leaves the type of what goes on', async () => {
+  const sized = (value: { length: number }): number => value.length
+  const anything = (value: unknown): boolean => value !== undefined
+  const told: unknown[] = []
+  const out = pipeline(
+    source(['a', 'bc', '']),
+    tap(String),
+    tap(sized),
+    filter(Boolean),
+    filter(anything),
+    takeWhile(anything),
+    dropWhile((value: unknown) => value === undefined),
+    distinct(sized),
+    changes(String),
+    buffer(8, 'drop-oldest', { onUndelivered: (value: unknown) => void told.push(value) }),
+    batch(2, { bytes: 8, sizeOf: sized }),
+    map((texts) => texts.map((text) => text.toUpperCase())),
+  ).run()
+  expectTypeOf(out).toEqualTypeOf<Promise<string[][]>>()
+  expect(await out).toEqual([['A', 'BC']])
+  expect(told).toEqual([])
+  const alone = [
+    tap(sized),
+    filter(sized),
+    takeWhile(sized),
+    dropWhile(sized),
+    distinct(sized),
+    changes(sized),
+  ]
+  expectTypeOf(alone).toEqualTypeOf<Stage<{ length: number }, { length: number }>[]>()
+  const batches = batch(2, { sizeOf: (text: string) => text.length })
+  expectTypeOf(batches).toEqualTypeOf<Stage<string, string[]>>()
 })
 
 test('a sink says what a run gives', async () => {
