@@ -174,6 +174,16 @@ export interface GroupOptions<In> extends CallOptions<In> {
  * counts.sort() // => ['a: 2', 'b: 1']
  */
 export function groupBy<In, Key, Out>(
+  key: Fn<NoInfer<In>, Key>,
+  stage: (key: Key) => Stage<In, Out>,
+  options?: GroupOptions<NoInfer<In>>,
+): Stage<In, Out>
+export function groupBy<In, Key, Out>(
+  key: Fn<In, Key>,
+  stage: (key: Key) => Stage<In, Out>,
+  options?: GroupOptions<In>,
+): Stage<In, Out>
+export function groupBy<In, Key, Out>(
   key: Fn<In, Key>,
   stage: (key: Key) => Stage<In, Out>,
   options: GroupOptions<In> = {},

@@ -88,6 +88,27 @@ test('alsoTo() passes the type on, also past a sink that takes anything', async 
   expectTypeOf(alone).toEqualTypeOf<Stage<string, string>>()
 })
 
+test('groupBy() keeps the type of the values where its key is made of less', async () => {
+  const byId = ({ id }: { id: number }): number => id
+  const values = [
+    { id: 1, n: 2 },
+    { id: 1, n: 3 },
+  ]
+  const out = pipeline(
+    source(values),
+    groupBy(byId, () => batch(2)),
+    map((group) => group.map(({ n }) => n)),
+  ).run()
+  expectTypeOf(out).toEqualTypeOf<Promise<number[][]>>()
+  expect(await out).toEqual([[2, 3]])
+  const texts = pipeline(
+    range(2),
+    groupBy(String, (key) => map((n) => `${key.length} ${n.toFixed()}`)),
+  ).run()
+  expectTypeOf(texts).toEqualTypeOf<Promise<string[]>>()
+  expect(sorted(await texts)).toEqual(['1 0', '1 1'])
+})
+
 test('balance() gives what its stage gives, or an array of what its sink is worth', async () => {
   const stages = pipeline(
     range(5),
