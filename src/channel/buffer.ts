@@ -31,7 +31,7 @@ function newChunk<T>(): Chunk<T> {
 }
 
 /** Spread, since an array made by its length counts as one with holes, which every loop over a copy would look for. */
-const EMPTY: readonly undefined[] = /* @__PURE__ */ [...new Array<undefined>(CHUNK)]
+const EMPTY: readonly undefined[] = /* @__PURE__ */ (() => [...new Array<undefined>(CHUNK)])()
 
 /** A copy with at least as many slots. A loop over an array that grows meanwhile is slower for good. */
 function grown<T>(items: readonly T[], slots: number): T[] {

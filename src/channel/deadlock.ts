@@ -104,9 +104,9 @@ export function traceOf(above: (...args: never[]) => unknown): Trace {
   return trace
 }
 
-/** A file and line. */
+/** A file and line: the line of a trace ends with it, or with it in brackets. Paths have spaces and brackets, too. */
 export function placeIn({ stack = '' }: Trace): string {
-  return /[^\s(]+:\d+:\d+/.exec(stack)?.[0] ?? 'an unknown place'
+  return /(?:^ *(?:at )?(?!.*\)$)|\((?!eval at ))(.+?:\d+:\d+)/m.exec(stack)?.[1] ?? 'an unknown place'
 }
 
 /** The file and line that called `above`. */
