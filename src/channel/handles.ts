@@ -102,8 +102,6 @@ class End<T> {
 const SEND: Mode<unknown, void> = { kind: 'send', shape() {} }
 
 class SenderEnd<T> extends End<T> implements Sender<T> {
-  #warned = false
-
   send(value: T, options?: WaitOptions): Promise<void> {
     const handle = this[HANDLE]
     const { core } = handle
@@ -112,8 +110,8 @@ class SenderEnd<T> extends End<T> implements Sender<T> {
       return core.pace<void>(undefined)
     }
     const sent = operate(this, SEND, value, options)
-    if (handle.waiting > FORGOTTEN_AWAIT && !this.#warned) {
-      this.#warned = true
+    if (handle.waiting > FORGOTTEN_AWAIT && !handle.warned) {
+      handle.warned = true
       warnOf(`More than ${FORGOTTEN_AWAIT} sends wait, is an "await" missing`, handle)
     }
     return sent

@@ -37,6 +37,20 @@ describe.concurrent('more than 1,000 sends waiting on one handle', () => {
     expect(result.code).toBe(0)
   })
 
+  it('do so where the handle is behind a proxy, too: the next send failed', async () => {
+    const result = await runProgram(`
+      import { channel } from 'sluice'
+      process.on('warning', (warning) => console.log(warning.message))
+      const [tx, rx] = channel<number>(0, { name: 'flood' })
+      const logged = new Proxy(tx, {})
+      for (let i = 0; i < 1100; i++) logged.send(i).catch(() => undefined)
+      await new Promise((resolve) => setImmediate(resolve))
+      rx.close()
+    `)
+    expect(result.stdout).toMatch(/^More than 1000 sends wait[^\n]*"flood"[^\n]*\n$/)
+    expect(result.code).toBe(0)
+  })
+
   it('name the stage alone where it was given the handle: no line of the program made that', async () => {
     const result = await runProgram(`
       import { drain, pipeline, range, stage } from 'sluice'
