@@ -43,14 +43,16 @@ let unnamed = 0
 export function channel<T>(capacity: number, options: ChannelOptions<T> = {}): [Sender<T>, Receiver<T>] {
   const action = 'create channel'
   demandOptions(options, action)
-  const { name = `channel ${++unnamed}`, overflow = 'block', onUndelivered } = options
+  const { name = `channel ${++unnamed}`, overflow = 'block', onUndelivered, daemon } = options
   demandName(name, action)
   if (onUndelivered !== undefined) demandFunction(onUndelivered, action, 'onUndelivered')
   const wanted = `one of ${OVERFLOWS.join(', ')}`
   demand(OVERFLOWS.includes(overflow), action, 'overflow', wanted, overflow, TypeError)
   const drops = overflow.startsWith('drop')
   demandCount(capacity, action, 'capacity', drops ? 1 : 0, true)
-  const core = new Exchange<T>(capacity, name, new Fifo(), { ...options, drops })
+  // Named one by one: they may be those of a class or a prototype, which a spread leaves out.
+  const all = { ...options, overflow, onUndelivered, daemon, drops } as ChannelOptions<T>
+  const core = new Exchange<T>(capacity, name, new Fifo(), all)
   const place = placeOf(channel)
   watchChannel(core)
   return [newSender(core, place), newReceiver(core, place)]

@@ -38,6 +38,23 @@ describe('channel()', () => {
     expect(make).toThrow(`Cannot create channel: ${message}`)
   })
 
+  it('takes options that are inherited, as those of a class are', async () => {
+    const lost: number[] = []
+    class Strict {
+      get overflow() {
+        return 'fail' as const
+      }
+      onUndelivered(value: number) {
+        lost.push(value)
+      }
+    }
+    const [tx, rx] = channel(1, new Strict())
+    tx.trySend(1)
+    expect(await failureOf(() => tx.send(2, { timeout: 1 }))).toMatchObject({ code: 'FULL', value: 2 })
+    rx.close()
+    expect(lost).toEqual([1])
+  })
+
   it('gives fresh channels that know nothing of each other', () => {
     const [tx, rx] = channel<number>(1)
     const [otherTx, otherRx] = channel<number>(1)
