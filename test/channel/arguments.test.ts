@@ -131,6 +131,17 @@ describe('select()', () => {
     expect(await failureOf(() => promise)).toBeInstanceOf(TypeError)
   })
 
+  it('rejects, and does not throw, where its options cannot be read', async () => {
+    const [, rx] = channel<number>(1)
+    const options = {
+      get biased(): boolean {
+        throw new Error('no bias')
+      },
+    }
+    const selected = select({ rx }, options)
+    await expect(selected).rejects.toThrow('no bias')
+  })
+
   it('is undefined in its non-blocking form where there is no case', () => {
     expect(trySelect({})).toBeUndefined()
   })
