@@ -98,9 +98,10 @@ export interface Trace {
 export function traceOf(above: (...args: never[]) => unknown): Trace {
   const trace: Trace = {}
   const { stackTraceLimit } = Error
-  Error.stackTraceLimit = 1
+  // Not assigned: where `Error` is frozen, as by `node --frozen-intrinsics`, that would throw.
+  Reflect.set(Error, 'stackTraceLimit', 1)
   Error.captureStackTrace?.(trace, above)
-  Error.stackTraceLimit = stackTraceLimit
+  Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
   return trace
 }
 

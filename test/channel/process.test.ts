@@ -5,6 +5,23 @@ import { runProgram } from '../support/child-program.ts'
 // A process takes a while to start on a busy machine.
 vi.setConfig({ testTimeout: 30_000 })
 
+describe.concurrent('a program whose intrinsics are frozen', () => {
+  it('has channels and pipelines, and reports that name places', async () => {
+    const program = `
+      import { channel, map, pipeline, range } from 'sluice'
+      console.log(await pipeline(range(3), map((n) => n + 1)).run())
+      const [tx, rx] = channel<number>(1) // @made
+      await tx.send(1)
+      console.log(await rx.recv())
+      await rx.recv()
+    `
+    const result = await runProgram(program, { nodeArguments: ['--frozen-intrinsics'] })
+    expect(result.stdout).toContain('[ 1, 2, 3 ]\n1\n')
+    expect(result.stderr).toContain(result.place('made'))
+    expect(result.code).toBe(1)
+  })
+})
+
 describe.concurrent('more than 1,000 sends waiting on one handle', () => {
   it('cause one process warning that names the channel and the place of the handle', async () => {
     const result = await runProgram(`
