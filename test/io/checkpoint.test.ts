@@ -2,9 +2,10 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { drain, fanIn, forEach, map, pipeline, range, source, toArray } from 'sluice'
-import { checkpoint, readCsv, readJsonl, readLines, writeJsonl, writeLines } from 'sluice/io'
+import { checkpoint, readCsv, readJsonl, readLines, writeCsv, writeJsonl, writeLines } from 'sluice/io'
 import { bundledFile } from '../support/bundled-program.ts'
 import { Random, seedOfRun } from '../support/random.ts'
 import { deferred } from '../pipeline/support-waiting.ts'
@@ -191,6 +192,20 @@ describe('checkpoint()', () => {
     await job.run()
     expect(ids).toEqual(numbers(0, 20_000).map(String))
     expect(bad).toEqual([`${file('in.csv')}:20002:1: the row must have 2 fields, got 1`])
+  })
+
+  test('begins a packed CSV file with its header, and adds nothing to it where nothing came', async () => {
+    const output = file('rows.csv.gz')
+    const rows = [{ id: 1 }, { id: 2 }]
+    const job = checkpoint(
+      file('checkpoint'),
+      pipeline(source(rows), writeCsv(output, { append: true, sync: true })),
+    )
+    await job.run()
+    expect(gunzipSync(readFileSync(output)).toString()).toBe('id\n1\n2\n')
+    const before = readFileSync(output)
+    await job.run()
+    expect(readFileSync(output)).toEqual(before)
   })
 
   test('counts what all parts have done as one run', async () => {

@@ -187,6 +187,26 @@ describe('append', () => {
     expect(await run(readLines(file))).toEqual(['a', 'b'])
   })
 
+  test('adds nothing to what is packed where nothing came', async () => {
+    const file = path('log.gz')
+    await write([], writeLines(file, { append: true }))
+    expect(await run(readLines(file))).toEqual([])
+    await write(['a'], writeLines(file, { append: true }))
+    const before = readFileSync(file)
+    expect(await write([], writeLines(file, { append: true, sync: true }))).toEqual({
+      file,
+      count: 0,
+      bytes: 0,
+    })
+    expect(readFileSync(file)).toEqual(before)
+  })
+
+  test.each(['rows.csv', 'rows.csv.gz'])('gives %s a header where there was no row before', async (name) => {
+    const file = path(name)
+    for (const rows of [[], [{ a: 1 }], [{ a: 2 }]]) await write(rows, writeCsv(file, { append: true }))
+    expect(await run(readLines(file))).toEqual(['a', '1', '2'])
+  })
+
   test('gives rows the columns of the file', async () => {
     const file = path('rows.csv')
     await write([{ a: 1, b: 2 }], writeCsv(file))

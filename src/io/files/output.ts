@@ -175,11 +175,14 @@ class PackedOutput implements Output {
   readonly #through: Promise<void>
   readonly isCutOff = false
   #failure: { error: unknown } | undefined
+  /** Nothing is added to a file where there is nothing to add; a new one is packed all the same, as no bytes are no packed file. */
+  #isDue: boolean
 
   constructor(
     readonly target: FileOutput,
     readonly packer: Transform,
   ) {
+    this.#isDue = target.before === 0
     this.#through = this.#pass()
     this.#through.catch((error: unknown) => {
       this.#failure = { error }
@@ -205,6 +208,7 @@ class PackedOutput implements Output {
 
   async write(bytes: Uint8Array): Promise<void> {
     if (this.#failure) throw this.#failure.error
+    this.#isDue = true
     await new Promise<void>((resolve, reject) => {
       this.packer.write(bytes, (error) => (error ? reject(error) : resolve()))
     }).catch((error: unknown) => {
@@ -214,8 +218,13 @@ class PackedOutput implements Output {
   }
 
   async end(): Promise<void> {
-    this.packer.end()
-    await this.#through
+    if (this.#isDue) {
+      this.packer.end()
+      await this.#through
+    } else {
+      this.packer.destroy()
+      await this.#through.catch(() => {})
+    }
     await this.target.end()
   }
 

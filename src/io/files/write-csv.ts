@@ -11,7 +11,7 @@ import { type FileWriteOptions, type Target, textSink, type Written } from './wr
 export interface CsvWriteOptions<In> extends FileWriteOptions<In> {
   /** What stands in the columns, in this order: other keys are left out. Default: those of the file that is appended to, else the keys of the first row; a row with others is a bad one then. */
   columns?: readonly string[]
-  /** Whether the names of the columns come first, where the file is new. Default: `true`; for rows that are arrays, `false`. */
+  /** Whether the names of the columns come first, where the file is new or has no row yet. Default: `true`; for rows that are arrays, where `columns` is given. */
   header?: boolean
   /** One character between fields. Default: `','`, and a tab for a path that ends in `.tsv`. */
   delimiter?: string
@@ -89,7 +89,8 @@ async function encoderFor<T extends object>(format: Format, target: Target): Pro
     throw new Error(
       `Cannot write ${file}: its columns are ${found.map(quoted).join(', ')}, not ${columns.map(quoted).join(', ')}`,
     )
-  return new CsvEncoder(format, false, columns ?? found)
+  // Packed, a file of nothing has a size.
+  return new CsvEncoder(format, found === undefined, columns ?? found)
 }
 
 /** The first row of a file, where it has one. */
