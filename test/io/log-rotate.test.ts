@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { pipeline, source } from 'sluice'
 import { appendLog, openLog, type LogOptions } from 'sluice/io'
 import { type AppendLogOptions, appendTo } from '../../src/io/log/append-log.ts'
@@ -153,6 +153,25 @@ describe('when there is no room', () => {
     expect(warnings.join()).toContain(`Cannot tidy the old files of ${folder.file}`)
     expect(folder.allLines).toEqual(['1234', '5678'])
   })
+})
+
+test('what has become too old while an old file could not be compressed is removed: a full disk may lack that room', async () => {
+  using folder = new LogFolder()
+  const own = { ...disk }
+  // Only what is compressed is renamed by this one.
+  const renaming = vi.spyOn(disk, 'rename').mockImplementationOnce(async () => {
+    await until(() => folder.names.includes('app.log.000009'))
+    throw systemError('ENOSPC')
+  })
+  try {
+    const rotate = { bytes: 5, keep: 2, gzip: true }
+    const sink = appendTo<string>(own, folder.file, { rotate })
+    const warnings = await warningsOf(() => pipeline(source(numbered(10)), sink).run())
+    expect(warnings).toHaveLength(1)
+    expect(folder.names).toEqual(['app.log', 'app.log.000008.gz', 'app.log.000009.gz'])
+  } finally {
+    renaming.mockRestore()
+  }
 })
 
 test('an abort does not wait for a compression, and loses nothing by that', async () => {

@@ -113,17 +113,15 @@ export class Archive {
   }
 
   async #work(): Promise<void> {
-    try {
-      while (this.#again) {
-        this.#again = false
-        await tidy(this.path, this.rotate, this.#abort.signal, this.needed)
-      }
-    } catch (error) {
-      // The lines are all there, in files that are larger or more than wanted; the next rotation tries again.
-      process.emitWarning(`Cannot tidy the old files of ${this.path}: ${String(error)}`, 'LogWarning')
-    } finally {
-      this.#tidying = undefined
+    while (this.#again) {
+      this.#again = false
+      await tidy(this.path, this.rotate, this.#abort.signal, this.needed).catch((error: unknown) => {
+        // The lines are all there, in files that are larger or more than wanted; the next rotation tries again. Where one
+        // has come meanwhile, at once: what is too old by now may be the room that a full disk lacks.
+        process.emitWarning(`Cannot tidy the old files of ${this.path}: ${String(error)}`, 'LogWarning')
+      })
     }
+    this.#tidying = undefined
   }
 
   /** Settles when all is tidy. */
