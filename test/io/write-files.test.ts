@@ -234,6 +234,19 @@ test('a position is where the next run goes on, where the file is appended to', 
   )
 })
 
+test.each([true, false])(
+  'what is no file is refused with sync before it is written to, append: %s',
+  async (append) => {
+    const file = path('pipe')
+    const { execFileSync } = await import('node:child_process')
+    execFileSync('mkfifo', [file])
+    const asked = write(['a'], writeLines(file, { sync: true, append }))
+    await expect(asked).rejects.toThrow(`Cannot write ${file}: it is no file: it cannot be synced`)
+    const device = write(['a'], writeLines('/dev/null', { sync: true, append }))
+    await expect(device).rejects.toThrow('Cannot write /dev/null: it is no file: it cannot be synced')
+  },
+)
+
 test('a slow disk holds the source back', async () => {
   const file = path('pipe')
   const { execFileSync } = await import('node:child_process')

@@ -64,6 +64,9 @@ async function openTarget(file: string, options: OutputOptions): Promise<FileOut
   const size = there?.size ?? 0
   if (from !== undefined && (size < from || (options.own && size > from)))
     throw new Error(`it has ${size} bytes, and should have ${from} by now: somebody else writes to it`)
+  // Before it has taken anything: it would fail at its end.
+  if (options.sync && (there?.isFIFO() || there?.isCharacterDevice()))
+    throw new Error('it is no file: it cannot be synced')
   if (!options.append && (there === undefined || there.isFile()))
     return openTemporary(file, place, there?.mode, options)
   const handle = await open(place, options.append ? 'a+' : 'w')

@@ -9,7 +9,7 @@ import { type FileWriteOptions, textSink, type Written } from './write-file.ts'
  *   that fails or is aborted leaves what was there before. With `append`, lines are added in place as they come.
  * - `path`: a path or `file:` URL; `'-'` is the standard output. What ends in `.gz`, `.br` or (Node 22.15 and later) `.zst` is packed;
  *   to a `.br` or `.zst` nothing can be appended.
- * - `sync`: the end waits until the disk has it. UTF-8.
+ * - `sync`: the end waits until the disk has it; a pipe or a device, which cannot do that, is refused. UTF-8.
  * - A value that is no string, or holds a line end, follows `onError`.
  * - Gives `{ file, count, bytes }`.
  *
