@@ -1,8 +1,8 @@
 /** What programs and people do to a log that they should not: it is refused, or harmless, or noticed. */
 import { mkdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
-import { describe, expect, test } from 'vitest'
-import { pipeline, source } from 'sluice'
-import { appendLog, openLog } from 'sluice/io'
+import { describe, expect, test, vi } from 'vitest'
+import { drain, pipeline, source } from 'sluice'
+import { appendLog, checkpoint, openLog } from 'sluice/io'
 import { type Disk, disk } from '../../src/io/log/disk.ts'
 import { openAppender } from '../../src/io/log/open-log.ts'
 import { logSettings } from '../../src/io/log/options.ts'
@@ -108,4 +108,19 @@ describe('a log', () => {
       'it is no file: it cannot be synced',
     )
   })
+})
+
+test('another copy of the module, as of the other build, refuses a log and a checkpoint that are in use', async () => {
+  using folder = new LogFolder()
+  const log = await openLog(folder.file)
+  const file = folder.at('job')
+  const job = pipeline(source(['a']), drain())
+  vi.resetModules()
+  const copy = await import('../../src/io/index.ts')
+  expect(copy.openLog).not.toBe(openLog)
+  await expect(copy.openLog(folder.file)).rejects.toThrow('this process is writing to it already')
+  const running = checkpoint(file, job).run()
+  await expect(copy.checkpoint(file, job).run()).rejects.toThrow('a job of this process is using it')
+  await running
+  await log.close()
 })

@@ -13,8 +13,11 @@ export interface Saved {
   positions: Record<string, unknown>
 }
 
+/** The module may be there more than once, as ESM and as CommonJS: there is one list for all. */
+const TAKEN: unique symbol = Symbol.for('sluice/io checkpoints')
+const shared = globalThis as { [TAKEN]?: Set<string> }
 /** Those of the jobs that this process is running. */
-const taken = new Set<string>()
+const taken = (shared[TAKEN] ??= new Set())
 
 /** Throws where a job with this file is running already. Gives what ends that. */
 export function takeFile(file: string): () => void {

@@ -17,8 +17,11 @@ import { goBack, type JobPosition, type LogPosition } from './position.ts'
 import { tornBytes } from './repair.ts'
 import { lastRotation, rotatedName } from './rotated.ts'
 
+/** The module may be there more than once, as ESM and as CommonJS: there is one list for all. */
+const TAKEN: unique symbol = Symbol.for('sluice/io logs')
+const shared = globalThis as { [TAKEN]?: Set<string> }
 /** The files that are written to by this process. */
-const taken = new Set<string>()
+const taken = (shared[TAKEN] ??= new Set())
 
 export class LogFile {
   /** How long the file is. */
