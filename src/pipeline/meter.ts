@@ -55,7 +55,8 @@ export class Meter {
 
   /** The last step took from `began` to `ended`. */
   stepped(began: number, ended: number): void {
-    const took = ended - began
+    // What a function does after it has ended its stage, by an abort, is not of its time.
+    const took = Math.max(0, Math.min(ended, this.#left) - began)
     this.#stepping += (this.steps - 1) * this.#took + took
     this.#took = took
     this.steps = 0
@@ -68,7 +69,7 @@ export class Meter {
   }
 
   #account(now: number): void {
-    this.#add(this.#spent, this.before, now)
+    this.#add(this.#spent, this.before, this.#withinLife(now))
     this.before = this.doing
     this.#since = now
     this.#worked = worked
@@ -89,8 +90,12 @@ export class Meter {
   until(now: number): Spent {
     const { times, delayed } = this.#spent
     const spent = { times: { ...times }, delayed: { ...delayed } }
-    // The task or the run may have ended within a step, which was accounted after that.
-    this.#add(spent, this.before, Math.max(Math.min(now, this.#left), this.#since))
+    this.#add(spent, this.before, this.#withinLife(now))
     return spent
+  }
+
+  /** The task or the run may have ended long before what it did then is accounted, and within a step. */
+  #withinLife(now: number): number {
+    return Math.max(Math.min(now, this.#left), this.#since)
   }
 }

@@ -7,6 +7,7 @@ import {
   filter,
   forEach,
   groupBy,
+  interval,
   map,
   pipeline,
   range,
@@ -246,4 +247,42 @@ describe('stats()', () => {
     expect(after.waitingInput).toBeGreaterThan(0.5)
     await Promise.all([rejection(run.result), run.abort()])
   })
+
+  test('count no time after the end of the run, however long the process is blocked then', async () => {
+    const run = pipeline(range(0, Infinity), drain()).start({ capacity: 4 })
+    await until(() => run.stats().stages[1].received > 100)
+    const settled = rejection(run.result)
+    void run.abort()
+    const shares = (): number[] =>
+      run
+        .stats()
+        .stages.flatMap(({ busy, waitingInput, waitingOutput }) => [busy, waitingInput, waitingOutput])
+    const before = shares()
+    // Many times as long as the run was.
+    block(20 * run.stats().elapsed)
+    await settled
+    await turns(5)
+    shares().forEach((share, i) => expect(share).toBeCloseTo(before[i], 1))
+  })
+
+  test('count no time that a function takes after it has aborted the run', async () => {
+    const run = pipeline(
+      interval(10),
+      forEach(() => {
+        void run.abort()
+        block(200)
+      }),
+    ).start()
+    await rejection(run.result)
+    const [, sink] = run.stats().stages
+    // It has waited for the first tick.
+    expect(sink.waitingInput).toBeGreaterThan(0.5)
+    expect(sink.busy).toBeLessThan(0.5)
+  })
 })
+
+/** Keeps the event loop for so many milliseconds. */
+function block(ms: number): void {
+  const end = performance.now() + ms
+  while (performance.now() < end);
+}
