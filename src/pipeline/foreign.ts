@@ -3,8 +3,14 @@ import { type AnyIterator, heard, nothing } from './iterating.ts'
 import { nextTurn } from './scheduler.ts'
 import type { StageContext } from './stage.ts'
 
+/** Of a stream: its own would queue `return` behind a `next` that may hang, and never let go. Of anything else, nothing. */
+export function streamIterator<T>(input: unknown, context: StageContext): AnyIterator<T> | undefined {
+  if ('getReader' in Object(input)) return webIterator(input as ReadableStream<T>, context)
+  return isNodeReadable<T>(input) ? nodeIterator(input) : undefined
+}
+
 /** A stream that has ended is not left locked, nor is one that was left. */
-export function webIterator<T>(stream: ReadableStream<T>, { signal }: StageContext): AnyIterator<T> {
+function webIterator<T>(stream: ReadableStream<T>, { signal }: StageContext): AnyIterator<T> {
   const reader = stream.getReader()
   const release = (): void => reader.releaseLock()
   return {
@@ -34,8 +40,8 @@ export function isNodeReadable<T>(input: unknown): input is ReadableLike<T> {
   return '_readableState' in Object(input) && Symbol.asyncIterator in Object(input)
 }
 
-/** Its own iterator queues `return` behind a `next` that may hang: a silent socket would stay open. So it is destroyed. */
-export function nodeIterator<T>(stream: ReadableLike<T>): AnyIterator<T> {
+/** A silent socket would stay open. So it is destroyed. */
+function nodeIterator<T>(stream: ReadableLike<T>): AnyIterator<T> {
   const iterator = stream[Symbol.asyncIterator]()
   return {
     next: () => iterator.next(),

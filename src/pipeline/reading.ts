@@ -9,7 +9,7 @@ import { openHandles } from '../channel/deadlock.ts'
 import { HANDLE, type Handle, take } from '../channel/exchange.ts'
 import { demand } from '../errors.ts'
 import { isThenable } from './results.ts'
-import { isNodeReadable, nodeIterator, webIterator } from './foreign.ts'
+import { isNodeReadable, streamIterator } from './foreign.ts'
 import { AwaitingIterator, heard, nothing, ReadingArray, ReadingIterator } from './iterating.ts'
 import type { Kernel, Port, StageContext } from './stage.ts'
 
@@ -67,9 +67,8 @@ function demandInput(input: unknown, action: string, option: string): void {
 function kernelFor<T>(port: Out<T>, input: Input<T>): Reading<T> {
   const { [HANDLE]: handle } = input as { [HANDLE]?: Handle<T> }
   if (handle?.side === 'receiver') return new ReadingReceiver(port, input as Receiver<T>, handle)
-  if ('getReader' in Object(input))
-    return new AwaitingIterator(port, webIterator(input as ReadableStream<T>, port.context))
-  if (isNodeReadable(input)) return new AwaitingIterator(port, nodeIterator(input))
+  const stream = streamIterator<T>(input, port.context)
+  if (stream) return new AwaitingIterator(port, stream)
   if (Symbol.asyncIterator in Object(input))
     return new AwaitingIterator(port, (input as AsyncIterable<T>)[Symbol.asyncIterator]())
   const { [Symbol.iterator]: iterate } = input as Iterable<T>

@@ -1,6 +1,7 @@
 /** One to one and one to many: `map`, `filter`, `tap`, `scan`, `flatMap`. How functions are called is in pipeline/calls.ts. */
 import { demand } from '../errors.ts'
 import { Calls, type Family, keeping, type Slot } from '../pipeline/calls.ts'
+import { streamIterator } from '../pipeline/foreign.ts'
 import { leave } from '../pipeline/iterating.ts'
 import { type CallOptions, checkCall, type Fn, type FoldOptions } from '../pipeline/retry.ts'
 import type { Keep } from '../pipeline/loops.ts'
@@ -187,7 +188,7 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
   }
 
   emit(port: Port<In, Out>, slot: Slot<In, Many<Out>>): boolean {
-    const rest = (slot.rest ??= this.#open(slot)) as Rest<Out>
+    const rest = (slot.rest ??= this.#open(port, slot)) as Rest<Out>
     for (let given = 1; ; given++) {
       if ((port.full = port.count >= port.room || ((given & 31) === 0 && late()))) return false
       // While it is being asked it is not there to be closed: one that throws is not returned, as in any loop.
@@ -233,9 +234,10 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
     }
   }
 
-  #open(slot: Slot<In, Many<Out>>): Rest<Out> {
+  #open(port: Port<In, Out>, slot: Slot<In, Many<Out>>): Rest<Out> {
     const many = Object(slot.result) as Partial<Iterable<Out, undefined> & AsyncIterable<Out, undefined>>
-    const asynchronous = many[Symbol.asyncIterator]?.()
+    const stream = streamIterator(slot.result, port.context) as AsyncIterator<Out, undefined> | undefined
+    const asynchronous = stream ?? many[Symbol.asyncIterator]?.()
     const iterator = asynchronous ?? many[Symbol.iterator]?.()
     demand(iterator, 'flatMap', 'fn', 'a function that gives an iterable', slot.result, TypeError)
     hear(slot.result)

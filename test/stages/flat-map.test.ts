@@ -1,9 +1,10 @@
 /** flatMap(): any number of values for one, from iterables and async iterables. */
+import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
-import { drain, flatMap, forEach, map, pipeline, range, source, take } from 'sluice'
+import { drain, flatMap, forEach, map, pipeline, range, source, take, type Stage } from 'sluice'
 import { stageError, unhandledDuring } from '../pipeline/support-leaks.ts'
 import { naturals, probe, syncProbe, upTo } from '../pipeline/support-sources.ts'
-import { never, rejection, stable, turns } from '../pipeline/support-waiting.ts'
+import { never, rejection, stable, turns, until } from '../pipeline/support-waiting.ts'
 
 const boom = new Error('boom')
 
@@ -224,3 +225,53 @@ describe.each([0, 1, 256])('promises in what flatMap() is given, at capacity %i'
     expect(unhandled).toEqual([])
   })
 })
+
+describe('a stream that flatMap() reads', () => {
+  const ways: [string, Stage<unknown, unknown>][] = [
+    ['enough', take(1)],
+    ['a failure behind it', map(async () => Promise.reject(boom))],
+  ]
+
+  test.for(ways)('is let go of at %s, even one that is silent', async ([, behind]) => {
+    const { readable, stream, reasons } = silent()
+    for (const many of [readable, stream]) {
+      const run = pipeline(
+        range(1),
+        flatMap(() => many as AsyncIterable<number>),
+        behind,
+      ).run()
+      await run.catch(() => {})
+    }
+    await until(() => readable.closed)
+    expect(stream.locked).toBe(false)
+    expect(reasons).toHaveLength(1)
+  })
+
+  test('is let go of with the reason of an abort', async () => {
+    const { readable, stream, reasons } = silent()
+    for (const many of [readable, stream]) {
+      const run = pipeline(
+        range(1),
+        flatMap(() => many as AsyncIterable<number>),
+        drain(),
+      ).start()
+      await until(() => run.stats().stages[2].received === 1)
+      await Promise.all([rejection(run.result), run.abort(boom)])
+    }
+    await until(() => readable.closed)
+    expect(stream.locked).toBe(false)
+    expect(reasons).toEqual([boom])
+  })
+})
+
+/** A stream of either kind that gives one value, then nothing more, and does not end. */
+function silent() {
+  const readable = new Readable({ objectMode: true, read() {} })
+  readable.push(1)
+  const reasons: unknown[] = []
+  const stream = new ReadableStream<number>({
+    start: (controller) => controller.enqueue(1),
+    cancel: (reason) => void reasons.push(reason),
+  })
+  return { readable, stream, reasons }
+}
