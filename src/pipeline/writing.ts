@@ -27,7 +27,7 @@ interface Target {
   /** `undefined`: it can go on at once. */
   write(value: unknown): PromiseLike<unknown> | undefined
   end(): PromiseLike<unknown>
-  /** Ends it as failed: at once, or when what was written is through. A reason is there where the run was aborted. */
+  /** Ends it as failed: at once, or when what was written is through. */
   destroy(atOnce: boolean, reason: unknown): PromiseLike<unknown>
 }
 
@@ -184,6 +184,9 @@ class WebTarget implements Target {
   }
 
   async end(): Promise<void> {
+    // One that was over before it was opened tells so now: to close it would only say that it is closed.
+    await Promise.resolve()
+    if (this.broken) throw this.broken.error
     this.#ending = true
     await this.#writer.close()
     this.#writer.releaseLock()
@@ -261,8 +264,11 @@ export class Writing<In> implements Kernel<In, undefined> {
   }
 
   #ending = false
+  /** What has failed before it. */
+  #failure: { cause: unknown } | undefined
 
   end(port: Port<In, undefined>, failure: { cause: unknown } | undefined): void {
+    this.#failure = failure
     if (failure || this.#over) return
     if (!this.#ending) this.#wait(this.#open.end(), true)
     this.#ending = true
@@ -275,7 +281,7 @@ export class Writing<In> implements Kernel<In, undefined> {
     this.#over = true
     const { signal } = this.port.context
     try {
-      return this.#open.destroy(aborted, signal.aborted ? signal.reason : undefined)
+      return this.#open.destroy(aborted, signal.aborted ? signal.reason : this.#failure?.cause)
     } catch {
       // Locked by somebody else: not ours to destroy.
     }

@@ -355,6 +355,23 @@ describe('writeTo() a WritableStream', () => {
     expect(sink.locked).toBe(false)
   })
 
+  test('aborts its sink with the failure of a stage before it', async () => {
+    const reasons: unknown[] = []
+    const sink = new WritableStream<number>({ abort: (reason) => void reasons.push(reason) })
+    const failing = map(async (n: number) => (n === 2 ? Promise.reject(boom) : n))
+    const error = await stageError(pipeline(range(9), failing, writeTo(sink)).run())
+    expect(reasons).toEqual([error])
+  })
+
+  test('fails with the error of a sink that had failed before, also where nothing is written', async () => {
+    const broken = new WritableStream<number>({ start: (own) => own.error(boom) })
+    expect((await stageError(pipeline(range(0), writeTo(broken)).run())).cause).toBe(boom)
+    const ended = new WritableStream<number>()
+    await ended.close()
+    const error = await stageError(pipeline(range(0), writeTo(ended)).run())
+    expect(error.message).toContain('the stream has been ended by somebody else')
+  })
+
   test('writes what a pipe of the platform reads', async () => {
     const { readable, writable } = new TransformStream<number, number>()
     const [, read] = await Promise.all([
