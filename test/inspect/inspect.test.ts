@@ -304,6 +304,16 @@ describe('inspect() lets in', () => {
   })
 })
 
+test('inspect() takes an interval that is longer than a timer can be', async () => {
+  const warnings: Error[] = []
+  const listener = (warning: Error): void => void warnings.push(warning)
+  process.on('warning', listener)
+  await using inspector = await inspect(job(), { interval: 2 ** 32 })
+  await ask(inspector.url)
+  process.off('warning', listener)
+  expect(warnings).toEqual([])
+})
+
 describe('inspect() refuses', () => {
   test.each([
     ['half a run', [{ stats: () => {} }], /"target" must be a run or a pipeline, got Object$/],

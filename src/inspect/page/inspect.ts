@@ -39,6 +39,8 @@ export interface Inspector extends AsyncDisposable {
 /** To look at a run may take this much of the time, at most; and where runs end, to which nobody should wait long. */
 const SHARE = 0.01
 const SHARE_AT_END = 0.1
+/** Longer delays make timers fire at once. */
+const LONGEST = 2 ** 31 - 1
 
 class Server implements Inspector {
   readonly #view: View
@@ -91,7 +93,7 @@ class Server implements Inspector {
 
   /** Looks again when that takes no more than this share of the time. */
   #lookSoon(share: number): void {
-    const pause = Math.max(this.interval, Math.min(...this.#took) / share)
+    const pause = Math.min(Math.max(this.interval, Math.min(...this.#took) / share), LONGEST)
     const due = performance.now() + pause
     if (due >= this.#due) return
     this.#due = due
