@@ -16,7 +16,10 @@ export function reportOf(tasks: readonly Task[]): string {
     .filter((task) => !task.left || task.calls > 0 || task.cleaning)
     .map((task) => `\n  ${'  '.repeat(depthOf(task))}${titleOf(task)} ${doingOf(task)}`)
   const more = lines.length - MOST_LINES
-  return lines.slice(0, MOST_LINES).join('') + (more > 0 ? `\n  and ${more} stages more` : '')
+  return (
+    lines.slice(0, MOST_LINES).join('') +
+    (more > 0 ? `\n  and ${more} ${more > 1 ? 'stages' : 'stage'} more` : '')
+  )
 }
 
 function depthOf({ branchOf }: Task): number {
