@@ -7,6 +7,8 @@ import { forEach, pipeline, range, map, source, take, type StageError } from 'sl
 import { readDuckDb, type ReadDuckDbOptions, writeDuckDb, type WriteDuckDbOptions } from 'sluice/duckdb'
 import { afterAll, describe, expect, test } from 'vitest'
 import { root } from '../project/sources.ts'
+import { bundledText } from '../support/bundled-program.ts'
+import { runCommand } from '../support/child-program.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-duckdb-'))
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
@@ -223,6 +225,24 @@ describe('readDuckDb', () => {
     }
     expect(openElsewhere(database)).toBe('opened')
   })
+
+  test(
+    'lets go of the file where a table is left early of which DuckDB has more rows ready',
+    { timeout: 30_000 },
+    async () => {
+      // A process of its own: it would wait for ever, even to exit.
+      const program = `
+      import { pipeline, map, range, take } from 'sluice'
+      import { readDuckDb, writeDuckDb } from 'sluice/duckdb'
+      const database = ${JSON.stringify(newFile())}
+      await pipeline(range(20_000), map((id) => ({ id })), writeDuckDb('t', { database })).run()
+      await pipeline(readDuckDb('FROM t', { database }), take(2)).run()
+      console.log((await pipeline(readDuckDb('FROM t', { database })).run()).length)`
+      await using bundle = await bundledText(program, 'left-early.ts')
+      const { stdout, stderr } = await runCommand(process.execPath, bundle.args, 20_000)
+      expect(stdout.trim(), stderr).toBe('20000')
+    },
+  )
 
   test('an abort interrupts a statement that has not given a row yet', async () => {
     const sql = 'SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range * b.range % 7 = 3'

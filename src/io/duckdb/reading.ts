@@ -50,10 +50,16 @@ export async function openReading(statement: Statement, context: SourceContext):
   }
 }
 
-/** An open result keeps the file locked until it is collected: a fetch after an interrupt closes it, and gives nothing. */
+/**
+ * An open result keeps the file locked until it is collected, and whoever opens the file again then waits for ever: a
+ * fetch after an interrupt closes it, once what DuckDB has made ahead (a megabyte at most) has been taken.
+ */
 async function cut(connection: DuckDBConnection, result: DuckDBResult): Promise<void> {
-  connection.interrupt()
-  await result.fetchChunk()
+  let chunk: DuckDBDataChunk | null
+  do {
+    connection.interrupt()
+    chunk = await result.fetchChunk()
+  } while (chunk !== null && chunk.rowCount > 0)
 }
 
 export class Reading implements ChunkReader<Row> {
