@@ -189,6 +189,19 @@ export const checks: [string, Check][] = [
     },
   ],
   [
+    'a row whose failure takes back the transaction fails the run, also with onError, and nothing is written',
+    async (database) => {
+      await write(database, [{ id: 1 }], { columns: { id: 'INTEGER UNIQUE ON CONFLICT ROLLBACK' } }, 'strict')
+      const rows = [2, 3, 1, 4, 5].map((id) => ({ id }))
+      const error = await failed(write(database, rows, { onError: 'skip' }, 'strict'))
+      has(error, 'Cannot write to table "strict" of SQLite')
+      has(error, 'UNIQUE constraint failed: strict.id')
+      assert.deepEqual(await read(database, 'SELECT id FROM strict'), [{ id: 1 }])
+      // The connection can be used as before.
+      assert.deepEqual(await write(database, [{ id: 6 }], {}, 'strict'), { table: 'strict', count: 1 })
+    },
+  ],
+  [
     'an abort while onError is waited for writes nothing more',
     async (database) => {
       const sink = writeSqlite<object>('t', {

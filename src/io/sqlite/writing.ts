@@ -2,7 +2,7 @@
  * Rows on their way into a table of SQLite: a prepared statement for each, all in one transaction.
  *
  * A statement that fails takes back only itself, so that a row that the table refuses can follow `onError` and the
- * others stay. The columns are learnt from the first rows where nobody says.
+ * others stay; where it took back the transaction, the run fails. The columns are learnt from the first rows where nobody says.
  */
 import type { ChunkWriter, SinkContext } from '../../connect/chunk-sink.ts'
 import {
@@ -176,8 +176,23 @@ export class Writing implements ChunkWriter<Row, Written> {
       this.#count++
       return undefined
     } catch (error) {
-      return { error: failure(this.action, error) }
+      const named = failure(this.action, error)
+      // The rows before are gone, and those to come would stand alone: that is nobody's row.
+      if (this.#rolledBack()) throw named
+      return { error: named }
     }
+  }
+
+  /** A full disk, or a rule of the table (`RAISE(ROLLBACK)`), takes back the whole transaction. */
+  #rolledBack(): boolean {
+    try {
+      this.connection.exec('BEGIN')
+    } catch {
+      // It is still open, as it should be.
+      return false
+    }
+    this.connection.exec('ROLLBACK')
+    return true
   }
 
   #valuesOf(row: Row, names: readonly string[]): [string, SqlValue][] {
