@@ -152,6 +152,21 @@ describe.runIf(postgresBin)('readPostgres()', { timeout: 60_000 }, () => {
     ).toEqual([{ a: '<1>', b: '<t>', c: '<00:00:00>', d: '<x\n>' }])
   })
 
+  test.each([true, false])('a parser that throws fails the run with its error (copy: %s)', async (copy) => {
+    const parse = () => {
+      throw new Error('no such number')
+    }
+    const types = { getTypeParser: () => parse } as unknown as NonNullable<ClientConfig['types']>
+    const client = new Client({ ...connection, types })
+    await client.connect()
+    const error = await failureOf(
+      read('SELECT i FROM generate_series(1, 3000) i', { connection: client, copy }),
+    )
+    expect(error.message).toContain('Cannot read from Postgres: no such number')
+    expect(client.getTransactionStatus()).toBe('I')
+    await client.end()
+  })
+
   test('sees one state of the table, whatever is written meanwhile', async () => {
     await admin.query(
       'DROP TABLE IF EXISTS growing; CREATE TABLE growing AS SELECT n FROM generate_series(1, 200000) n',

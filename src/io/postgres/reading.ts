@@ -40,8 +40,8 @@ const copying = (text: string): string => `COPY (${text.replace(/[\s;]+$/, '')}\
 export class Reading extends Statement {
   #rows: Rows | undefined
   #frames: Frames | undefined
-  /** What a portal has given. */
-  #page: Row[] = []
+  /** What a portal has given. Values are made when it is taken: a parser of the user's that throws must fail the run. */
+  #page: (string | null)[][] = []
   #paused = false
   #synced = false
   #stopped = false
@@ -120,7 +120,7 @@ export class Reading extends Statement {
   }
 
   override handleDataRow({ fields }: { fields: (string | null)[] }): void {
-    this.#page.push(this.#rows!.row(fields))
+    this.#page.push(fields)
   }
 
   override handlePortalSuspended(): void {
@@ -151,7 +151,7 @@ export class Reading extends Statement {
       if (this.#page.length > 0 && (this.#paused || this.over || this.error)) {
         const page = this.#page
         this.#page = []
-        return page
+        return page.map((values) => this.#rows!.row(values))
       }
       if (this.error) throw this.error
       if (this.over) return undefined
