@@ -167,6 +167,13 @@ describe.runIf(postgresBin)('readPostgres()', { timeout: 60_000 }, () => {
     await client.end()
   })
 
+  test('a parameter that cannot be sent says so', async () => {
+    const circular: Record<string, unknown> = {}
+    circular.self = circular
+    const error = await failureOf(read('SELECT $1::json', { params: [circular] }))
+    expect(error.message).toContain('Cannot read from Postgres: Converting circular structure to JSON')
+  })
+
   test('sees one state of the table, whatever is written meanwhile', async () => {
     await admin.query(
       'DROP TABLE IF EXISTS growing; CREATE TABLE growing AS SELECT n FROM generate_series(1, 200000) n',

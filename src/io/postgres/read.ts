@@ -74,8 +74,8 @@ async function open<T>(
   asked: Asked,
   context: SourceContext,
 ): Promise<ChunkReader<T>> {
-  const question = { ...asked, params: asked.params.map(prepared) }
   try {
+    const question = { ...asked, params: asked.params.map(prepared) }
     // A connection that breaks fails the statement.
     return new PostgresReader<T>(await Session.open(connection, context), question)
   } catch (error) {
