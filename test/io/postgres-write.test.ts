@@ -249,6 +249,14 @@ describe.runIf(postgresBin)('writePostgres()', { timeout: 30_000 }, () => {
     expect((await admin.query('SELECT * FROM "my ""schema"."a.b"')).rows).toEqual(rows)
   })
 
+  test('bytes that are no UTF-8 are refused by a column of text, as the server does it', async () => {
+    const error = await failureOf(write([{ id: 1, name: Buffer.from([0x61, 0xff]) }]))
+    expect(error.message).toContain('Cannot write column "name" of table "people"')
+    expect(error.message).toContain('Cannot write bytes that are no UTF-8 to a column of text')
+    await write([{ id: 1, name: Buffer.from('é') }])
+    expect(await people('name')).toEqual([{ name: 'é' }])
+  })
+
   test('no rows are written to a table that is there', async () => {
     expect(await write([])).toEqual({ table: 'people', count: 0 })
     expect((await failureOf(write([], {}, 'nowhere'))).cause).toMatchObject({ code: '42P01' })

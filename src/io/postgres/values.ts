@@ -4,6 +4,7 @@
  * Where `pg` does not know a column and the server would refuse what it sends, the type of the column decides: an array
  * or a date for a json column is JSON. An instant is written in UTC, which is the same instant.
  */
+import { isUtf8 } from 'node:buffer'
 import pg from 'pg'
 
 /** A value of a parameter as `pg` sends it. Its types do not have this function. */
@@ -55,8 +56,14 @@ function asText(value: object, oid: number): string {
   if (text === null) return '\\N'
   if (typeof text === 'string') return encoded(text, never)
   if (oid === BYTEA) return `\\\\x${text.toString('hex')}`
-  if (TEXT_TYPES.has(oid)) return encoded(text.toString('utf8'), never)
+  if (TEXT_TYPES.has(oid)) return encoded(decoded(text), never)
   throw new TypeError('Cannot write bytes to a column that is neither bytea nor text')
+}
+
+/** Bytes that are no UTF-8 are refused, as the server does it. */
+function decoded(bytes: Buffer): string {
+  if (!isUtf8(bytes)) throw new TypeError('Cannot write bytes that are no UTF-8 to a column of text')
+  return bytes.toString('utf8')
 }
 
 const never: Encode = () => {
