@@ -1,4 +1,5 @@
 /** `writePostgres` against a real server: what is in the table afterwards, also after a failure. */
+import type { EventEmitter } from 'node:events'
 import { Client, type ClientConfig, Pool } from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { drain, forEach, map, pipeline, range, source, type StageError } from 'sluice'
@@ -255,6 +256,22 @@ describe.runIf(postgresBin)('writePostgres()', { timeout: 30_000 }, () => {
     expect(error.message).toContain('Cannot write bytes that are no UTF-8 to a column of text')
     await write([{ id: 1, name: Buffer.from('é') }])
     expect(await people('name')).toEqual([{ name: 'é' }])
+  })
+
+  test('a statement of the user that fails in front of the commit fails the run: nothing was written', async () => {
+    await using client = await connected()
+    let theirs: Promise<unknown> | undefined
+    const rows = [1, 2].map((id) => ({ id }))
+    // It stands behind the COPY, and in front of the COMMIT.
+    const begun = (client.connection as unknown as EventEmitter).once.bind(client.connection)
+    begun('copyInResponse', () => {
+      theirs = failureOf(client.query('SELECT 1 / 0'))
+    })
+    const error = await failureOf(write(rows, { connection: client }))
+    expect(error.message).toContain('Cannot write to table "people": the transaction was rolled back')
+    await theirs
+    expect(client.getTransactionStatus()).toBe('I')
+    expect(await people()).toEqual([])
   })
 
   test('no rows are written to a table that is there', async () => {

@@ -150,6 +150,12 @@ export class Command extends Statement {
     this.demandWell()
   }
 
+  override handleCommandComplete({ text }: { text: string }): void {
+    // No error to the server: a statement of the user's, on a client of theirs, has failed before.
+    if (this.text === 'COMMIT' && text !== 'COMMIT')
+      this.error ??= new Error('the transaction was rolled back, as another statement on the client failed')
+  }
+
   /** Throws what it failed with. */
   protected demandWell(): void {
     if (this.error) throw this.error
