@@ -94,8 +94,10 @@ function cut(text: string, most: number): string {
   return letters.length > most ? `${letters.slice(0, most - 1).join('')}…` : text
 }
 
-/** `exact`: its total is to be shown as it is now. */
-function boxView(box: Box, graph: Element): (sample: StageSample, exact: boolean) => void {
+/** What is to be shown as it is now: 0 is the bar and the mark, 1 its rate as well, 2 its total, too. */
+type Detail = number
+
+function boxView(box: Box, graph: Element): (sample: StageSample, detail: Detail) => void {
   const { name, copies, isSource, size } = box
   const element = make('div', graph)
   place(element, box, { width: 184, height: 66 })
@@ -108,9 +110,9 @@ function boxView(box: Box, graph: Element): (sample: StageSample, exact: boolean
   let bar = ''
   let total = ''
   const mark = setter(element, 'class')
-  return ([received, sent, failed, rate, ...rest], exact) => {
-    if (exact) total = size === null ? short(sent || received) : `${short(sent)} of ${short(size)}`
-    text(`${short(rate)}/s · ${total}${failed > 0 ? ` · ${short(failed)} failed` : ''}`)
+  return ([received, sent, failed, rate, ...rest], detail) => {
+    if (detail > 1) total = size === null ? short(sent || received) : `${short(sent)} of ${short(size)}`
+    if (detail > 0) text(`${short(rate)}/s · ${total}${failed > 0 ? ` · ${short(failed)} failed` : ''}`)
     const [busy, input, output] = rest.map((share) => Math.round(Number(share) * 100))
     const ends = [busy, busy + input, busy + input + output]
     if (bar !== (bar = ends.join())) ends.forEach((end, i) => style.setProperty(`--${'abc'[i]}`, `${end}%`))
@@ -173,7 +175,7 @@ function pipeView(pipe: Pipe, svg: Element, graph: Element): (length: number) =>
 }
 
 interface View {
-  boxes: ((sample: StageSample, exact: boolean) => void)[]
+  boxes: ((sample: StageSample, detail: Detail) => void)[]
   rows: ((sample: StageSample, history: number[]) => void)[]
   pipes: ((length: number) => void)[]
 }
@@ -219,8 +221,9 @@ function start(first: Picture): void {
   let view: View
   let shape: Shape
   let last: Sample | undefined
-  // The graph is redrawn at each sample; the table and all totals, which nobody can read four times a second, at every
-  // fourth. What is not in view waits for the sample at which all is redrawn, as the first one is.
+  // The graph is redrawn at each sample, but of the rates, whose text costs more than all else, one half, and then the other;
+  // the table and all totals, which nobody can read four times a second, at every fourth. What is not in view waits for
+  // the sample at which all is redrawn, as the first one is.
   let turn = -1
   let history: number[][] = []
   let points = 0
@@ -251,7 +254,7 @@ function start(first: Picture): void {
     const [graph, table] = ['graph', 'table'].map((id) => bandOf(document.getElementById(id)!))
     const isIn = ({ from, to }: { from: number; to: number }, y: number) => whole || (y > from && y < to)
     last.stages.forEach((stage, i) => {
-      if (isIn(graph, shape.nodes[i].y)) view.boxes[i](stage, isTableTurn)
+      if (isIn(graph, shape.nodes[i].y)) view.boxes[i](stage, isTableTurn ? 2 : (turn + i) % 2)
       if (isTableTurn && isIn(table, 64 + 27 * i)) view.rows[i](stage, history[i] ?? [])
     })
     last.lengths.forEach((length, i) => {
