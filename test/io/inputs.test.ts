@@ -1,11 +1,11 @@
 /** What readers are pointed at: patterns, lists, what is packed, pipes and the standard input; and what they leave open. */
 import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, mkdirSync, rmSync } from 'node:fs'
+import { appendFileSync, createWriteStream, mkdirSync, rmSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
-import { brotliCompressSync, gzipSync } from 'node:zlib'
+import { brotliCompressSync, constants, createGzip, gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { drain, pipeline, type Source, take } from 'sluice'
+import { drain, forEach, pipeline, type Source, take } from 'sluice'
 import { readBytes, readCsv, readJsonl, readLines } from 'sluice/io'
 import { FileBlocks } from '../../src/io/files/blocks.ts'
 import { bundledText } from '../support/bundled-program.ts'
@@ -56,6 +56,20 @@ describe('readers take', () => {
     expect(await reading).toEqual(['a', 'b'])
     writer.kill()
   })
+
+  test('a packed pipe, of which a line of megabytes comes out before there is more behind it', async () => {
+    execFileSync('mkfifo', [path('pipe.gz')])
+    const packer = createGzip()
+    packer.pipe(createWriteStream(path('pipe.gz')))
+    const lines = pipeline(readLines(path('pipe.gz')))[Symbol.asyncIterator]()
+    const long = 'x'.repeat(3_000_000)
+    packer.write(`${long}\n`)
+    packer.flush(constants.Z_SYNC_FLUSH)
+    expect((await lines.next()).value).toBe(long)
+    packer.end('last')
+    expect((await lines.next()).value).toBe('last')
+    await lines.return!()
+  })
 })
 
 describe('a file that cannot be read fails the stage, with its name', () => {
@@ -69,6 +83,19 @@ describe('a file that cannot be read fails the stage, with its name', () => {
     expect(await message(readLines(path('none.gz')))).toContain(
       `Cannot read ${path('none.gz')}: no such file`,
     )
+  })
+
+  test('where it is damaged behind a line of megabytes, which comes out with those behind it', async () => {
+    const lines = ['x'.repeat(1_500_000), ...many.slice(0, 20_000)]
+    const packed = gzipSync(lines.join('\n'))
+    const got: string[] = []
+    const reading = pipeline(
+      readLines(fileOf(path('torn.gz'), packed.subarray(0, packed.length - 9))),
+      forEach((line) => void got.push(line)),
+    ).run()
+    await expect(reading).rejects.toThrow(`Cannot unpack ${path('torn.gz')}: unexpected end of file`)
+    expect(got.length).toBeGreaterThan(10_000)
+    expect(got).toEqual(lines.slice(0, got.length))
   })
 
   test('where it is a folder', async () => {

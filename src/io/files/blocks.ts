@@ -31,6 +31,8 @@ export interface Blocks {
   close(): PromiseLike<unknown> | void
   /** A pipe or the like: what was read of it is nowhere else. */
   readonly live: boolean
+  /** A pipe or a device, packed or not: what it has given may be all for a long time. */
+  readonly slow?: boolean
   /** Where to begin lies behind the end of the file: it has been cut. */
   readonly beyond?: boolean
   /** Which file it is: the same number is the same file. */
@@ -74,6 +76,7 @@ export async function openBlocks(file: string, from: number, before?: Before): P
       from,
       live && !unpack,
       idOf(stats),
+      !stats.isFile(),
     )
   } catch (error) {
     await closeFile(fd)
@@ -222,6 +225,7 @@ class StreamBlocks implements Blocks {
     readonly from: number,
     readonly live: boolean,
     readonly id: string,
+    readonly slow: boolean,
   ) {
     this.#arrivals = new Arrivals(stream)
   }
@@ -271,6 +275,7 @@ class StreamBlocks implements Blocks {
 /** Is not closed: whoever reads it next gets the rest. It does not keep the process. */
 class StandardInput implements Blocks {
   readonly live = true
+  readonly slow = true
   readonly id = ''
   at = 0
   readonly #arrivals: Arrivals

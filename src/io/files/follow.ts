@@ -150,6 +150,7 @@ function absent(error: NodeJS.ErrnoException): undefined {
 
 class Following implements Blocks {
   readonly live = false
+  readonly slow = true
   readonly #blocks: FileBlocks
   readonly #news: News
   #closed: Promise<void> | undefined

@@ -186,14 +186,17 @@ class RowReader<T> implements ChunkReader<T> {
 
   /**
    * What is left of the last block and the next one; of a long row as much again as is left of it. To look at all of it again
-   * with each block would take the square of its length. What is live may have come to the end of the row, and no more come.
+   * with each block would take the square of its length. What is slow may have come to the end of the row, and no more come.
    */
   async #more({ blocks, left }: Reading<T>): Promise<Buffer | undefined> {
-    if (left.length < LONG_ROW || blocks.live || this.#follower) return blocks.next(left)
+    if (left.length < LONG_ROW || blocks.slow) return blocks.next(left)
     const parts = [Buffer.from(left)]
     let length = 0
-    while (length < left.length) {
-      const block = await blocks.next(NOTHING)
+    while (length < left.length && !this.#stopped) {
+      const block = await blocks.next(NOTHING).catch((error: unknown) => {
+        // The rows before it come first; it is there at the next call, too.
+        if (length === 0) throw error
+      })
       if (block === undefined) break
       // It is read into again.
       parts.push(Buffer.from(block))
