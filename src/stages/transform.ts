@@ -241,6 +241,8 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
     const iterator = asynchronous ?? many[Symbol.iterator]?.()
     demand(iterator, 'flatMap', 'fn', 'a function that gives an iterable', slot.result, TypeError)
     hear(slot.result)
+    // From here on it is the iterator that is let go of.
+    slot.result = undefined
     return { iterator, sync: asynchronous === undefined, step: undefined }
   }
 
@@ -269,6 +271,22 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
     const rest = slot.rest as Rest<Out> | undefined
     slot.rest = undefined
     if (rest) return leave(rest.iterator, rest.awaited)
+    if (slot.state === 'ready') return this.#leaveUnread(slot.result)
+  }
+
+  /** Its turn has not come. An iterator has not begun; a stream is open, and nobody else has it. */
+  #leaveUnread(many: unknown): PromiseLike<unknown> | void {
+    if (!(Object(many) as Partial<ReadableStream>).locked)
+      return streamIterator(many, this.calls.port.context)?.return!() as PromiseLike<unknown> | undefined
+  }
+}
+
+/** A stream that a call gives when its stage has been left is let go of, too. */
+class FlatteningCalls<In, Out> extends Calls<In, Many<Out>, Out> {
+  override settled(slot: Slot<In, Many<Out>>): void {
+    // Nobody waits for more than the call.
+    if (this.port.left) void (async () => this.family.close!(slot))().catch(() => {})
+    super.settled(slot)
   }
 }
 
@@ -298,7 +316,7 @@ export function flatMap<In, Out>(
   return part('stage', 'flatMap', options, {
     kernel(port) {
       const flattening = new Flattening<In, Out>()
-      return (flattening.calls = new Calls(port, flattening, fn, options))
+      return (flattening.calls = new FlatteningCalls(port, flattening, fn, options))
     },
   })
 }

@@ -262,6 +262,36 @@ describe('a stream that flatMap() reads', () => {
     expect(stream.locked).toBe(false)
     expect(reasons).toEqual([boom])
   })
+
+  test('is let go of where its turn has not come', async () => {
+    const { readable, stream, reasons } = silent()
+    const run = pipeline(
+      source([silent().readable, readable, stream]),
+      flatMap((many) => many as AsyncIterable<number>, { concurrency: 3 }),
+      drain(),
+    ).start()
+    await until(() => run.stats().stages[1].received === 3)
+    await Promise.all([rejection(run.result), run.abort(boom)])
+    await until(() => readable.closed)
+    expect(stream.locked).toBe(false)
+    expect(reasons).toEqual([boom])
+  })
+
+  test('is let go of where it comes after an abort', async () => {
+    const { readable, stream, reasons } = silent()
+    let give!: () => void
+    const calls = new Promise<void>((resolve) => (give = resolve))
+    const run = pipeline(
+      source([readable, stream]),
+      flatMap(async (many) => calls.then(() => many as AsyncIterable<number>), { concurrency: 2 }),
+      drain(),
+    ).start()
+    await until(() => run.stats().stages[1].received === 2)
+    await Promise.all([rejection(run.result), run.abort(boom)])
+    give()
+    await until(() => readable.closed && reasons.length === 1)
+    expect(stream.locked).toBe(false)
+  })
 })
 
 /** A stream of either kind that gives one value, then nothing more, and does not end. */
