@@ -419,6 +419,13 @@ describe('writeDuckDb', () => {
     ['DATE', new Date(1), 'a Date at midnight UTC, got 1970-01-01T00:00:00.001Z'],
     ['TIMESTAMP', new Date(NaN), 'a valid Date, got Invalid Date'],
     ['TIMESTAMP_S', new Date(1), 'a Date of whole seconds'],
+    [
+      'TIMESTAMP_NS',
+      new Date(9_223_372_036_855),
+      'a valid Date from 1677-09-22T00:00:00.000Z to 2262-04-11T23:47:16.854Z, got 2262-04-11T23:47:16.855Z',
+    ],
+    ['TIMESTAMP_NS', new Date(-9_223_286_400_001), 'a valid Date from 1677-09-22'],
+    ['TIMESTAMP_NS[]', [new Date(8.64e15)], 'a valid Date from 1677-09-22'],
     ['TIME', '25:00:00', 'a time as "12:34:56.789", got "25:00:00"'],
     ['UUID', 'x', 'a UUID, got "x"'],
     ['JSON', '{', 'JSON, or a text of it, got "{"'],
@@ -429,6 +436,13 @@ describe('writeDuckDb', () => {
     ['STRUCT(a INTEGER)', { b: 1 }, 'its property "b" is not one of "a"'],
     ['MAP(VARCHAR, INTEGER)', {}, 'a Map, got Object'],
     ['INTERVAL', 5, '{ months, days, micros } with micros a bigint, got 5'],
+    [
+      'INTERVAL',
+      { months: 2 ** 31, days: 0, micros: 0n },
+      '{ months, days, micros } of 32, 32 and 64 bits, got Object',
+    ],
+    ['INTERVAL', { months: 0, days: -(2 ** 31) - 1, micros: 0n }, 'of 32, 32 and 64 bits'],
+    ['INTERVAL', { months: 0, days: 0, micros: 2n ** 63n }, 'of 32, 32 and 64 bits'],
     ['BIT', '2', 'a string of 0 and 1'],
   ])('refuses for %s what does not fit: %o', async (type, v, message) => {
     const database = newFile()
@@ -436,6 +450,16 @@ describe('writeDuckDb', () => {
     expect(error.message).toContain('Stage "writeDuckDb" failed: Cannot write column "v": ')
     expect(error.message).toContain(message)
     expect(error.value).toEqual({ v })
+  })
+
+  test.each([
+    ['TIMESTAMP_NS', new Date(9_223_372_036_854)],
+    ['TIMESTAMP_NS', new Date(-9_223_286_400_000)],
+    ['INTERVAL', { months: 2 ** 31 - 1, days: -(2 ** 31), micros: -(2n ** 63n) }],
+  ])('takes for %s the last values that fit: %o', async (type, v) => {
+    const database = newFile()
+    await write([{ v }], 't', { database, columns: { v: type } })
+    expect(await read('FROM t', { database })).toStrictEqual([{ v }])
   })
 
   test('rows that do not fit follow onError, in the first rows and after them', async () => {

@@ -132,8 +132,9 @@ describe('writeParquet and readParquet', () => {
   })
 
   test('an interval that the file cannot hold is refused', async () => {
-    const good = { months: 1, days: 2, micros: 3000n }
-    const rows = [good, { ...good, micros: 1n }, { ...good, days: -1 }].map((v) => ({ v }))
+    const good = { months: 1, days: 2, micros: (2n ** 32n - 1n) * 1000n }
+    const bad = [{ micros: 1n }, { days: -1 }, { micros: 2n ** 32n * 1000n }, { micros: -1000n }]
+    const rows = [good, ...bad.map((part) => ({ ...good, ...part }))].map((v) => ({ v }))
     const { count } = await write(rows, { columns: { v: 'INTERVAL' }, onError: 'skip' })
     expect(count).toBe(1)
     expect(await pipeline(readParquet(path)).run()).toEqual([{ v: good }])

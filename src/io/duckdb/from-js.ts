@@ -123,6 +123,15 @@ function isDate(value: unknown): value is Date {
   return value instanceof Date && !Number.isNaN(value.getTime())
 }
 
+/** Of its 64 bits DuckDB takes no part of a day at the lower end. */
+const [FIRST_NANOS, LAST_NANOS] = [-9_223_286_400_000, 9_223_372_036_854]
+const NANOS = `a valid Date from ${show(new Date(FIRST_NANOS))} to ${show(new Date(LAST_NANOS))}`
+
+const nanos: FromJs = (value) =>
+  isDate(value) && value.getTime() >= FIRST_NANOS && value.getTime() <= LAST_NANOS
+    ? timestampNanosValue(BigInt(value.getTime()) * 1_000_000n)
+    : refuse(NANOS, value)
+
 /** A Date in units of so many milliseconds, whole ones. */
 function date(make: (ms: number) => DuckDBValue, wanted = 'a valid Date', unit = 1): Making {
   return () => (value) =>
@@ -149,10 +158,13 @@ const uuid: FromJs = (value) =>
 
 const interval: FromJs = (value) => {
   const { months, days, micros } = Object(value) as Record<'months' | 'days' | 'micros', unknown>
-  const whole = Number.isInteger(months) && Number.isInteger(days) && typeof micros === 'bigint'
-  return whole
+  if (!Number.isInteger(months) || !Number.isInteger(days) || typeof micros !== 'bigint')
+    return refuse('{ months, days, micros } with micros a bigint', value)
+  const fits =
+    [months, days].every((part) => part === Number(part) >> 0) && micros === BigInt.asIntN(64, micros)
+  return fits
     ? intervalValue(months as number, days as number, micros)
-    : refuse('{ months, days, micros } with micros a bigint', value)
+    : refuse('{ months, days, micros } of 32, 32 and 64 bits', value)
 }
 
 function enumeration(type: DuckDBType): FromJs {
@@ -234,7 +246,7 @@ const MAKING: Makings = {
   [Id.TIMESTAMP_TZ]: date((ms) => timestampTZValue(micros(ms))),
   [Id.TIMESTAMP_S]: date((ms) => timestampSecondsValue(BigInt(ms / 1000)), 'a Date of whole seconds', 1000),
   [Id.TIMESTAMP_MS]: date((ms) => timestampMillisValue(BigInt(ms))),
-  [Id.TIMESTAMP_NS]: date((ms) => timestampNanosValue(BigInt(ms) * 1_000_000n)),
+  [Id.TIMESTAMP_NS]: () => nanos,
   [Id.INTERVAL]: () => interval,
   [Id.LIST]: list,
   [Id.ARRAY]: array,
@@ -254,14 +266,17 @@ function asDouble(make: Making): Making {
   }
 }
 
-/** Its intervals are whole milliseconds, and none is negative. */
+/** Its intervals are whole milliseconds, in 32 bits, and none is negative. */
 function asMillis(value: unknown): DuckDBValue {
   const made = interval(value)
   const { months, days, micros } = value as { months: number; days: number; micros: bigint }
-  const fits = months >= 0 && days >= 0 && micros >= 0n && micros % 1000n === 0n
-  return fits
+  const whole = micros === BigInt.asUintN(32, micros / 1000n) * 1000n
+  return months >= 0 && days >= 0 && whole
     ? made
-    : refuse('{ months, days, micros } of whole milliseconds, none negative, in a Parquet file', value)
+    : refuse(
+        '{ months, days, micros } of whole milliseconds below 2 ** 32, none negative, in a Parquet file',
+        value,
+      )
 }
 
 /** For what ends in a Parquet file, which has not all types: DuckDB would change such values without a word. */
