@@ -409,6 +409,15 @@ describe('writeDuckDb', () => {
     ['UBIGINT', -1, 'an unsigned 64-bit integer, got -1'],
     ['DOUBLE', '1', 'a number, got "1"'],
     ['DOUBLE', 2n ** 53n + 1n, 'a number, got 9007199254740993n'],
+    ['DOUBLE', 10n ** 400n, 'a number that DOUBLE holds, got 1000'],
+    ['FLOAT', 1e300, 'a number that FLOAT holds, got 1e+300'],
+    ['FLOAT', -3.4028236e38, 'a number that FLOAT holds, got -3.4028236e+38'],
+    [
+      'FLOAT',
+      2n ** 200n,
+      'a number that FLOAT holds, got 1606938044258990275541962092341162602522202993782792835301376n',
+    ],
+    ['FLOAT', 2n ** 24n + 1n, 'a number, got 16777217n'],
     ['DECIMAL(4,2)', 0.001, 'an exact decimal of 4 digits, 2 of them behind the point, got 0.001'],
     ['DECIMAL(4,2)', '100', 'an exact decimal of 4 digits'],
     ['DECIMAL(4,2)', '1e999999999', 'an exact decimal of 4 digits'],
@@ -456,6 +465,9 @@ describe('writeDuckDb', () => {
     ['TIMESTAMP_NS', new Date(9_223_372_036_854)],
     ['TIMESTAMP_NS', new Date(-9_223_286_400_000)],
     ['INTERVAL', { months: 2 ** 31 - 1, days: -(2 ** 31), micros: -(2n ** 63n) }],
+    ['FLOAT', 2 ** 128 - 2 ** 104],
+    ['FLOAT[]', [Infinity, -Infinity, NaN]],
+    ['DOUBLE', Number.MAX_VALUE],
   ])('takes for %s the last values that fit: %o', async (type, v) => {
     const database = newFile()
     await write([{ v }], 't', { database, columns: { v: type } })

@@ -140,6 +140,13 @@ describe('writeParquet and readParquet', () => {
     expect(await pipeline(readParquet(path)).run()).toEqual([{ v: good }])
   })
 
+  test('a number beyond those of FLOAT is refused', async () => {
+    const rows = [1e300, Infinity].map((v) => ({ v }))
+    const { count } = await write(rows, { columns: { v: 'FLOAT' }, onError: 'skip' })
+    expect(count).toBe(1)
+    expect(await pipeline(readParquet(path)).run()).toEqual([{ v: Infinity }])
+  })
+
   test('the file appears whole or not at all, and what was there stays until then', async () => {
     await write([{ a: 'old' }])
     const fails = map((row: object, i) => {

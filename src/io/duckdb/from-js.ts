@@ -66,13 +66,17 @@ function wide(bits: number, signed: boolean): Making {
   }
 }
 
-/** A number that stays what it is with so many bits. */
+/** A number, rounded to so many bits as DuckDB does; an integer stays what it is. */
 function float(round: (value: number) => number): Making {
-  return () => (value) => {
-    if (typeof value === 'number') return value
-    const exact = typeof value === 'bigint' && BigInt(round(Number(value))) === value
-    return exact ? Number(value) : refuse('a number', value)
-  }
+  return ({ typeId }) =>
+    (value) => {
+      if (typeof value !== 'number' && typeof value !== 'bigint') return refuse('a number', value)
+      const number = round(Number(value))
+      // Infinity is what was given, or what is out of range.
+      if (!Number.isFinite(number))
+        return Object.is(number, value) ? number : refuse(`a number that ${Id[typeId]} holds`, value)
+      return typeof value === 'number' || BigInt(number) === value ? number : refuse('a number', value)
+    }
 }
 
 const string: FromJs = (value) => {
