@@ -635,6 +635,18 @@ describe('writeDuckDb', () => {
     expect(readdirSync(folder)).not.toContain(`${database}.wal`)
   })
 
+  test('knows a table as DuckDB does, by large letters and small ones', async () => {
+    const database = newFile()
+    await read('CREATE SCHEMA Zoo', { database })
+    await write([{ a: 1 }], 'Birds', { database, schema: 'ZOO', columns: { a: 'INTEGER PRIMARY KEY' } })
+    await write([{ a: 1 }, { a: 2 }], 'birds', { database, schema: 'zoo', key: 'a', create: false })
+    expect(await read('FROM Zoo.Birds ORDER BY a', { database })).toEqual([{ a: 1 }, { a: 2 }])
+    // Letters beyond ASCII are two.
+    await write([{ a: 1 }], 'Ä', { database })
+    await write([{ b: 1 }], 'ä', { database })
+    expect(await read('SELECT * FROM "Ä", "ä"', { database })).toEqual([{ a: 1n, b: 1n }])
+  })
+
   test('a database that cannot be opened says which', async () => {
     const database = join(folder, 'missing', 'x.db')
     expect((await failed(write([{ a: 1 }], 't', { database }))).message).toContain(

@@ -168,6 +168,10 @@ function demandRow(value: unknown): void {
   throw new TypeError(`Cannot write a row: it must be an object, got ${show(value)}`)
 }
 
+/** DuckDB knows its tables by names whose letters of ASCII may be large or small. `lower` would change others as well. */
+const folded = (name: string): string =>
+  `translate(${name}, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')`
+
 /** The columns that a table has, in order; `undefined` where there is no such table. */
 export async function columnsOf(
   opened: Opened,
@@ -176,7 +180,8 @@ export async function columnsOf(
 ): Promise<string[] | undefined> {
   const sql =
     'SELECT column_name FROM duckdb_columns() WHERE database_name = current_database() ' +
-    'AND schema_name = $1 AND table_name = $2 ORDER BY column_index'
+    `AND ${folded('schema_name')} = ${folded('$1')} AND ${folded('table_name')} = ${folded('$2')} ` +
+    'ORDER BY column_index'
   const rows = await (await opened.connection.run(sql, [schema, table])).getRows()
   return rows.length === 0 ? undefined : rows.map(([name]) => String(name))
 }
