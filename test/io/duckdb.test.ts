@@ -298,6 +298,8 @@ describe('readDuckDb', () => {
 })
 
 describe('writeDuckDb', () => {
+  const twice = <K>(...keys: K[]) => keys.map((key, i) => [key, i] as const)
+
   const typesOf = (database: string, table: string) =>
     read(`SELECT column_name AS name, data_type AS type FROM duckdb_columns() WHERE table_name = $1`, {
       database,
@@ -444,6 +446,26 @@ describe('writeDuckDb', () => {
     ['INTEGER[2]', [1], 'an array of 2 values, got Array'],
     ['STRUCT(a INTEGER)', { b: 1 }, 'its property "b" is not one of "a"'],
     ['MAP(VARCHAR, INTEGER)', {}, 'a Map, got Object'],
+    ['MAP(VARCHAR, INTEGER)', new Map([[null, 1]]), 'its key is null'],
+    ['MAP(VARCHAR, INTEGER)[]', [new Map([[undefined, 1]])], 'its key is null'],
+    ['MAP(BIGINT, INTEGER)', new Map(twice<unknown>(1, 1n)), 'its key 1n is equal to one before it'],
+    ['MAP(FLOAT, INTEGER)', new Map(twice(0.1, Math.fround(0.1))), 'its key 0.10000000149011612 is equal'],
+    [
+      'MAP(DOUBLE[], INTEGER)',
+      new Map(twice([0, NaN], [-0, NaN])),
+      'its key Array is equal to one before it',
+    ],
+    [
+      'MAP(TIMESTAMP, INTEGER)',
+      new Map(twice(new Date(5), new Date(5))),
+      'its key 1970-01-01T00:00:00.005Z is',
+    ],
+    ['MAP(BLOB, INTEGER)', new Map(twice(Uint8Array.of(1), Uint8Array.of(1))), 'its key Uint8Array is equal'],
+    [
+      'MAP(INTERVAL, INTEGER)',
+      new Map(twice({ months: -1, days: 31, micros: 1n }, { months: 0, days: 0, micros: 86_400_000_001n })),
+      'its key Object is equal to one before it',
+    ],
     ['INTERVAL', 5, '{ months, days, micros } with micros a bigint, got 5'],
     [
       'INTERVAL',
@@ -468,7 +490,18 @@ describe('writeDuckDb', () => {
     ['FLOAT', 2 ** 128 - 2 ** 104],
     ['FLOAT[]', [Infinity, -Infinity, NaN]],
     ['DOUBLE', Number.MAX_VALUE],
-  ])('takes for %s the last values that fit: %o', async (type, v) => {
+    ['MAP(VARCHAR, INTEGER)', new Map(twice('null', 'NULL', '', '1'))],
+    ['MAP(VARCHAR[], INTEGER)', new Map(twice(['a', 'b'], ['a, b'], ['a","b'], [null], ['null'], []))],
+    ['MAP(DOUBLE[], INTEGER)', new Map(twice([0], [NaN], [null], [Infinity]))],
+    [
+      'MAP(STRUCT(a BLOB), INTEGER)',
+      new Map(twice({ a: Uint8Array.of(1) }, { a: Uint8Array.of(2) }, { a: null })),
+    ],
+    [
+      'MAP(INTERVAL, INTEGER)',
+      new Map(twice({ months: 1, days: -1, micros: 0n }, { months: 0, days: 29, micros: 0n })),
+    ],
+  ])('takes for %s what fits but just: %o', async (type, v) => {
     const database = newFile()
     await write([{ v }], 't', { database, columns: { v: type } })
     expect(await read('FROM t', { database })).toStrictEqual([{ v }])

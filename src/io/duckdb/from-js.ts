@@ -13,6 +13,7 @@ import {
   type DuckDBArrayType,
   type DuckDBDecimalType,
   type DuckDBEnumType,
+  DuckDBIntervalValue,
   type DuckDBListType,
   type DuckDBMapType,
   type DuckDBStructType,
@@ -212,10 +213,38 @@ function struct(type: DuckDBType, all: Makings): FromJs {
 function map(type: DuckDBType, all: Makings): FromJs {
   const { keyType, valueType } = type as DuckDBMapType
   const [key, item] = [fromJs(keyType, all), fromJs(valueType, all)]
-  return (value) =>
-    value instanceof Map
-      ? mapValue([...(value as Map<unknown, unknown>)].map(([k, v]) => ({ key: key(k), value: item(v) })))
-      : refuse('a Map', value)
+  return (value) => {
+    if (!(value instanceof Map)) return refuse('a Map', value)
+    const known = new Set<unknown>()
+    const entries = [...(value as Map<unknown, unknown>)].map(([k, v]) => {
+      const made = key(k)
+      if (made === null) throw new TypeError('its key is null')
+      if (known.size === known.add(identityOf(made)).size)
+        throw new TypeError(`its key ${show(k)} is equal to one before it`)
+      return { key: made, value: item(v) }
+    })
+    return mapValue(entries)
+  }
+}
+
+/** The same for values of one type that are equal to DuckDB. */
+function identityOf(made: DuckDBValue): unknown {
+  return typeof made === 'object' ? JSON.stringify(made, plain) : made
+}
+
+function plain(_: string, value: unknown): unknown {
+  if (value instanceof DuckDBIntervalValue) return normalized(value)
+  // As text NaN is itself, and there is one zero.
+  return typeof value === 'bigint' || typeof value === 'number' ? String(value) : value
+}
+
+/** As DuckDB compares them: a month is 30 days of 24 hours. */
+function normalized({ months, days, micros }: DuckDBIntervalValue): string[] {
+  const [day, month] = [86_400_000_000n, 2_592_000_000_000n]
+  const [wholeDays, rest] = [BigInt(days), micros % month]
+  return [BigInt(months) + wholeDays / 30n + micros / month, (wholeDays % 30n) + rest / day, rest % day].map(
+    String,
+  )
 }
 
 const micros = (ms: number): bigint => BigInt(ms) * 1000n
