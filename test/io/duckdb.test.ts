@@ -100,6 +100,17 @@ describe('readDuckDb', () => {
     ])
   })
 
+  test.each(['DATE', 'TIMESTAMP', 'TIMESTAMPTZ', 'TIMESTAMP_S', 'TIMESTAMP_MS', 'TIMESTAMP_NS'])(
+    'an infinite %s is so as text, and no Date',
+    async (type) => {
+      const sql = `SELECT 'infinity'::${type} AS a, ['-infinity'::${type}] AS b`
+      expect(await read(sql, { timestamps: 'text' })).toEqual([{ a: 'infinity', b: ['-infinity'] }])
+      expect((await failed(read(sql))).message).toContain(
+        'column "a": infinity is out of the range of a Date',
+      )
+    },
+  )
+
   test('a value that no Date holds follows onError', async () => {
     const sql = "SELECT * FROM (VALUES ('infinity'::TIMESTAMP), ('1970-01-01'::TIMESTAMP)) t(\"at\")"
     expect((await failed(read(sql))).message).toContain(

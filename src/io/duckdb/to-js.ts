@@ -44,6 +44,8 @@ type Making = (type: DuckDBType, choices: Choices) => ToJs
 
 const same: ToJs = (value) => value
 const text: ToJs = (value) => String(value)
+/** The infinities of 64 bits. */
+const INFINITE = 2n ** 63n - 1n
 /** As many digits as every double keeps. */
 const EXACT_DIGITS = 15
 
@@ -55,9 +57,9 @@ function safeNumber(value: unknown): number {
   return number
 }
 
-function dateOf(ms: number, value: unknown): Date {
+function dateOf(ms: number, textOf: () => unknown): Date {
   const date = new Date(ms)
-  if (Number.isNaN(date.getTime())) throw new RangeError(`${String(value)} is out of the range of a Date`)
+  if (Number.isNaN(date.getTime())) throw new RangeError(`${String(textOf())} is out of the range of a Date`)
   return date
 }
 
@@ -67,12 +69,23 @@ function floored(value: bigint, by: bigint): number {
   return Number((value - (rest < 0n ? rest + by : rest)) / by)
 }
 
-/** A maker for a kind of timestamp, given its milliseconds. */
-function timestamp<V>(ms: (value: V) => number): Making {
-  return (_, { timestamps }) => (timestamps === 'text' ? text : (value) => dateOf(ms(value as V), value))
+/** A maker for a kind of timestamp, given what it counts and the milliseconds of that. */
+function timestamp<V, C extends number | bigint>(count: (value: V) => C, ms: (counted: C) => number): Making {
+  const textOf: ToJs = (value) => momentText(value, count(value as V))
+  return (_, { timestamps }) =>
+    timestamps === 'text' ? textOf : (value) => dateOf(ms(count(value as V)), () => textOf(value))
 }
 
-const fromMicros = timestamp<DuckDBTimestampValue>(({ micros }) => floored(micros, 1000n))
+/** DuckDB's client takes the infinities of some kinds for moments. */
+function momentText(value: NonNullable<DuckDBValue>, count: number | bigint): string {
+  const { isFinite } = value as Partial<DuckDBDateValue>
+  return isFinite === false ? (count < 0 ? '-infinity' : 'infinity') : String(value)
+}
+
+const fromMicros = timestamp(
+  ({ micros }: DuckDBTimestampValue) => micros,
+  (micros) => floored(micros, 1000n),
+)
 
 function items(type: DuckDBType, choices: Choices): ToJs {
   const item = nullable((type as DuckDBListType | DuckDBArrayType).valueType, choices)
@@ -116,12 +129,22 @@ const MAKING: Partial<Record<Id, Making>> = {
     (type as DuckDBDecimalType).width > EXACT_DIGITS
       ? text
       : (value) => Number((value as DuckDBDecimalValue).toString()),
-  [Id.DATE]: timestamp<DuckDBDateValue>(({ days }) => days * 86_400_000),
+  [Id.DATE]: timestamp(
+    ({ days }: DuckDBDateValue) => days,
+    (days) => days * 86_400_000,
+  ),
   [Id.TIMESTAMP]: fromMicros,
   [Id.TIMESTAMP_TZ]: fromMicros,
-  [Id.TIMESTAMP_S]: timestamp<DuckDBTimestampSecondsValue>(({ seconds }) => Number(seconds) * 1000),
-  [Id.TIMESTAMP_MS]: timestamp<DuckDBTimestampMillisecondsValue>(({ millis }) => Number(millis)),
-  [Id.TIMESTAMP_NS]: timestamp<DuckDBTimestampNanosecondsValue>(({ nanos }) => floored(nanos, 1_000_000n)),
+  [Id.TIMESTAMP_S]: timestamp(
+    ({ seconds }: DuckDBTimestampSecondsValue) => seconds,
+    (seconds) => Number(seconds) * 1000,
+  ),
+  [Id.TIMESTAMP_MS]: timestamp(({ millis }: DuckDBTimestampMillisecondsValue) => millis, Number),
+  // Its infinities would be moments that a Date can hold.
+  [Id.TIMESTAMP_NS]: timestamp(
+    ({ nanos }: DuckDBTimestampNanosecondsValue) => nanos,
+    (nanos) => (nanos === INFINITE || nanos === -INFINITE ? NaN : floored(nanos, 1_000_000n)),
+  ),
   [Id.TIME]: () => text,
   [Id.TIME_TZ]: () => text,
   [Id.TIME_NS]: () => text,
