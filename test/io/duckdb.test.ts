@@ -173,6 +173,12 @@ describe('readDuckDb', () => {
     )
   })
 
+  test('a column that is there twice gets a name that no other has', async () => {
+    expect(await read('SELECT 1 AS a, 2 AS a, 3 AS "a:1", 4 AS a, 5 AS "a:1"')).toEqual([
+      { a: 1, 'a:1': 3, 'a:2': 2, 'a:3': 4, 'a:1:1': 5 },
+    ])
+  })
+
   test('reads while the rows are made, and no further than there is room for', async () => {
     let seen = 0
     const run = pipeline(

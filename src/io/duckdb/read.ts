@@ -34,7 +34,7 @@ export interface ReadDuckDbOptions extends DuckDbValueOptions {
  * - Integers of 64 bits and more are bigints, `DECIMAL` is a number up to 15 digits and else a string, dates and
  *   timestamps are Dates in UTC, lists arrays, structs objects, maps Maps, blobs Uint8Arrays, intervals
  *   `{ months, days, micros }`, and times, UUIDs, bits, enums and JSON strings.
- * - A column that is there twice is called `a` and `a:1`.
+ * - A column that is there twice is called `a` and `a:1`, or by the next number that no column has.
  * - Extensions are not downloaded.
  *
  * Ordered. Concurrency 1. Holds at most 2,048 rows. On error: fails; a value that JavaScript cannot hold follows

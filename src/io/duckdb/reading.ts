@@ -62,6 +62,21 @@ async function cut(connection: DuckDBConnection, result: DuckDBResult): Promise<
   } while (chunk !== null && chunk.rowCount > 0)
 }
 
+/** Gives each name once. DuckDB's client would make names that are there already. */
+function distinct(names: readonly string[]): string[] {
+  const taken = new Set(names)
+  const next = new Map<string, number>()
+  return names.map((name) => {
+    let n = next.get(name)
+    let fresh = name
+    if (n === undefined) n = 1
+    else while (taken.has((fresh = `${name}:${n++}`)));
+    next.set(name, n)
+    taken.add(fresh)
+    return fresh
+  })
+}
+
 export class Reading implements ChunkReader<Row> {
   readonly #names: readonly string[]
   readonly #makers: readonly ToJs[]
@@ -74,7 +89,7 @@ export class Reading implements ChunkReader<Row> {
     readonly opened: Opened,
     readonly result: DuckDBResult,
   ) {
-    this.#names = result.deduplicatedColumnNames()
+    this.#names = distinct(result.columnNames())
     this.#makers = result.columnTypes().map((type) => toJs(type, statement.choices))
   }
 
