@@ -1,7 +1,7 @@
 /** `writePostgres` against a real server: what is in the table afterwards, also after a failure. */
 import type { EventEmitter } from 'node:events'
 import { Client, type ClientConfig, Pool } from 'pg'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, type TestContext } from 'vitest'
 import { drain, forEach, map, pipeline, range, source, type StageError } from 'sluice'
 import { readPostgres, type Row, writePostgres, type WritePostgresOptions } from 'sluice/postgres'
 import { never } from '../pipeline/support-waiting.ts'
@@ -327,6 +327,45 @@ describe.runIf(postgresBin)('writePostgres()', { timeout: 30_000 }, () => {
         { id: 2, name: null },
         { id: 4, name: 'x' },
       ])
+    })
+
+    const skipBefore15 = async (context: TestContext) => {
+      const { rows } = await admin.query<{ n: number }>(
+        "SELECT current_setting('server_version_num')::int AS n",
+      )
+      if (rows[0].n < 150_000) context.skip('NULLS NOT DISTINCT came with Postgres 15')
+    }
+
+    test('with NULL in it, the last row stays where the NULLs of the key are not distinct', async (context) => {
+      await skipBefore15(context)
+      await admin.query(
+        `DROP TABLE people; CREATE TABLE people (id int, name text, "o\\'s" int, UNIQUE (id)); ` +
+          `CREATE UNIQUE INDEX ON people ("o\\'s", name) INCLUDE (id) NULLS NOT DISTINCT`,
+      )
+      const pair = (id: number, name: string | null, other: number | null) => ({ id, name, "o\\'s": other })
+      const twice = [
+        pair(1, null, 1),
+        pair(2, null, 1),
+        pair(3, null, null),
+        pair(4, null, null),
+        pair(5, 'a', 1),
+      ]
+      await write(twice, { key: ['name', "o\\'s"] })
+      expect(await people()).toEqual([twice[1], twice[3], twice[4]])
+      await write([pair(6, null, null)], { key: ["o\\'s", 'name'] })
+      expect(await people()).toEqual([twice[1], twice[4], pair(6, null, null)])
+    })
+
+    test('with NULL in it, rows are never the same, though another key has NULLs that are', async (context) => {
+      await skipBefore15(context)
+      await admin.query(
+        'DROP TABLE people; CREATE TABLE people (id int, name text UNIQUE, age int, UNIQUE NULLS NOT DISTINCT (name, age))',
+      )
+      await write(
+        [1, 2, 2].map((age, id) => ({ id, name: id < 2 ? null : 'x', age })),
+        { key: 'name' },
+      )
+      expect(await people('id')).toEqual([{ id: 0 }, { id: 1 }, { id: 2 }])
     })
 
     test('into identity columns, and beside one that is called n', async () => {

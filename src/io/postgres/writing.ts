@@ -4,7 +4,8 @@
  *
  * A transaction lasts for the run, or for a batch. In one of the user's a savepoint is what is taken back. Of rows of a
  * batch with one key only the last one may reach the table, since Postgres refuses to change a row twice in one
- * statement; they are told apart by the order in which they came. Keys with a NULL in them are never the same.
+ * statement; they are told apart by the order in which they came. Keys with a NULL in them are never the same, unless the
+ * key is of an index whose NULLs are not distinct.
  */
 import type { ChunkWriter } from '../../connect/chunk-sink.ts'
 import { named } from './failures.ts'
@@ -34,6 +35,9 @@ const STAGED = 'pg_temp."sluice_rows"'
 const SAVEPOINT = 'sluice_write'
 
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
+
+/** A text as SQL, whatever the server takes a backslash for. */
+const literal = (text: string): string => ` E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
 
 export function nameOf({ schema, table }: Target): string {
   return (schema === undefined ? '' : `${quoted(schema)}.`) + quoted(table)
@@ -185,12 +189,24 @@ export class TableWriter implements ChunkWriter<string, PostgresWritten> {
     const rest = columns.filter((column) => !keys.includes(column))
     const order = quoted(this.#order())
     const set = rest.map((column) => `${column} = EXCLUDED.${column}`).join(', ')
-    const apart = `CASE WHEN ${keys.map((column) => `${column} IS NULL`).join(' OR ')} THEN ${order} END`
+    const withNull = keys.map((column) => `${column} IS NULL`).join(' OR ')
+    const apart = `CASE WHEN (${withNull}) AND NOT ${this.#sameNulls(key)} THEN ${order} END`
     const distinct = [...keys, apart].join(', ')
     return (
       `INSERT INTO ${nameOf(this.target)} (${columns.join(', ')}) OVERRIDING SYSTEM VALUE ` +
       `SELECT DISTINCT ON (${distinct}) ${columns.join(', ')} FROM ${STAGED} ORDER BY ${distinct}, ${order} DESC ` +
       `ON CONFLICT (${keys.join(', ')}) DO ${set === '' ? 'NOTHING' : `UPDATE SET ${set}`}`
+    )
+  }
+
+  /** Whether the index of the key takes NULLs for the same. By way of JSON, as servers before 15 have no such column. */
+  #sameNulls(key: readonly string[]): string {
+    return (
+      `EXISTS (SELECT FROM pg_index, to_jsonb(pg_index) AS more WHERE indrelid = ${literal(nameOf(this.target))}::regclass ` +
+      `AND indisunique AND indpred IS NULL AND (more ->> 'indnullsnotdistinct')::boolean ` +
+      `AND (more ->> 'indnkeyatts')::int = ${key.length} AND ${key.length} = (SELECT count(*) FROM pg_attribute ` +
+      `WHERE attrelid = indrelid AND attname IN (${key.map(literal).join(', ')}) ` +
+      `AND attnum = ANY ((indkey::int2[])[0:${key.length - 1}])))`
     )
   }
 
