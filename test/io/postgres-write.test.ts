@@ -647,6 +647,22 @@ describe.runIf(postgresBin)('writePostgres()', { timeout: 30_000 }, () => {
     await nobodyLeft()
   })
 
+  test('a COMMIT that fails is not taken back: a pool keeps its client, and a client hears no warning', async () => {
+    await admin.query('DROP TABLE people; CREATE TABLE people (id int UNIQUE DEFERRABLE INITIALLY DEFERRED)')
+    const twice = [{ id: 1 }, { id: 1 }]
+    const pool = new Pool({ ...connection, max: 1 })
+    expect((await failureOf(write(twice, { connection: pool }))).cause).toMatchObject({ code: '23505' })
+    expect([pool.totalCount, pool.idleCount]).toEqual([1, 1])
+    await pool.end()
+    await using client = await connected()
+    const notices: unknown[] = []
+    client.on('notice', (notice) => notices.push(notice.message))
+    expect((await failureOf(write(twice, { connection: client }))).cause).toMatchObject({ code: '23505' })
+    await client.query('SELECT 1')
+    expect(notices).toEqual([])
+    expect(await people()).toEqual([])
+  })
+
   test('waits while the server takes no more', async () => {
     // The locks are those of another connection: in a transaction, what is seen of the others stands still.
     await using locker = await connected()

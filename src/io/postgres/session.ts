@@ -156,7 +156,8 @@ export class Session {
 
   /**
    * Lets go of the connection. A statement that is still under way is cancelled; `undo` is what takes back what was
-   * begun, where the connection stays open: elsewhere the server does so when it is gone.
+   * begun, where the connection stays open: elsewhere the server does so when it is gone. Outside of a transaction there
+   * is nothing to take back: a COMMIT that fails has ended it.
    */
   close(undo?: string): Promise<void> {
     // Whoever closes it a second time must wait as well: a cancel may be on its way, and would hit what comes next.
@@ -165,10 +166,11 @@ export class Session {
 
   async #close(undo?: string): Promise<void> {
     const left = this.broken ? undefined : this.#statement
-    const unfinished = left !== undefined || undo !== undefined
+    const isBegun = (): boolean => undo !== undefined && this.client.getTransactionStatus() !== 'I'
+    const unfinished = left !== undefined || isBegun()
     if (this.of === 'user') {
       await this.#vacate(left)
-      if (undo !== undefined && !this.broken) await this.#send(new Command(undo)).idle
+      if (isBegun() && !this.broken) await this.#send(new Command(undo!)).idle
     } else {
       const cancelled = left && this.cancel()
       if (this.of === 'us') await this.#end(left !== undefined)
