@@ -4,6 +4,7 @@ import { newReceiver, newSender, type Receiver, type Sender } from '../channel/h
 import type { Core } from '../channel/core.ts'
 import { demand, demandFunction, demandName, demandOptions } from '../errors.ts'
 import { readOneByOne, sentOneByOne } from './edge.ts'
+import { throughFunction } from './operator.ts'
 import { nextTurn, pace } from './scheduler.ts'
 import { type Custom, part, type Stage, type StageOptions, type StageTask } from './stage.ts'
 
@@ -78,7 +79,8 @@ export type Transform<In, Out> = ((input: AsyncIterable<In>) => AsyncIterable<Ou
  * - A stream is used up by one run. For more, pass a function that puts its input through a new one each time, as
  *   `(input) => Readable.from(input).compose(createGzip())` does: a new stream alone would wait for input for ever.
  * - An operator can read its input once: one that begins again after the end, as `repeat` does, fails.
- * - A stream whose results are not wanted is destroyed, or aborted and cancelled, with the reason where it is one.
+ * - A stream whose results are not wanted is destroyed, or aborted and cancelled, with the reason where it is one. What an
+ *   operator hangs in then does not hold the run.
  *
  * Order and concurrency are those of the transform. Holds what it keeps. On error: fails.
  *
@@ -108,96 +110,13 @@ export function through<In, Out>(
     TypeError,
   )
   return part('stage', 'through', options, {
-    custom: handles((rx: Receiver<In>, tx: Sender<Out>, { signal }) => {
-      if (typeof transform === 'function') return throughFunction(rx, tx, transform)
+    custom: handles((rx: Receiver<In>, tx: Sender<Out>, context) => {
+      const { signal } = context
+      if (typeof transform === 'function') return throughFunction(rx, tx, transform, context)
       if (isDuplex) return throughDuplex(rx, tx as Sender<unknown>, transform as DuplexLike, signal)
       return throughPair(rx, tx, transform as TransformPair<In, Out>, signal)
     }),
   })
-}
-
-/**
- * The input of a stage as an operator reads it: once. An operator that begins again after the end would find it ended,
- * and one that never gives up (`repeat`, `retry` of IxJS) would do so for ever, without a turn for anything else. So
- * the second reading fails, and a third one ends the stage.
- */
-class Once<T> implements AsyncIterable<T> {
-  #over = false
-  #again = 0
-
-  constructor(
-    readonly rx: Receiver<T>,
-    readonly refuse: (error: Error) => void,
-  ) {}
-
-  /** IxJS hands over a signal here: it ends the waits of this iterator. */
-  [Symbol.asyncIterator](signal?: AbortSignal): AsyncIterableIterator<T> {
-    const next = this.#over ? this.#refusal() : this.#reading(signal)
-    return {
-      next,
-      return: () => {
-        this.#over = true
-        this.rx.close()
-        return Promise.resolve({ done: true, value: undefined })
-      },
-      [Symbol.asyncIterator]() {
-        return this
-      },
-    }
-  }
-
-  #reading(signal: AbortSignal | undefined): () => Promise<IteratorResult<T>> {
-    const { rx } = this
-    const look = ({ done }: IteratorResult<T>): void => void (this.#over ||= done === true)
-    const failed = (): void => void (this.#over = true)
-    const one = async (): Promise<IteratorResult<T>> => {
-      const values = await rx.recvMany(1, { signal: signal! })
-      return values.length > 0 ? { done: false, value: values[0] } : { done: true, value: undefined }
-    }
-    return () => {
-      const step = signal ? one() : rx.next()
-      step.then(look, failed)
-      return step
-    }
-  }
-
-  #refusal(): () => Promise<never> {
-    const error = new TypeError('Cannot read the input again: a stage reads its input once, and it has ended')
-    // What it has given before may be all that its reader wants, who has to be heard first.
-    if (this.#again++ === 0) return () => new Promise((_, reject) => nextTurn(() => reject(error)))
-    this.refuse(error)
-    return () => new Promise(() => {})
-  }
-}
-
-/**
- * The stage's own signal is not handed to the iterator, though IxJS would take it: some of its operators then reject
- * where nobody listens (`debounce`), others leave a listener for each value (`timeout`).
- */
-function throughFunction<In, Out>(
-  rx: Receiver<In>,
-  tx: Sender<Out>,
-  operator: (input: AsyncIterable<In>) => AsyncIterable<Out>,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const values = operator(new Once(rx, reject))
-    const { [Symbol.asyncIterator]: many, [Symbol.iterator]: some } = Object(values) as AsyncIterable<Out> &
-      Partial<Iterable<Out>>
-    demand(
-      many ?? some,
-      'pass values through',
-      'transform',
-      'a function that gives an async iterable',
-      values,
-      TypeError,
-    )
-    pump(values, tx).then(resolve, reject)
-  })
-}
-
-/** Sends all values on. When the reader leaves, the loop leaves the iterator. */
-async function pump<T>(values: AsyncIterable<T>, tx: Sender<T>): Promise<void> {
-  for await (const value of values) await tx.send(value)
 }
 
 const ENDED = 'Cannot go through: the stream has been ended before'

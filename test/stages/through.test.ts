@@ -1,5 +1,5 @@
 /** through(): operators that others wrote, IxJS, async generators, web transforms and Node duplexes. */
-import { type Duplex, PassThrough, Transform } from 'node:stream'
+import { type Duplex, PassThrough, Readable, Transform } from 'node:stream'
 import { createGunzip, createGzip } from 'node:zlib'
 import {
   buffer as ixBuffer,
@@ -8,10 +8,10 @@ import {
   take as ixTake,
 } from 'ix/asynciterable/operators'
 import { describe, expect, test } from 'vitest'
-import { drain, forEach, map, pipeline, range, source, take, through } from 'sluice'
+import { drain, forEach, map, pipeline, range, source, take, through, type Stage } from 'sluice'
 import { stageError, unhandledDuring } from '../pipeline/support-leaks.ts'
 import { naturals, probe, upTo } from '../pipeline/support-sources.ts'
-import { never, rejection, stable, until } from '../pipeline/support-waiting.ts'
+import { never, rejection, stable, turns, until } from '../pipeline/support-waiting.ts'
 
 const boom = new Error('boom')
 const capacities = [0, 1, 256]
@@ -179,5 +179,69 @@ describe('through()', () => {
     const duplex: Duplex = new PassThrough({ objectMode: true })
     expect(await pipeline(source(naturals), through(duplex), take(2)).run()).toEqual([0, 1])
     expect(duplex.destroyed).toBe(true)
+  })
+})
+
+describe.each([0, 1, 256])('what the function of through() gave, at capacity %i', (capacity) => {
+  const ways: [string, Stage<unknown, unknown>][] = [
+    ['enough', take(1)],
+    ['a failure behind it', map(async () => Promise.reject(boom))],
+  ]
+
+  test.for(ways)('does not hold the run at %s where it hangs', async ([, behind]) => {
+    const input = probe(naturals)
+    const hangs = async function* (values: AsyncIterable<number>) {
+      for await (const n of values) {
+        yield n
+        await never()
+      }
+    }
+    const run = pipeline(source(input), through(hangs), behind).run({ capacity })
+    await run.catch(() => {})
+    expect(input.returned).toBe(1)
+  })
+
+  test('does not hold a run that is aborted where it hangs', async () => {
+    const run = pipeline(
+      range(9),
+      through(() => ({ [Symbol.asyncIterator]: () => ({ next: never }) })),
+    ).start({ capacity })
+    await Promise.all([rejection(run.result), run.abort(boom)])
+  })
+
+  test('is left once, and its clean-up waited for', async () => {
+    const left: string[] = []
+    const tidies = async function* (values: AsyncIterable<number>) {
+      try {
+        yield* values
+      } finally {
+        await turns(3)
+        left.push('tidied')
+      }
+    }
+    await pipeline(range(9), through(tidies), take(1)).run({ capacity })
+    expect(left).toEqual(['tidied'])
+  })
+
+  test('is let go of with the reason of an abort where it is a silent stream', async () => {
+    const readable = new Readable({ objectMode: true, read() {} })
+    const reasons: unknown[] = []
+    const stream = new ReadableStream<number>({ cancel: (reason) => void reasons.push(reason) })
+    for (const many of [readable, stream]) {
+      let given = false
+      const run = pipeline(
+        range(1),
+        through(() => {
+          given = true
+          return many as AsyncIterable<number>
+        }),
+        drain(),
+      ).start({ capacity })
+      await until(() => given)
+      await Promise.all([rejection(run.result), run.abort(boom)])
+    }
+    await until(() => readable.closed)
+    expect(stream.locked).toBe(false)
+    expect(reasons).toEqual([boom])
   })
 })
