@@ -180,7 +180,9 @@ class WebTarget implements Target {
     }
     // Writes fail in their order, before the stream has: the first one that does is to blame.
     this.#latest.catch((error: unknown) => (this.broken ??= { error, culprit: { value } }))
-    return (this.#writer.desiredSize ?? 0) > 0 ? undefined : this.#writer.ready
+    if ((this.#writer.desiredSize ?? 0) > 0) return undefined
+    // One that holds nothing, as `highWaterMark: 0` says, is never ready: it has taken the value when that is written.
+    return Promise.race([this.#writer.ready, this.#latest])
   }
 
   async end(): Promise<void> {

@@ -308,6 +308,24 @@ describe('writeTo() a WritableStream', () => {
     await Promise.all([rejection(run.result), run.abort()])
   })
 
+  test('writes all to one that holds nothing, one value after the other', async () => {
+    const written: number[] = []
+    let writing = 0
+    const sink = new WritableStream<number>(
+      {
+        async write(n) {
+          expect(++writing).toBe(1)
+          await turns()
+          writing--
+          written.push(n)
+        },
+      },
+      { highWaterMark: 0 },
+    )
+    await pipeline(range(5), writeTo(sink)).run()
+    expect(written).toEqual([0, 1, 2, 3, 4])
+  })
+
   test('fails with the error of its sink, closes the source and unlocks it', async () => {
     const values = probe(naturals)
     const sink = new WritableStream<number>({ write: (n) => (n === 3 ? Promise.reject(boom) : undefined) })
