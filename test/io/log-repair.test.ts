@@ -109,6 +109,14 @@ describe('a position in the log', () => {
     expect(folder.lines()).toEqual(['1234567890', '123'])
   })
 
+  test('that is one of another log is an error where none was rotated, and nothing is cut', async () => {
+    using folder = new LogFolder()
+    folder.write('one\ntwo\n')
+    const error = await rejection(openLog(folder.file, { from: { rotated: 5, bytes: 0 } }))
+    expect((error as Error).message).toContain('0 files have been rotated, and had been 5')
+    expect(folder.text()).toBe('one\ntwo\n')
+  })
+
   test('that cannot be reached is an error, and nothing is removed', async () => {
     using folder = new LogFolder()
     const position = await runFrom(folder.file, ['1234567890', '123'], undefined, rotating)
