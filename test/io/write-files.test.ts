@@ -10,7 +10,7 @@ import {
   symlinkSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
-import { gunzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { pipeline, type Sink, source, type StageError } from 'sluice'
 import {
@@ -187,6 +187,24 @@ describe('append', () => {
     expect(await run(readLines(file))).toEqual(['a', 'b'])
   })
 
+  test('ends a line that was cut off in what is packed', async () => {
+    const file = fileOf(path('log.gz'), gzipSync('one\ntwo'))
+    await write([], writeLines(file, { append: true }))
+    expect(readFileSync(file)).toEqual(gzipSync('one\ntwo'))
+    for (const line of ['three', 'four']) await write([line], writeLines(file, { append: true }))
+    expect(gunzipSync(readFileSync(file)).toString()).toBe('one\ntwo\nthree\nfour\n')
+    const rows = fileOf(path('rows.csv.gz'), gzipSync('a,b\n1,2'))
+    await write([{ a: 3, b: 4 }], writeCsv(rows, { append: true }))
+    expect(await run(readLines(rows))).toEqual(['a,b', '1,2', '3,4'])
+  })
+
+  test('adds nothing to what is named .gz and is not packed', async () => {
+    const file = fileOf(path('log.gz'), 'plain\n')
+    await expect(write(['a'], writeLines(file, { append: true }))).rejects.toThrow('Cannot ')
+    expect(text(file)).toBe('plain\n')
+    expect(openFiles(path())).toEqual([])
+  })
+
   test('adds nothing to what is packed where nothing came', async () => {
     const file = path('log.gz')
     await write([], writeLines(file, { append: true }))
@@ -232,6 +250,14 @@ test('a position is where the next run goes on, where the file is appended to', 
   expect(() => writeCsv<object>(file).definitions[0].resume!(position)).toThrow(
     'Cannot go on with writeCsv: it begins anew with each run',
   )
+})
+
+test('a position behind a packed line without an end tells so: nothing is unpacked for it', async () => {
+  const file = fileOf(path('log.gz'), gzipSync('one'))
+  const [definition] = writeLines(file, { append: true }).definitions
+  const position = { size: readFileSync(file).length, state: undefined, cutOff: true }
+  await write(['two'], { kind: 'sink', definitions: [definition.resume!(position)] })
+  expect(gunzipSync(readFileSync(file)).toString()).toBe('one\ntwo\n')
 })
 
 test.each([true, false])(

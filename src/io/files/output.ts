@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, readlink, realpath, rename, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Transform } from 'node:stream'
+import { openBlocks } from './blocks.ts'
 import { packerFor } from './packing.ts'
 
 export interface Output {
@@ -28,6 +29,8 @@ export interface OutputOptions {
   from: number | undefined
   /** It has this size by itself: what is behind it is not ours to cut. */
   own: boolean
+  /** Whether the last line there has no end, where that is known. */
+  cutOff: boolean | undefined
 }
 
 export async function openOutput(file: string, options: OutputOptions): Promise<Output> {
@@ -36,8 +39,31 @@ export async function openOutput(file: string, options: OutputOptions): Promise<
   const target = await openTarget(file, options).catch((error: unknown) => {
     throw cannotWrite(file, error)
   })
-  return packer === undefined ? target : new PackedOutput(target, packer())
+  if (packer === undefined) return target
+  try {
+    const { cutOff = options.from === undefined && target.before > 0 && (await isCutOffPacked(file)) } =
+      options
+    return new PackedOutput(target, packer(), cutOff)
+  } catch (error) {
+    await target.abandon()
+    throw error
+  }
 }
+
+/** All of it has to be unpacked for that. */
+async function isCutOffPacked(file: string): Promise<boolean> {
+  const blocks = await openBlocks(file, 0)
+  try {
+    let last: number | undefined
+    for (let block = await blocks.next(NONE); block; block = await blocks.next(NONE)) last = block.at(-1)
+    return last !== undefined && last !== NEWLINE
+  } finally {
+    await blocks.close()
+  }
+}
+
+const NONE = new Uint8Array()
+const NEWLINE = 10
 
 function cannotWrite(file: string, error: unknown): Error {
   return new Error(`Cannot write ${file}: ${(error as Error).message}`, { cause: error })
@@ -137,7 +163,7 @@ class FileOutput implements Output {
   async lookAtEnd(): Promise<void> {
     if (this.before === 0) return
     const { buffer } = await this.handle.read(Buffer.alloc(1), 0, 1, this.before - 1)
-    this.isCutOff = buffer[0] !== 10
+    this.isCutOff = buffer[0] !== NEWLINE
   }
 
   get size(): number {
@@ -176,7 +202,6 @@ class FileOutput implements Output {
 class PackedOutput implements Output {
   /** Settles when all that was packed is written. */
   readonly #through: Promise<void>
-  readonly isCutOff = false
   #failure: { error: unknown } | undefined
   /** Nothing is added to a file where there is nothing to add; a new one is packed all the same, as no bytes are no packed file. */
   #isDue: boolean
@@ -184,6 +209,7 @@ class PackedOutput implements Output {
   constructor(
     readonly target: FileOutput,
     readonly packer: Transform,
+    readonly isCutOff: boolean,
   ) {
     this.#isDue = target.before === 0
     this.#through = this.#pass()

@@ -61,8 +61,8 @@ export function textSink<In>(
   const file = path instanceof URL ? fileURLToPath(path) : path
   const sink = chunkSink<In, string, Written, TextFile<In>>(make, options, {
     async open(context, from) {
-      const { size, state } = positionOf(file, from)
-      const output = await openOutput(file, { append, sync, from: size, own: context.own })
+      const { size, state, cutOff } = positionOf(file, from)
+      const output = await openOutput(file, { append, sync, from: size, own: context.own, cutOff })
       try {
         const encoder = await encoderFor({ file, hasContent: output.size > 0, state })
         return new TextFile(file, output, context, encoder)
@@ -84,12 +84,14 @@ export function textSink<In>(
 interface Position {
   size: number
   state: unknown
+  /** The last line there has no end yet: of what is packed, to see that costs unpacking it. */
+  cutOff?: true | undefined
 }
 
 function positionOf(file: string, from: unknown): Partial<Position> {
   if (from === undefined) return {}
-  const { size, state } = Object(from) as Position
-  if (Number.isSafeInteger(size) && size >= 0) return { size, state }
+  const { size, state, cutOff } = Object(from) as Position
+  if (Number.isSafeInteger(size) && size >= 0) return { size, state, cutOff }
   throw new Error(`Cannot go on writing ${file}: the position is not one of a file`)
 }
 
@@ -159,6 +161,7 @@ class TextFile<In> implements ChunkWriter<string, Written> {
   }
 
   position(): Position {
-    return { size: this.output.size, state: this.encoder.state?.() }
+    const cutOff = this.output.isCutOff && this.#count === 0
+    return { size: this.output.size, state: this.encoder.state?.(), ...(cutOff && { cutOff }) }
   }
 }

@@ -6,7 +6,8 @@ import { type FileWriteOptions, textSink, type Written } from './write-file.ts'
  * Writes lines of text: each value, and `\n`.
  *
  * - The file appears whole or not at all: it is written under a temporary name beside its place, and renamed at the end; a run
- *   that fails or is aborted leaves what was there before. With `append`, lines are added in place as they come.
+ *   that fails or is aborted leaves what was there before. With `append`, lines are added in place as they come, behind a
+ *   last line that had no end; a `.gz` is unpacked once to see that.
  * - `path`: a path or `file:` URL; `'-'` is the standard output. What ends in `.gz`, `.br` or (Node 22.15 and later) `.zst` is packed;
  *   to a `.br` or `.zst` nothing can be appended.
  * - `sync`: the end waits until the disk has it; a pipe or a device, which cannot do that, is refused. UTF-8.
