@@ -326,6 +326,12 @@ describe('writeLines() to the standard output', () => {
   })
 })
 
+/** An object that holds itself. */
+function cycle(): object {
+  const object: { own?: object } = {}
+  return (object.own = object)
+}
+
 describe('a value that cannot be written', () => {
   test.each<[string, () => Promise<unknown>, string]>([
     [
@@ -339,7 +345,12 @@ describe('a value that cannot be written', () => {
       () => write([undefined], writeJsonl(path('a'))),
       'Cannot write a value as JSON: undefined has no text',
     ],
-    ['a bigint', () => write([1n], writeJsonl(path('a'))), 'serialize a BigInt'],
+    ['a bigint', () => write([1n], writeJsonl(path('a'))), 'Cannot write a value as JSON: Do not know how'],
+    [
+      'a cycle',
+      () => write([cycle()], writeJsonl(path('a'))),
+      'Cannot write a value as JSON: Converting circular',
+    ],
     ['null', () => write([null as never], writeCsv(path('a'))), 'it must be an object or an array, got null'],
     [
       'a string',
@@ -459,6 +470,7 @@ test.each<[unknown, CsvWriteOptions<object> | FileWriteOptions<object> | Record<
   ['a', { sync: 'yes' }, '"sync" must be a boolean, got "yes"'],
   ['a', { columns: [] }, '"columns" must be a list of at least one name, got Array'],
   ['a', { columns: 'a' }, '"columns" must be a list of at least one name, got "a"'],
+  ['a', { columns: ['a', 'b', 'a'] }, '"columns" must be names of which none comes twice, got "a"'],
   ['a', { header: 'a' }, '"header" must be a boolean, got "a"'],
   ['a', { delimiter: '"' }, '"delimiter" must be one character, got "\\""'],
   ['a', { newline: '\r' }, '"newline" must be \'\\n\' or \'\\r\\n\', got "\\r"'],

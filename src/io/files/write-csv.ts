@@ -62,6 +62,8 @@ function formatOf<T>(path: string | URL, options: CsvWriteOptions<T>): Format {
   const names =
     columns === undefined || (Array.isArray(columns) && columns.every((name) => typeof name === 'string'))
   demand(names && columns?.length !== 0, action, 'columns', 'a list of at least one name', columns, TypeError)
+  const twice = columns?.find((name, i) => columns.indexOf(name) !== i)
+  demand(twice === undefined, action, 'columns', 'names of which none comes twice', twice)
   demand(
     header === undefined || typeof header === 'boolean',
     action,

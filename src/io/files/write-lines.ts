@@ -59,7 +59,16 @@ export function writeJsonl<T>(path: string | URL, options: FileWriteOptions<T> =
 }
 
 function jsonOf(value: unknown): string {
-  const text = JSON.stringify(value) as string | undefined
+  const text = textOf(value)
   if (text === undefined) throw new TypeError(`Cannot write a value as JSON: ${typeof value} has no text`)
   return text
+}
+
+function textOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)
+  } catch (cause) {
+    const { message = cause } = Object(cause) as { message?: unknown }
+    throw new TypeError(`Cannot write a value as JSON: ${String(message).replace(/\s+/g, ' ')}`, { cause })
+  }
 }
