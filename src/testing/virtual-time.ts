@@ -119,7 +119,8 @@ class FakeTime implements VirtualTime, Watched {
     // So every version of the library marks what it has replaced, the one inside Vitest and Jest too.
     if ('clock' in setTimeout || 'clock' in Date)
       throw new Error('Cannot create virtual time: timers must be real, they are faked already')
-    this.#clock = install({ now: start, toFake: [...FAKED] })
+    // Somebody's real timer that is cleared meanwhile, as one of `fetch` is, must not fire later.
+    this.#clock = install({ now: start, toFake: [...FAKED], shouldClearNativeTimers: true })
     this.#start = start
     tellModules()
   }

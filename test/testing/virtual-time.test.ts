@@ -302,6 +302,19 @@ describe('what is virtual', () => {
     expect(log).toEqual(['timers 10', 'sleep 20'])
   })
 
+  test('no timer that was there before: cleared meanwhile, it does not fire', async () => {
+    const fired: string[] = []
+    const timeout = setTimeout(() => fired.push('timeout'), 1)
+    const interval = setInterval(() => fired.push('interval'), 1)
+    const time = start()
+    clearTimeout(timeout)
+    clearInterval(interval)
+    time.restore()
+    // Real again: it fires behind those that were set before it for an earlier time.
+    await sleep(10)
+    expect(fired).toEqual([])
+  })
+
   test('Date, from 1970 on or from another date', () => {
     start()
     expect(new Date().toISOString()).toBe('1970-01-01T00:00:00.000Z')
