@@ -50,8 +50,8 @@ export function channel<T>(capacity: number, options: ChannelOptions<T> = {}): [
   demand(OVERFLOWS.includes(overflow), action, 'overflow', wanted, overflow, TypeError)
   const drops = overflow.startsWith('drop')
   demandCount(capacity, action, 'capacity', drops ? 1 : 0, true)
-  // Named one by one: they may be those of a class or a prototype, which a spread leaves out.
-  const all = { ...options, overflow, onUndelivered, daemon, drops } as ChannelOptions<T>
+  // One by one: they may be those of a class or a prototype, which a spread leaves out.
+  const all = { overflow, onUndelivered, daemon, drops } as ChannelOptions<T>
   const core = new Exchange<T>(capacity, name, new Fifo(), all)
   const place = placeOf(channel)
   watchChannel(core)

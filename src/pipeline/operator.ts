@@ -44,10 +44,11 @@ class Once<T> implements AsyncIterable<T> {
 
   #reading(signal: AbortSignal | undefined): () => Promise<IteratorResult<T>> {
     const { rx } = this
-    const read = (over: boolean): void => {
+    const read = ({ done }: { done?: boolean | undefined }): void => {
       this.reading--
-      this.#over ||= over
+      this.#over ||= done === true
     }
+    const failed = (): void => read({ done: true })
     const one = async (): Promise<IteratorResult<T>> => {
       const values = await rx.recvMany(1, { signal: signal! })
       return values.length > 0 ? { done: false, value: values[0] } : { done: true, value: undefined }
@@ -55,10 +56,7 @@ class Once<T> implements AsyncIterable<T> {
     return () => {
       const step = signal ? one() : rx.next()
       this.reading++
-      step.then(
-        ({ done }) => read(done === true),
-        () => read(true),
-      )
+      step.then(read, failed)
       return step
     }
   }
@@ -122,18 +120,18 @@ async function pump<T>(
   signal: AbortSignal,
   hangs: () => boolean,
 ): Promise<void> {
-  let asked: Promise<IteratorResult<T>> | undefined
+  let asked: PromiseLike<IteratorResult<T>> | undefined
   let leaving: PromiseLike<unknown> | undefined
   let left = (_: PromiseLike<unknown>): void => {}
   const interrupted = new Promise<unknown>((resolve) => (left = resolve))
   const leaveIt = async (hanging?: Promise<unknown>): Promise<unknown> => leave(iterator, hanging)
   const end = (): void => {
     // While a value is being sent, the sending says that it is over.
-    if (asked && !leaving && hangs()) left((leaving = leaveIt(asked)))
+    if (asked && !leaving && hangs()) left((leaving = leaveIt(Promise.resolve(asked))))
   }
   const all = async (): Promise<unknown> => {
     for (;;) {
-      asked = Promise.resolve(iterator.next())
+      asked = iterator.next()
       if (signal.aborted) end()
       const step = await asked
       if (leaving) return leaving
