@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { map, pipeline, range } from 'sluice'
-import { appendLog, checkpoint } from 'sluice/io'
+import { appendLog, checkpoint, readLines } from 'sluice/io'
 import { appendTo } from '../../src/io/log/append-log.ts'
 import { bundledFile } from '../support/bundled-program.ts'
 import { Random, seedOfRun } from '../support/random.ts'
@@ -79,6 +79,35 @@ describe('a job into a log', () => {
     // Nothing new comes: the next part only tidies up.
     await job.run()
     expect(readdirSync(file('logs'))).toHaveLength(2)
+  })
+
+  test('goes back twice to the same place, though it keeps one old file and has rotated behind it', async () => {
+    const lines = numbers(60)
+    let breaksAt: number | undefined
+    const job = checkpoint(
+      file('job'),
+      pipeline(
+        readLines(file('lines.txt')),
+        map((line) => {
+          if (breaksAt !== undefined && line === lines[breaksAt]) throw new Error('broken')
+          return line
+        }),
+        appendLog(file('logs/app.log'), { rotate }),
+      ),
+    )
+    writeFileSync(file('lines.txt'), `${lines.slice(0, 30).join('\n')}\n`)
+    await job.run()
+    const rotated = readdirSync(file('logs')).sort().at(-1)
+    writeFileSync(file('lines.txt'), `${lines.join('\n')}\n`)
+    breaksAt = 50
+    await expect(job.run()).rejects.toThrow('broken')
+    expect(readdirSync(file('logs')).sort().at(-1)! > rotated!).toBe(true)
+    breaksAt = 30
+    await expect(job.run()).rejects.toThrow('broken')
+    breaksAt = undefined
+    await job.run()
+    expect(readLog(file('logs')).lines).toEqual(lines.slice(-readLog(file('logs')).lines.length))
+    expect(readFileSync(file('logs/app.log'), 'utf8')).toContain(lines.at(-1))
   })
 
   test('waits for room beyond the end of a part, and a stop ends that', async () => {

@@ -81,7 +81,8 @@ export class LogFile {
     this.end = stats.size
     this.#began = Math.min(stats.birthtimeMs || Infinity, Date.now())
     const { rotated: before = 0, own } = Object(from) as Partial<JobPosition>
-    if (own !== undefined) this.needed = before + 1
+    // The last one before the position stays, too: without it nothing tells that this is the log of that position.
+    if (own !== undefined) this.needed = before
     this.rotated = Math.max(before, await lastRotation(this.path))
     if (this.readable && from === undefined) await this.#repair()
     if (level === 'synced') await this.#last()

@@ -30,7 +30,7 @@ export async function goBack(path: string, position: unknown): Promise<void> {
   const { rotated, bytes, own } = checked(position)
   if (own) return demandUnchanged(path, rotated, bytes)
   const whole = (await listRotated(path)).filter(({ plain, gzip }) => plain || gzip)
-  // One old file is always kept: where there is none, none has been rotated, and the position is one of another log.
+  // The last file of the position is always kept: where it is not there, the position is one of another log.
   const last = whole.at(-1)?.number ?? 0
   if (last < rotated)
     throw new Error(`Cannot go back: ${last} files have been rotated, and had been ${rotated}`)
