@@ -168,6 +168,19 @@ describe('inspect()', () => {
     expect((await events(inspector.url, 1))[0].data).toMatchObject({ sample: { state: 'ended' } })
   })
 
+  test('of one that had failed says why', async () => {
+    const run = pipeline(
+      source([1]),
+      map(() => Promise.reject(new Error('broken'))),
+      drain(),
+    ).start()
+    await run.result.catch(() => {})
+    await using inspector = await inspect(run)
+    expect((await events(inspector.url, 1))[0].data).toMatchObject({
+      sample: { state: 'failed', report: expect.stringContaining('broken') as string },
+    })
+  })
+
   test('shows no more failures than a page keeps, but the one that ends the run', async () => {
     let looks = 0
     const value = { [Symbol.for('nodejs.util.inspect.custom')]: () => String(++looks) }

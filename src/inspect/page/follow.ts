@@ -8,6 +8,7 @@ import type { Failure, State } from './view.ts'
 /** A run, as far as it is looked at. */
 export interface Watched {
   readonly name: string
+  readonly result?: PromiseLike<unknown>
   stats(): RunStats
   describe(): Graph
 }
@@ -66,6 +67,12 @@ export class Followed {
     this.run = run
     this.state = hasEnded(run) ? 'ended' : 'running'
     this.report = ''
+    // Of one that had ended before, nothing is told any more.
+    if (this.state === 'ended') void run.result?.then(null, (error: unknown) => this.#failedBefore(run, error))
+  }
+
+  #failedBefore(run: Watched, error: unknown): void {
+    if (run === this.run) this.#ended({ error })
   }
 
   #stalled(run: Watched, report: string): void {
@@ -81,7 +88,7 @@ export class Followed {
     this.failures.push({ time: Date.now(), stage, error: messageOf(error), value: shown, attempts, fatal })
   }
 
-  #ended(told: Told): void {
+  #ended(told: Pick<Told, 'error'>): void {
     this.state = 'error' in told ? 'failed' : 'ended'
     this.report = 'error' in told ? messageOf(told.error) : ''
     this.whenEnded()
