@@ -68,7 +68,8 @@ export class Followed {
     this.state = hasEnded(run) ? 'ended' : 'running'
     this.report = ''
     // Of one that had ended before, nothing is told any more.
-    if (this.state === 'ended') void run.result?.then(null, (error: unknown) => this.#failedBefore(run, error))
+    if (this.state === 'ended')
+      void run.result?.then(null, (error: unknown) => this.#failedBefore(run, error))
   }
 
   #failedBefore(run: Watched, error: unknown): void {
