@@ -63,14 +63,15 @@ describe.runIf(postgresBin)('checkpoint() of writePostgres() with a key', () => 
     const expected = writeInput(6000, random)
     const reached = [0]
     let early = ''
-    while (reached.length <= 5) {
-      expect(await run(random.below(200)), 'it must be killed before its end').toBe(false)
+    while (reached.length <= 5 || early === '') {
+      // On a machine that is busy it takes longer until anything has been saved.
+      const most = 200 * Math.max(1, reached.length - 4)
+      expect(await run(random.below(most)), 'it must be killed before its end').toBe(false)
       reached.push(saved())
       if (early === '' && reached.at(-1)! > 1) early = readFileSync(checkpointFile, 'utf8')
     }
     // It goes on each time, instead of beginning anew.
     expect(reached).toEqual([...reached].sort((a, b) => a - b))
-    expect(early).not.toBe('')
     expect(await run()).toBe(true)
     await expectCopied(expected)
     // As if it had been killed between the commit and the saving, and long ago: rows are written twice.
