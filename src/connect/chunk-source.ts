@@ -74,6 +74,7 @@ export function chunkSource<T>(
       return {
         definition: definitions[0],
         position: () => feed.position(),
+        ended: () => feed.ended,
         close: () => feed.close(),
       }
     },

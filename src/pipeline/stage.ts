@@ -184,6 +184,8 @@ export interface Kept {
   readonly definition: Definition
   /** Where a source made later could go on, as plain data: behind all that has been put out. */
   position(): unknown
+  /** Whether all there is has been put out. */
+  ended(): boolean
   close(): PromiseLike<unknown> | void
 }
 

@@ -2,6 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import {
   alsoTo,
@@ -27,6 +28,7 @@ import {
   zip,
 } from 'sluice'
 import { checkpoint, readJsonl, readLines, writeLines } from 'sluice/io'
+import { chunkSink } from '../../src/connect/chunk-sink.ts'
 import { deferred } from '../pipeline/support-waiting.ts'
 
 const top = mkdtempSync(join(tmpdir(), 'sluice-checkpoint-ends-'))
@@ -56,6 +58,52 @@ const kept = { append: true, sync: true }
 
 /** What a part after the last save has written when the job is killed. */
 const killedBehind = (name: string, more: string): void => writeFileSync(file(name), more, { flag: 'a' })
+
+/** A sink whose target takes longer to open than a part may take. */
+const slowToOpen = <T>(seen: T[]): Sink<T, number> =>
+  chunkSink<T, T, number>(
+    'slow',
+    {},
+    {
+      async open() {
+        await sleep(15)
+        return { write: (values) => void seen.push(...values), end: () => seen.length, abandon: () => {} }
+      },
+      encode: (value) => value,
+    },
+  )
+
+describe('a job whose parts take longer than they may', () => {
+  /** Enough for all there is to be read. */
+  const MANY = 10
+  const run = async (from: Source<number>): Promise<number[]> => {
+    const seen: number[] = []
+    let parts = 0
+    const onSaved = () => {
+      if (++parts > MANY) throw new Error('it goes on and on')
+    }
+    await checkpoint(file('job'), pipeline(from, slowToOpen(seen)), { every: 2, onSaved }).run()
+    return seen
+  }
+
+  test('ends when its source has come to its end', async () => {
+    expect(await run(source([1, 2, 3]))).toEqual([1, 2, 3])
+  })
+
+  test('ends when all that are merged have', async () => {
+    writeFileSync(file('in.txt'), '4\n5\n')
+    const lines = pipeline(readLines(file('in.txt')), map(Number))
+    expect((await run(fanIn([1, 2], concat([3], lines)))).sort()).toEqual([1, 2, 3, 4, 5])
+  })
+
+  test('reads what comes behind a source that has come to its end', async () => {
+    const behind = source(async function* () {
+      await sleep(10)
+      yield 2
+    })
+    expect(await run(concat([1], behind))).toEqual([1, 2])
+  })
+})
 
 describe('a job of several sources', () => {
   const joined = {

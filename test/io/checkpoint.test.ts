@@ -212,7 +212,7 @@ describe('checkpoint()', () => {
     const run = checkpoint(
       file('job'),
       pipeline(
-        range(200),
+        range(1000),
         map(async (n) => (await new Promise(setImmediate), n)),
         drain(),
       ),
@@ -222,8 +222,8 @@ describe('checkpoint()', () => {
     expect(parts).toBeGreaterThan(1)
     expect(run.stats().stages.map(({ name, received }) => [name, received])).toEqual([
       ['range', 0],
-      ['map', 200],
-      ['drain', 200],
+      ['map', 1000],
+      ['drain', 1000],
     ])
   })
 

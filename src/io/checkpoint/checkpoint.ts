@@ -172,7 +172,7 @@ class JobRun<R> implements Run<JobResult<R>> {
     }
   }
 
-  /** Says also whether the sources came to their end. */
+  /** Says also whether the sources came to their end: that may be long before the sink is open, or has written all. */
   async #runPart(every: number): Promise<{ last: R; done: boolean }> {
     const stages = this.#reached.part(this.definitions)
     const source = { kind: 'source' as const, definitions: stages.slice(0, -1) }
@@ -180,9 +180,9 @@ class JobRun<R> implements Run<JobResult<R>> {
     const run = pipeline(source, sink).start({ ...this.runOptions, signal: this.#signal }) as Run<R>
     if (this.#part) this.#totals.add(this.#part)
     this.#part = run
-    let done = true
+    let stopped = false
     const stop = (options?: { deadline?: number }): void => {
-      done = false
+      stopped = true
       // How it ends is seen in the result.
       run.stop(options).catch(() => {})
     }
@@ -191,7 +191,7 @@ class JobRun<R> implements Run<JobResult<R>> {
     else if (every === 0) stop()
     try {
       const last = await run.result
-      return { last, done }
+      return { last, done: !stopped || this.#reached.haveEnded(this.definitions) }
     } finally {
       clearTimeout(timer)
     }

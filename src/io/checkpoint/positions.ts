@@ -56,6 +56,11 @@ export class Positions {
     return Object.fromEntries(this.#last)
   }
 
+  /** Whether all sources have come to their end: also those that `concat` has not come to. */
+  haveEnded(definitions: readonly Definition[]): boolean {
+    return sourcesIn(definitions, TOP.place).every((place) => this.#sources.get(place)?.ended() ?? false)
+  }
+
   /** The position of a source is behind what no sink has got, where a stage in between wanted no more. */
   #demandAll(): void {
     const lossy = this.#channels.find(({ output }) => output!.lost > 0)
@@ -157,6 +162,14 @@ export class Positions {
     }
     return port
   }
+}
+
+/** The places of the sources of a chain, those that are merged at its beginning included. */
+function sourcesIn(definitions: readonly Definition[], before: string): string[] {
+  const [here] = placesOf(definitions, before)
+  const { inputs, labels } = definitions[0]
+  if (inputs === undefined) return [here]
+  return inputs.flatMap((chain, place) => sourcesIn(chain, insideOf(here, labels?.[place] ?? place)))
 }
 
 /** What the chains beside a stage have before their names. */
