@@ -143,7 +143,7 @@ describe('a job into a log', () => {
     const job = checkpoint(
       file('job'),
       pipeline(
-        range(100),
+        range(1000),
         map(async (n) => (await new Promise(setImmediate), `line ${n}`)),
         appendLog(log),
       ),
