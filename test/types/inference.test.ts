@@ -143,6 +143,41 @@ test('type guards of filter narrow, also those that are inferred', async () => {
   expect(await plain).toEqual(['a', 1])
 })
 
+test('filter and takeWhile narrow a union by what tells its members apart, inline as well', async () => {
+  type Event = { kind: 'click'; x: number } | { kind: 'key'; code: string } | undefined
+  const events = source<Event>([{ kind: 'click', x: 1 }, { kind: 'key', code: 'a' }, undefined])
+  const clicks = pipeline(
+    events,
+    filter((event) => event?.kind === 'click'),
+    map((click) => click.x),
+  ).run()
+  expectTypeOf(clicks).toEqualTypeOf<Promise<number[]>>()
+  expect(await clicks).toEqual([1])
+  const others = pipeline(
+    events,
+    filter((event) => event !== undefined),
+    filter((event) => event.kind !== 'click'),
+    map((key) => key.code),
+  ).run()
+  expectTypeOf(others).toEqualTypeOf<Promise<string[]>>()
+  expect(await others).toEqual(['a'])
+  const begin = pipeline(
+    events,
+    takeWhile((event) => event?.kind === 'click'),
+    map((click) => click.x),
+  ).run()
+  expectTypeOf(begin).toEqualTypeOf<Promise<number[]>>()
+  expect(await begin).toEqual([1])
+  const settled = pipeline(
+    source([Promise.allSettled([1, Promise.reject(new Error('no'))])]),
+    unbatch(),
+    filter((result) => result.status === 'fulfilled'),
+    map((result) => result.value),
+  ).run()
+  expectTypeOf(settled).toEqualTypeOf<Promise<number[]>>()
+  expect(await settled).toEqual([1])
+})
+
 test('a function that takes more than what comes leaves the type of what goes on', async () => {
   const sized = (value: { length: number }): number => value.length
   const anything = (value: unknown): boolean => value !== undefined
