@@ -113,7 +113,7 @@ export interface StageContext {
   readonly name: string
 }
 
-/** What a piece can be; a `job` is complete, from source to sink. */
+/** What a piece can be; a `sink pipeline` is complete, from source to sink. */
 export type Kind = 'source' | 'stage' | 'sink' | 'sink pipeline'
 
 /** An async function of a receiver and a sender: a stage written by the user. */
@@ -204,8 +204,9 @@ declare const OUT: unique symbol
 export interface Part<K extends Kind, in In, out Out> {
   readonly kind: K
   readonly definitions: readonly Definition[]
-  readonly [IN]?: (value: In) => void
-  readonly [OUT]?: () => Out
+  // `undefined` so that no message speaks of `exactOptionalPropertyTypes`.
+  readonly [IN]?: ((value: In) => void) | undefined
+  readonly [OUT]?: (() => Out) | undefined
 }
 
 export type Source<Out> = Part<'source', never, Out>

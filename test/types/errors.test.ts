@@ -355,6 +355,11 @@ describe('the compiler', () => {
     },
   )
 
+  test('speaks of what does not fit and not of its own options', () => {
+    const texts = diagnosed.flat().map(({ text }) => text)
+    expect(texts.filter((text) => text.includes('exactOptionalPropertyTypes'))).toEqual([])
+  })
+
   test('has nothing to say about stages that fit', () => {
     expect(diagnosed.slice(misfits.length)).toEqual(fitting.map(() => []))
   })
