@@ -72,7 +72,7 @@ export function hang(): Step {
 }
 
 /** An async iterable that follows its steps anew each time it is read. Counts are over all readings. */
-export interface Script<out T> extends AsyncIterable<T, undefined> {
+export interface Script<out T> extends AsyncIterable<T> {
   /** How often it was opened, each time for a reading of its own. */
   readonly opened: number
   /** How often `next` was called. */
