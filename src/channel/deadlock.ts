@@ -66,19 +66,12 @@ function rejectStuck<T>(core: Exchange<T>, picture: string): boolean {
   return stuck.length > 0
 }
 
-/** Of a channel with thousands of senders, so many have said enough. */
-const MOST_PLACES = 20
-
-/** Who could still do something on a channel. */
+/** Who could still do something on a channel, and each line that made one of them. */
 export function openHandles<T>({ handles }: Exchange<T>): string {
   const open = [...handles]
   // Those of a timer or a stage were made by no line of the program.
-  const places = open
-    .filter(({ place }) => place)
-    .slice(0, MOST_PLACES)
-    .map(({ side, place }) => `\n  ${side} made at ${place}`)
-  const more = open.length > MOST_PLACES ? `\n  and ${open.length - MOST_PLACES} more` : ''
-  return `${counts(open.map(({ side }) => side))} open${places.join('')}${more}`
+  const places = open.map(({ side, place }) => place && `\n  ${side} made at ${place}`)
+  return `${counts(open.map(({ side }) => side))} open${[...new Set(places)].join('')}`
 }
 
 /** `2 receives and 1 select` for such a list. */

@@ -45,6 +45,22 @@ describe.concurrent('a program whose receivers wait for a sender that was forgot
     expect(result.code).toBe(1)
   })
 
+  it('names each line that made an open handle, once: the last of many is named, too', async () => {
+    const result = await runProgram(`
+      import { channel } from 'sluice'
+      const [tx, rx] = channel<number>(1, { name: 'orders' })
+      const workers = Array.from({ length: 30 }, () =>
+        tx.clone() // @workers
+      )
+      const forgotten = tx.clone() // @forgotten
+      await rx.recv()
+      export { forgotten, workers }
+    `)
+    expect(result.stderr).toContain('32 senders and 1 receiver open')
+    expect(result.stderr.split(result.place('workers'))).toHaveLength(2)
+    expect(result.stderr).toContain(result.place('forgotten'))
+  })
+
   it('names whole paths, where folders have spaces and brackets in their names', async () => {
     const result = await runProgram(`
       import { runInThisContext } from 'node:vm'
