@@ -88,24 +88,28 @@ export interface Trace {
   stack?: string
 }
 
-export function traceOf(above: (...args: never[]) => unknown): Trace {
+export function traceOf(above: (...args: never[]) => unknown, frames = 1): Trace {
   const trace: Trace = {}
   const { stackTraceLimit } = Error
   // Not assigned: where `Error` is frozen, as by `node --frozen-intrinsics`, that would throw.
-  Reflect.set(Error, 'stackTraceLimit', 1)
+  Reflect.set(Error, 'stackTraceLimit', frames)
   Error.captureStackTrace?.(trace, above)
   Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
   return trace
 }
 
 /** A file and line: the line of a trace ends with it, or with it in brackets. Paths have spaces and brackets, too. */
-export function placeIn({ stack = '' }: Trace): string {
-  return /(?:^ *(?:at )?(?!.*\)$)|\((?!eval at ))(.+?:\d+:\d+)/m.exec(stack)?.[1] ?? 'an unknown place'
+function lineIn({ stack = '' }: Trace): string | undefined {
+  return /(?:^ *(?:at )?(?!.*\)$)|\((?!eval at ))(.+?:\d+:\d+)/m.exec(stack)?.[1]
 }
 
-/** The file and line that called `above`. */
+export function placeIn(trace: Trace): string {
+  return lineIn(trace) ?? 'an unknown place'
+}
+
+/** The file and line that called `above`; or, where the engine did, as for `Array.from(these, tx.clone, tx)`, the next. */
 export function placeOf(above: (...args: never[]) => unknown): string {
-  return placeIn(traceOf(above))
+  return lineIn(traceOf(above)) ?? placeIn(traceOf(above, 9))
 }
 
 export function warn(message: string): void {

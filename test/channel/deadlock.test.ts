@@ -61,6 +61,19 @@ describe.concurrent('a program whose receivers wait for a sender that was forgot
     expect(result.stderr).toContain(result.place('forgotten'))
   })
 
+  it('names the line that had the engine make a handle, as Array.from and map do', async () => {
+    const result = await runProgram(`
+      import { channel } from 'sluice'
+      const [tx, rx] = channel<number>(1, { name: 'orders' })
+      const some = Array.from([1, 2], tx.clone, tx) // @some
+      const more = some.map(Function.call, tx.clone) // @more
+      await rx.recv()
+      export { more }
+    `)
+    expect(result.stderr).toContain(result.place('some'))
+    expect(result.stderr).toContain(result.place('more'))
+  })
+
   it('names whole paths, where folders have spaces and brackets in their names', async () => {
     const result = await runProgram(`
       import { runInThisContext } from 'node:vm'
