@@ -86,11 +86,19 @@ class Gate implements Writer {
   }
 }
 
-/** Writes what a branch gives to the channel behind the stage, where its last stage cannot do that itself. */
+/**
+ * Writes what a branch gives to the channel behind the stage, where its last stage cannot do that itself. It waits for
+ * a value only while there is room for one: at a rendezvous it would have it in its hands.
+ */
 const passing: Definition = {
   name: 'merge',
   internal: true,
-  kernel: () => ({ run: pass }),
+  kernel: () => ({
+    run(port) {
+      pass(port)
+      port.full = port.held = port.count >= port.room
+    },
+  }),
 }
 
 export type AnyBranch = Part<'stage' | 'sink', never, unknown>

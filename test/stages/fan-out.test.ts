@@ -204,6 +204,17 @@ describe('fanOut()', () => {
     }
   })
 
+  test('holds no more than its bound at capacity 0 where a branch ends in a channel of its own', async () => {
+    for (const branch of [relay(), map((n: number) => n, { capacity: 0 })]) {
+      const input = probe(naturals)
+      const run = pipeline(source(input), fanOut({ branch }), forEach(never)).start({ capacity: 0 })
+      await stable(() => input.pulled)
+      // One each for the source, the fan-out, the branch and the sink.
+      expect(input.pulled).toBeLessThanOrEqual(4)
+      await Promise.all([rejection(run.result), run.abort()])
+    }
+  })
+
   test('takes its own capacity for the channels before its branches', async () => {
     const input = syncProbe(naturals)
     const run = pipeline(
