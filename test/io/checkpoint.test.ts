@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { drain, fanIn, forEach, map, pipeline, range, source, toArray } from 'sluice'
+import { drain, fanIn, forEach, map, pipeline, range, type Run, source, toArray } from 'sluice'
 import { checkpoint, readCsv, readJsonl, readLines, writeCsv, writeJsonl, writeLines } from 'sluice/io'
 import { bundledFile } from '../support/bundled-program.ts'
 import { Random, seedOfRun } from '../support/random.ts'
@@ -300,6 +301,59 @@ describe('checkpoint()', () => {
       'new in b.log',
       'new in c.log',
     ])
+  })
+
+  test('passes over nothing of what is added to a file in whose middle an earlier run had stopped', async () => {
+    const text = numbers(0, 100).map((n) => `line ${n}\n`)
+    writeFileSync(file('a.log'), text.join(''))
+    writeFileSync(file('b.log'), 'last\n')
+    const seen: string[] = []
+    const job = () =>
+      checkpoint(
+        file('job'),
+        pipeline(
+          readLines(file('*.log')),
+          forEach((line) => {
+            seen.push(line)
+            if (seen.length === 5) void run.stop()
+          }),
+        ),
+        { every: Infinity },
+      )
+    const run = job().start({ capacity: 1 })
+    await run.result
+    expect(seen.length).toBeLessThan(100)
+    await job().run()
+    writeFileSync(file('a.log'), 'new\n', { flag: 'a' })
+    await job().run()
+    expect(seen.map((line) => `${line}\n`)).toEqual([...text, 'last\n', 'new\n'])
+  })
+
+  test('passes over nothing of the file that follows one in whose middle it had stopped', async () => {
+    const lines = (name: string) => numbers(0, 100).map((n) => `${name} ${n}`)
+    writeFileSync(file('a.log'), `${lines('old').join('\n')}\n`)
+    let seen: string[] = []
+    const start = (enough: string) => {
+      const run: Run<unknown> = checkpoint(
+        file('job'),
+        pipeline(
+          readLines(file('a.log'), { follow: true }),
+          forEach((line) => {
+            seen.push(line)
+            if (line === enough) void run.stop()
+          }),
+        ),
+      ).start({ capacity: 1 })
+      return run.result
+    }
+    await start('old 5')
+    expect(seen.length).toBeLessThan(100)
+    rmSync(file('a.log'))
+    writeFileSync(file('a.log'), `${lines('new').join('\n')}\n`)
+    seen = []
+    const [warning] = (await Promise.all([once(process, 'warning'), start('new 99')]))[0] as [Error]
+    expect(warning.message).toContain('is gone: the new one is read from its beginning')
+    expect(seen).toEqual(lines('new'))
   })
 
   test('an input that was replaced before it was read to its end is an error that names it', async () => {

@@ -257,8 +257,10 @@ class RowReader<T> implements ChunkReader<T> {
     if (offset > 0) Object.assign(fresh, await this.#beginningOf(file, blocks))
     if (resumed !== undefined && !isSame && !options.follow) return this.#replaced(blocks, resumed)
     this.#known.delete(index)
-    this.#skip = resumed?.passed ?? 0
-    this.#reading = { blocks, left: NOTHING, position: isSame ? { ...resumed, size } : fresh }
+    // It is told anew with each position: left in this one, it would be passed over once more when the file grows.
+    const { passed = 0, ...position } = isSame ? { ...resumed, size } : fresh
+    this.#skip = passed
+    this.#reading = { blocks, left: NOTHING, position }
     if (this.#stop.signal.aborted) blocks.stop?.()
   }
 
