@@ -1,3 +1,4 @@
+import { renameSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test, vi } from 'vitest'
 import { pipeline, source } from 'sluice'
@@ -53,6 +54,21 @@ describe('a log is rotated', () => {
     const [, ...before] = folder.lines('app.log.000001')
     const at = (line: string) => Number(line.slice('after '.length))
     expect(Math.max(...before.map(at))).toBeLessThan(at(folder.lines()[0]))
+  })
+
+  test('but not where somebody else has rotated it: that would take the place of an old file', async () => {
+    using folder = new LogFolder()
+    const log = await openLog(folder.file, { rotate: { bytes: 8 } })
+    await log.append('one')
+    // As another process does that writes to it as well.
+    renameSync(folder.file, `${folder.file}.000001`)
+    folder.write('other\n')
+    await expect(log.append(['two', 'three'])).rejects.toThrow(
+      `Cannot append to "${folder.file}": somebody else writes to it, and has rotated it`,
+    )
+    await expect(log.close()).rejects.toThrow('somebody else')
+    expect(folder.lines('app.log.000001')).toEqual(['one', 'two'])
+    expect(folder.lines()).toEqual(['other'])
   })
 
   test('and goes on with the next number', async () => {

@@ -3,7 +3,8 @@
  *
  * It knows nothing of lines: whoever writes says where they end. `end` is how long the file is as far as we wrote it, and
  * always what it was found or left at: nobody else may write to it. Within one process that is checked; another
- * process is noticed when the file is longer than we know, before anything of it would be cut off.
+ * process is noticed when the file is longer than we know, before anything of it would be cut off, and when it has rotated
+ * the file, before one of its old files would be overwritten.
  *
  * A lock across processes was rejected: Node has none that ends with its process, and a file that says "locked" would
  * have to be removed by hand after every `kill -9`.
@@ -158,8 +159,7 @@ export class LogFile {
     const { disk, path } = this
     const { level } = this.settings
     if (level === 'synced') await disk.sync(this.fd)
-    if (!this.#renamed) await disk.rename(path, rotatedName(path, this.rotated + 1))
-    this.#renamed = true
+    if (!this.#renamed) await this.#rename()
     const fd = await disk.open(path, 'a+')
     const old = this.fd
     this.fd = fd
@@ -169,6 +169,15 @@ export class LogFile {
     this.#began = Date.now()
     await disk.close(old)
     if (level === 'synced') await this.#last()
+  }
+
+  async #rename(): Promise<void> {
+    const { disk, path } = this
+    // The file that has the name is not ours then, and it would take the place of an old one.
+    if ((await lastRotation(path)) > this.rotated)
+      throw new Error('somebody else writes to it, and has rotated it')
+    await disk.rename(path, rotatedName(path, this.rotated + 1))
+    this.#renamed = true
   }
 
   get position(): LogPosition {
