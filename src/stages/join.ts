@@ -182,6 +182,14 @@ class MergingSorted<T> extends Choosing<T, T> {
  * const byNumber = (a: number, b: number) => a - b
  * await pipeline(mergeSorted(byNumber, [1, 4, 9], [2, 4], [3])).run() // => [1, 2, 3, 4, 4, 9]
  */
+export function mergeSorted<T extends readonly unknown[]>(
+  compare: (a: Awaited<T[number]>, b: Awaited<T[number]>) => number,
+  ...inputs: Inputs<T>
+): Source<Awaited<T[number]>>
+export function mergeSorted<T>(
+  compare: (a: Awaited<T>, b: Awaited<T>) => number,
+  ...inputs: FanInInput<T>[]
+): Source<Awaited<T>>
 export function mergeSorted<T>(
   compare: (a: Awaited<T>, b: Awaited<T>) => number,
   ...inputs: FanInInput<T>[]

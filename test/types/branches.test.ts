@@ -238,4 +238,15 @@ test('inputs of several types give values of all of them', async () => {
   expectTypeOf(await pipeline(many).run()).toEqualTypeOf<number[]>()
   const named = fanIn<number | string>([1], ['a'])
   expectTypeOf(await pipeline(named).run()).toEqualTypeOf<(number | string)[]>()
+  const [person, order] = [
+    { key: 1, name: 'Ann' },
+    { key: 1, total: 20 },
+  ]
+  const joined = mergeSorted((a, b) => a.key - b.key, [person], [order])
+  expectTypeOf(await pipeline(joined).run()).toEqualTypeOf<(typeof person | typeof order)[]>()
+  const byKey = (a: { key: number }, b: { key: number }) => a.key - b.key
+  expectTypeOf(mergeSorted(byKey, [person], [order])).toEqualTypeOf(joined)
+  expectTypeOf(mergeSorted<{ key: number }>(byKey, [person], [order])).toEqualTypeOf<
+    Source<{ key: number }>
+  >()
 })
