@@ -1,5 +1,5 @@
 import { describe, expect, expectTypeOf, test, vi } from 'vitest'
-import { pipeline, type Source, type StageError, toArray } from 'sluice'
+import { map, pipeline, type Source, type StageError, toArray } from 'sluice'
 import { type CsvOptions, FormatError, readCsv } from 'sluice/io'
 import { withBlocksOf } from './support-blocks.ts'
 import { cut, fileOf, outcome, resumed, run, useFolder } from './support-files.ts'
@@ -174,6 +174,15 @@ describe('types', () => {
     expectTypeOf(readCsv('x.csv', { types: { n: 'number?' } })).toExtend<Source<{ n: number | undefined }>>()
     // @ts-expect-error there is no such type
     expect(() => readCsv('x.csv', { types: { n: 'int' } })).toThrow('"types.n"')
+  })
+
+  test('a function among the types needs no annotation', async () => {
+    const prices = readCsv(csv('id;price\n1;2,5\n'), {
+      delimiter: ';',
+      types: { id: 'number', price: (text) => Number(text.replace(',', '.')) },
+    })
+    const doubled = map(({ id, price }: { id: number; price: number }) => [id, price * 2])
+    expect(await pipeline(prices, doubled).run()).toEqual([[1, 5]])
   })
 })
 

@@ -286,7 +286,8 @@ function settingsOf(path: Inputs, options: CsvOptions): OpenSettings {
 export function readCsv(path: Inputs, options: CsvOptions & { header: false }): Source<string[]>
 export function readCsv<const Types extends Record<string, ColumnType> = Record<never, never>>(
   path: Inputs,
-  options?: CsvOptions<Types>,
+  // Beside a default of `Types`, TypeScript would not know what a function in `types` is given.
+  options?: CsvOptions<Types> & { types?: Record<string, ColumnType> },
 ): Source<CsvRow<Types>>
 export function readCsv(path: Inputs, options: CsvOptions = {}): Source<unknown> {
   const source = rowSource('readCsv', path, options, (origin) => {
