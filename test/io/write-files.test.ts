@@ -373,11 +373,30 @@ describe('a value that cannot be written', () => {
       () => write<object>([{ a: 1, b: 1 }, [1]], writeCsv(path('a'))),
       'it must have 2 fields, got 1',
     ],
-    ['a function', () => write([{ a: () => 1 }], writeCsv(path('a'))), 'a function has no text'],
     [
-      'what has no JSON',
+      'a function in a column',
+      () => write([{ a: () => 1 }], writeCsv(path('a'))),
+      'Cannot write column "a": a function has no text',
+    ],
+    [
+      'a column that has no JSON',
       () => write([{ a: { toJSON: () => undefined } }], writeCsv(path('a'))),
-      'a object has no text',
+      'Cannot write column "a": an object has no text',
+    ],
+    [
+      'a date that is none',
+      () => write([{ id: 1, at: new Date('soon') }], writeCsv(path('a'))),
+      'Cannot write column "at": the date is invalid',
+    ],
+    [
+      'a bigint in an object of a column',
+      () => write([{ id: 1 }, { id: { n: 1n } }], writeCsv(path('a'))),
+      'Cannot write column "id": Do not know how',
+    ],
+    [
+      'a cycle in a field of an array',
+      () => write([[1, cycle()]], writeCsv(path('a'))),
+      'Cannot write field 2: Converting circular structure to JSON --> ',
     ],
   ])('%s', async (_, work, message) => {
     await expect(work()).rejects.toThrow(message)

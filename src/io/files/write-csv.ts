@@ -6,7 +6,7 @@ import { delimiterFor } from './csv-format.ts'
 import { CsvScanner } from './csv-scanner.ts'
 import { quoted } from './format-error.ts'
 import { decoderFor } from './text.ts'
-import { type FileWriteOptions, type Target, textSink, type Written } from './write-file.ts'
+import { cannotEncode, type FileWriteOptions, type Target, textSink, type Written } from './write-file.ts'
 
 export interface CsvWriteOptions<In> extends FileWriteOptions<In> {
   /** What stands in the columns, in this order: other keys are left out. Default: those of the file that is appended to, else the keys of the first row; a row with others is a bad one then. */
@@ -179,14 +179,18 @@ class CsvEncoder<T extends object> {
     const fields = Array.isArray(row) ? (row as unknown[]) : this.#valuesOf(row, columns)
     if (columns && fields.length !== columns.length)
       throw new RangeError(`Cannot write a row: it must have ${columns.length} fields, got ${fields.length}`)
-    const line = this.#join(fields)
+    const line = this.#join(fields, columns)
     return this.format.newline === '\n' ? line : `${line}\r`
   }
 
-  #join(fields: readonly unknown[]): string {
+  #join(fields: readonly unknown[], columns?: readonly string[]): string {
     let line = ''
-    for (let i = 0; i < fields.length; i++)
-      line += (i === 0 ? '' : this.format.delimiter) + this.#field(fields[i])
+    let i = 0
+    try {
+      for (; i < fields.length; i++) line += (i === 0 ? '' : this.format.delimiter) + this.#field(fields[i])
+    } catch (cause) {
+      throw cannotEncode(columns ? `column ${quoted(columns[i])}` : `field ${i + 1}`, cause)
+    }
     // A single empty field would be a blank line, which is no row.
     return line === '' ? '""' : line
   }
@@ -240,8 +244,11 @@ function keysOf(row: object): readonly string[] {
 function textOf(value: unknown): string {
   if (value === null || value === undefined) return ''
   if (typeof value === 'bigint' || typeof value === 'boolean') return value.toString()
-  if (value instanceof Date) return value.toISOString()
+  if (value instanceof Date) {
+    if (Number.isNaN(value.getTime())) throw new RangeError('the date is invalid')
+    return value.toISOString()
+  }
   const json = typeof value === 'object' ? (JSON.stringify(value) as string | undefined) : undefined
   if (json !== undefined) return json
-  throw new TypeError(`Cannot write a field: a ${typeof value} has no text`)
+  throw new TypeError(`${typeof value === 'object' ? 'an' : 'a'} ${typeof value} has no text`)
 }

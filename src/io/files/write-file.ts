@@ -49,6 +49,12 @@ export interface Target {
   state: unknown
 }
 
+/** What a value was refused with, on one line. */
+export function cannotEncode(what: string, cause: unknown): TypeError {
+  const { message = cause } = Object(cause) as { message?: unknown }
+  return new TypeError(`Cannot write ${what}: ${String(message).replace(/\s+/g, ' ')}`, { cause })
+}
+
 /** Makes a sink that writes a line of text for each value. */
 export function textSink<In>(
   make: string,

@@ -1,6 +1,6 @@
 /** Lines and JSON values into files. */
 import type { Sink } from '../../pipeline/stage.ts'
-import { type FileWriteOptions, textSink, type Written } from './write-file.ts'
+import { cannotEncode, type FileWriteOptions, textSink, type Written } from './write-file.ts'
 
 /**
  * Writes lines of text: each value, and `\n`.
@@ -68,7 +68,6 @@ function textOf(value: unknown): string | undefined {
   try {
     return JSON.stringify(value)
   } catch (cause) {
-    const { message = cause } = Object(cause) as { message?: unknown }
-    throw new TypeError(`Cannot write a value as JSON: ${String(message).replace(/\s+/g, ' ')}`, { cause })
+    throw cannotEncode('a value as JSON', cause)
   }
 }
