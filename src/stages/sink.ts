@@ -83,7 +83,8 @@ class Folding<In, R> implements Family<In, R, never> {
 }
 
 /**
- * Folds all values into one, beginning with `seed`. `fn` may be async; it is never called twice at a time.
+ * Folds all values into one, beginning with `seed`. `fn` may be async; it is never called twice at a time. A seed that it
+ * changes, as a `Map`, is changed for the next run, too: make the stage anew then.
  *
  * Ordered. Concurrency 1. Holds one value. On error: fails, or follows `retry` and `onError`; a value that is skipped
  * leaves what there is as it is.
