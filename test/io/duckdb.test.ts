@@ -677,6 +677,22 @@ describe('writeDuckDb', () => {
     ])
   })
 
+  test('rows without a column are refused where no row has one, and follow onError', async () => {
+    const database = newFile()
+    const rows = Array.from({ length: 1001 }, (): object => ({}))
+    const error = await failed(write([{}], 't', { database }))
+    expect(error.message).toContain('Cannot write a row without columns')
+    expect(error.value).toEqual({})
+    let told = 0
+    const onError = () => void told++
+    expect(await write(rows, 't', { database, onError })).toEqual({ table: 't', count: 0 })
+    expect(told).toBe(1001)
+    expect(await write([{}, { a: true }], 't', { database })).toEqual({ table: 't', count: 2 })
+    // Also where the table is there.
+    expect((await failed(write([{}], 't', { database }))).message).toContain('a row without columns')
+    expect(await read('FROM t', { database })).toEqual([{ a: null }, { a: true }])
+  })
+
   test('"create: false" wants the table to be there', async () => {
     const database = newFile()
     const error = await failed(write([{ a: 1 }], 't', { database, create: false }))

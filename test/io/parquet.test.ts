@@ -183,6 +183,7 @@ describe('writeParquet and readParquet', () => {
   test('without a row it needs to know the columns', async () => {
     const error = await failed(write([]))
     expect(error.message).toContain('no row came, and "columns" has no names: a file without columns is none')
+    expect((await failed(write([{}]))).message).toContain('Cannot write a row without columns')
     expect(readdirSync(folder)).toEqual([])
     expect(await write([], { columns: { a: 'INTEGER' } })).toEqual({ path, count: 0 })
     expect(await pipeline(readParquet(path)).run()).toEqual([])

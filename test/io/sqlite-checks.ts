@@ -240,6 +240,23 @@ export const checks: [string, Check][] = [
     },
   ],
   [
+    'rows without a column are refused where no row has one, and follow onError',
+    async (database) => {
+      const rows = Array.from({ length: 1001 }, (): object => ({}))
+      const error = await failed(write(database, [{}]))
+      has(error, 'Cannot write a row without columns')
+      assert.deepEqual(error.value, {})
+      let told = 0
+      const onError = () => void told++
+      assert.deepEqual(await write(database, rows, { onError }), { table: 't', count: 0 })
+      assert.equal(told, 1001)
+      assert.deepEqual(await write(database, [{}, { a: 1 }]), { table: 't', count: 2 })
+      // Also where the table is there.
+      has(await failed(write(database, [{}])), 'Cannot write a row without columns')
+      assert.deepEqual(await read(database, 'SELECT a FROM t'), [{ a: null }, { a: 1 }])
+    },
+  ],
+  [
     'a query that is wrong, or fails midway, says so',
     async (database) => {
       has(await failed(read(database, 'SELEC 1')), 'Stage "readSqlite" failed: Cannot read from SQLite')

@@ -73,8 +73,7 @@ export class RowWriting<R> implements ChunkWriter<Row, R> {
   async #begin(): Promise<void> {
     const { opened, table, existing, columns, key } = this.plan
     const { names } = this.#sampling
-    // No row, no columns: there is nothing to make a table of.
-    if (names.length === 0) return
+    if (names.length === 0) return this.#refuse()
     const missing = key.find((name) => !names.includes(name))
     if (missing !== undefined) throw new TypeError(`no row has the key ${show(missing)}`)
     if (!existing) await opened.connection.run(`CREATE TABLE ${table} ${this.#sampling.definition(key)}`)
@@ -85,6 +84,14 @@ export class RowWriting<R> implements ChunkWriter<Row, R> {
     const sample = this.#sample
     this.#sample = []
     await this.#write(sample)
+  }
+
+  /** No columns: there is nothing to make a table of, nor anything of these rows to be written. */
+  async #refuse(): Promise<void> {
+    const sample = this.#sample
+    this.#sample = []
+    for (const row of sample)
+      await this.context.failed(row, new TypeError('Cannot write a row without columns'))
   }
 
   #add(table: TableWriting, row: Row): Promise<void> | undefined {

@@ -137,8 +137,7 @@ export class Writing implements ChunkWriter<Row, Written> {
   async #begin(): Promise<void> {
     const { table, key } = this.into
     const names = [...this.#learnt.keys()]
-    // No row, no columns: there is nothing to make a table of.
-    if (names.length === 0) return
+    if (names.length === 0) return this.#refuse()
     try {
       const missing = key.find((name) => !names.includes(name))
       if (missing !== undefined) throw new TypeError(`no row has the key ${show(missing)}`)
@@ -152,6 +151,14 @@ export class Writing implements ChunkWriter<Row, Written> {
     const sample = this.#sample
     this.#sample = []
     await this.write(sample)
+  }
+
+  /** No columns: there is nothing to make a table of, nor anything of these rows to be written. */
+  async #refuse(): Promise<void> {
+    const sample = this.#sample
+    this.#sample = []
+    for (const row of sample)
+      await this.context.failed(row, new TypeError('Cannot write a row without columns'))
   }
 
   #definition(names: readonly string[]): string {
