@@ -249,7 +249,8 @@ async function lent(pool: Pool, signal: AbortSignal): Promise<PoolClient> {
   const client = pool.connect()
   let onAbort = (): void => {}
   const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason as Error)
+    // Not the reason: that is the user's, and no words are added to it.
+    onAbort = () => reject(new Error('given up'))
     signal.addEventListener('abort', onAbort)
   })
   try {
