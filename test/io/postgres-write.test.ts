@@ -507,6 +507,25 @@ describe.runIf(postgresBin)('writePostgres()', { timeout: 30_000 }, () => {
     await nobodyLeft()
   })
 
+  test('the row is named also where a type or a trigger says more, and in a table of any name', async () => {
+    const table = 'odd, "name'
+    const quoted = '"odd, ""name"'
+    await admin.query(`
+      CREATE TEMPORARY TABLE ${quoted} (id int, doc jsonb);
+      CREATE FUNCTION pg_temp.refuse() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN IF NEW.id = 2 THEN RAISE 'not two'; END IF; RETURN NEW; END $$;
+      CREATE TRIGGER refuse BEFORE INSERT ON ${quoted} FOR EACH ROW EXECUTE FUNCTION pg_temp.refuse()`)
+    const messageOf = async (row: object) => {
+      const rows: object[] = [{ id: 1, doc: null }, row]
+      const run = pipeline(source(rows), writePostgres<object>(table, { connection: admin })).run()
+      return (await failureOf(run)).message
+    }
+    expect(await messageOf({ id: 'no' })).toContain('(row 2, column id: "no")')
+    expect(await messageOf({ id: 1, doc: '{' })).toContain('type json (row 2, column doc:')
+    expect(await messageOf({ id: 2, doc: 1 })).toContain('not two (row 2')
+    await admin.query(`DROP TABLE ${quoted}`)
+  })
+
   test('commit: "batch" keeps the batches before a failure', async () => {
     for (const key of [undefined, 'id']) {
       await admin.query('TRUNCATE people')

@@ -19,9 +19,9 @@ export function named(error: unknown, action: string, before = 0): unknown {
   const prefix = `Cannot ${action}: `
   if (error.message.startsWith('Cannot ')) return error
   const { where, code } = error as Said
-  // Where a server that is ended had come to is nobody's fault.
-  const line = ENDED.test(code ?? '') ? null : /^COPY \S+, line (\d+)/.exec(where ?? '')
-  const row = line && `row ${before + Number(line[1])}${where!.slice(line[0].length)}`
+  // Where a server that is ended had come to is nobody's fault. What a type or a trigger says of itself stands in front.
+  const line = ENDED.test(code ?? '') ? null : /^COPY .+?, line (\d+)/m.exec(where ?? '')
+  const row = line && `row ${before + Number(line[1])}${where!.slice(line.index + line[0].length)}`
   const place = row === null ? '' : ` (${row})`
   error.message = prefix + (textOf(error) || error.name) + place
   return error
