@@ -4,6 +4,7 @@
  * Written by hand and not as a generator: a generator queues `return()` behind a `next()` that is pending, and swallows
  * a second one. Both would hide what a test is after.
  */
+import { startTimer } from '../channel/clock.ts'
 import { demand, demandTime } from '../errors.ts'
 import { LEFT, type Watched } from './released.ts'
 
@@ -212,9 +213,9 @@ class Reading<T> implements AsyncIterator<T, undefined> {
     }
     return new Promise<void>((resolve) => {
       if ('hang' in doing) return
-      const timer = setTimeout(resolve, doing.pause)
+      const stopTimer = startTimer(doing.pause, resolve)
       this.#endPause = () => {
-        clearTimeout(timer)
+        stopTimer()
         resolve()
       }
     })

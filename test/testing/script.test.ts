@@ -65,6 +65,21 @@ describe('script()', () => {
     ])
   })
 
+  test('pauses for as long as it is told to, also longer than a timer can be, or for ever', async () => {
+    const seen = timeline()
+    await time.runUntil(pipeline(source(script([pause(5e9), 1])), forEach(seen)).run())
+    expect(seen.entries).toEqual([[5e9, 1]])
+
+    const endless = script([pause(Infinity), 1])
+    const run = pipeline(source(endless)).start()
+    const end = outcome(run.result)
+    await time.advance(5e9)
+    expect(endless.delivered).toBe(0)
+    await run.abort()
+    await end
+    expectReleased(endless, time)
+  })
+
   test('is one of several inputs', async () => {
     const seen = timeline()
     const inputs = fanIn(script([pause(10), 'a', pause(20), 'b']), script([pause(20), 'c']))
