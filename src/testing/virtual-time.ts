@@ -143,7 +143,7 @@ class FakeTime implements VirtualTime, Watched {
         if (instant !== this.#clock.now) fired = 0
         instant = this.#clock.now
         this.#demandEnd(++fired, 'advance time')
-        await rest('advance time')
+        await this.#rest('advance time')
       }
     })
   }
@@ -153,7 +153,7 @@ class FakeTime implements VirtualTime, Watched {
       for (let fired = 1; this.pending > 0; fired++) {
         this.#demandEnd(fired, 'run all timers')
         this.#clock.next()
-        await rest('run all timers')
+        await this.#rest('run all timers')
       }
     })
   }
@@ -171,7 +171,7 @@ class FakeTime implements VirtualTime, Watched {
           throw new Error(`Cannot ${action}: a timer must be left, none is at ${this.now} ms`)
         this.#demandEnd(fired, action)
         this.#clock.next()
-        await rest(action)
+        await this.#rest(action)
       }
     })
     return result
@@ -195,12 +195,12 @@ class FakeTime implements VirtualTime, Watched {
 
   /** Two that move the time at once would take timers from each other. */
   async #move(action: string, moving: () => Promise<void>): Promise<void> {
-    if (this.#restored) throw new Error(`Cannot ${action}: it must be virtual, it has been restored`)
+    this.#demandVirtual(action)
     if (this.#moving)
       throw new Error(`Cannot ${action}: nobody else may move it, another call has not settled`)
     this.#moving = true
     try {
-      await rest(action)
+      await this.#rest(action)
       await moving()
     } finally {
       this.#moving = false
@@ -221,25 +221,31 @@ class FakeTime implements VirtualTime, Watched {
     return found
   }
 
+  /** Waits until nothing moves any more, as far as it can without time passing. */
+  async #rest(action: string): Promise<void> {
+    let quiet = 0
+    for (let turns = 0; quiet < QUIET_TURNS; turns++) {
+      if (turns === MOST_TURNS)
+        throw new Error(
+          `Cannot ${action}: everything must come to rest, work goes on after ${MOST_TURNS} turns`,
+        )
+      const began = realNow()
+      await turn()
+      // Two that wait for rest ask for turns for ever: of a test that has failed, none may be left.
+      this.#demandVirtual(action)
+      quiet = realNow() - began > LONG_TURN || isTurnAsked() ? 0 : quiet + 1
+    }
+  }
+
+  #demandVirtual(action: string): void {
+    if (this.#restored) throw new Error(`Cannot ${action}: it must be virtual, it has been restored`)
+  }
+
   #demandEnd(fired: number, action: string): void {
     if (fired <= MOST_TIMERS) return
     throw new Error(
       `Cannot ${action}: timers must come to an end, ${MOST_TIMERS} have fired and ${this.pending} wait at ${this.now} ms`,
     )
-  }
-}
-
-/** Waits until nothing moves any more, as far as it can without time passing. */
-async function rest(action: string): Promise<void> {
-  let quiet = 0
-  for (let turns = 0; quiet < QUIET_TURNS; turns++) {
-    if (turns === MOST_TURNS)
-      throw new Error(
-        `Cannot ${action}: everything must come to rest, work goes on after ${MOST_TURNS} turns`,
-      )
-    const began = realNow()
-    await turn()
-    quiet = realNow() - began > LONG_TURN || isTurnAsked() ? 0 : quiet + 1
   }
 }
 

@@ -356,6 +356,22 @@ describe('restore()', () => {
     )
   })
 
+  test('ends what moves the time: no timer fires any more, and the next virtual time is not kept from rest', async () => {
+    const time = start()
+    const fired = vi.fn()
+    setTimeout(fired, 1)
+    const moves = [time.advance(1)]
+    time.restore()
+    const next = start()
+    moves.push(next.advance(1))
+    const [ended, moved] = await Promise.allSettled(moves)
+    expect(ended).toMatchObject({
+      reason: { message: 'Cannot advance time: it must be virtual, it has been restored' },
+    })
+    expect(moved).toMatchObject({ status: 'fulfilled' })
+    expect(fired).not.toHaveBeenCalled()
+  })
+
   test('is what the end of a block does', () => {
     {
       using time = virtualTime()
