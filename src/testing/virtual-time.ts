@@ -122,6 +122,8 @@ class FakeTime implements VirtualTime, Watched {
     // Somebody's real timer that is cleared meanwhile, as one of `fetch` is, must not fire later.
     this.#clock = install({ now: start, toFake: [...FAKED], shouldClearNativeTimers: true })
     this.#start = start
+    const { scheduler, setTimeout: sleep } = timersPromises()
+    if (scheduler) scheduler.wait = (ms, options) => sleep!(ms, undefined, options)
     tellModules()
   }
 
@@ -181,6 +183,8 @@ class FakeTime implements VirtualTime, Watched {
     if (this.#restored) return
     this.#restored = true
     this.#clock.uninstall()
+    // That of its class is there again.
+    delete timersPromises().scheduler?.wait
     tellModules()
   }
 
@@ -265,6 +269,16 @@ function turn(): Promise<void> {
     }
     port2.postMessage(0)
   })
+}
+
+interface TimersPromises {
+  setTimeout?: (ms: number, value: undefined, options: unknown) => Promise<void>
+  /** Its `wait` does not look at what `setTimeout` has become. */
+  scheduler?: { wait?: (ms: number, options?: unknown) => Promise<void> }
+}
+
+function timersPromises(): TimersPromises {
+  return platformModule<TimersPromises>('node:timers/promises') ?? {}
 }
 
 /** `import { setTimeout } from 'node:timers/promises'` sees what has been replaced only once Node is told. */

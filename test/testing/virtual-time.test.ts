@@ -1,6 +1,6 @@
 /** virtualTime(): everything comes to rest between two timers, so that a timeline is exact. */
 import timersModule from 'node:timers'
-import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises'
+import { scheduler, setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { after, batch, channel, drain, forEach, map, pipeline, range, source, stage, tick } from 'sluice'
 import { timeline, virtualTime, type VirtualTime } from 'sluice/testing'
@@ -298,8 +298,12 @@ describe('what is virtual', () => {
     const log: string[] = []
     void sleep(20).then(() => log.push(`sleep ${time.now}`))
     timersModule.setTimeout(() => log.push(`timers ${time.now}`), 10)
+    void scheduler.wait(30).then(() => log.push(`wait ${time.now}`))
+    await expect(scheduler.wait(40, { signal: AbortSignal.abort() })).rejects.toThrow('aborted')
     await time.advance(30)
-    expect(log).toEqual(['timers 10', 'sleep 20'])
+    expect(log).toEqual(['timers 10', 'sleep 20', 'wait 30'])
+    time.restore()
+    expect(Object.keys(scheduler)).toEqual([])
   })
 
   test('no timer that was there before: cleared meanwhile, it does not fire', async () => {
