@@ -209,6 +209,9 @@ async function throughPair<In, Out>(
   }
 }
 
+/** Those at work. A stream of the Web is locked then; these would give each reader some of the values, and lose the rest. */
+const duplexesInUse = new WeakSet<DuplexLike>()
+
 /** What tells that a duplex can take more, or never will. */
 const NEWS = ['drain', 'close', 'error']
 
@@ -220,6 +223,9 @@ async function throughDuplex(
 ): Promise<void> {
   // It would look as one that has had enough: all values would vanish.
   if (duplex.writableEnded) throw new TypeError(ENDED)
+  if (duplexesInUse.has(duplex))
+    throw new TypeError('Cannot go through: the stream is in use by another stage')
+  duplexesInUse.add(duplex)
   let over = false
   let notify = (): void => {}
   const news = (): void => notify()
@@ -250,6 +256,7 @@ async function throughDuplex(
     )
   } finally {
     for (const event of NEWS) duplex.off(event, news)
+    duplexesInUse.delete(duplex)
   }
 }
 

@@ -7,7 +7,19 @@ import { Duplex, PassThrough, Readable, Transform, Writable } from 'node:stream'
 import { pipeline as nodePipeline } from 'node:stream/promises'
 import { createGunzip, createGzip } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { drain, forEach, map, pipeline, range, source, type StageError, take, through, writeTo } from 'sluice'
+import {
+  balance,
+  drain,
+  forEach,
+  map,
+  pipeline,
+  range,
+  source,
+  type StageError,
+  take,
+  through,
+  writeTo,
+} from 'sluice'
 import { stageError, unhandledDuring } from '../pipeline/support-leaks.ts'
 import { cycle, naturals, probe, upTo } from '../pipeline/support-sources.ts'
 import { never, rejection, stable, turns, until } from '../pipeline/support-waiting.ts'
@@ -296,6 +308,18 @@ describe('a Duplex through through()', () => {
       expect(error).toMatchObject({ stage: 'through', suppressed: [] })
       expect(error.message).toContain('the stream has been ended before')
     }
+  })
+
+  test('fails where it is in use by another stage, and loses nothing in silence', async () => {
+    const gone = through<number, number>(new PassThrough({ objectMode: true }))
+    const error = await stageError(pipeline(range(700), balance(3, gone)).run())
+    expect(error).toMatchObject({ stage: 'through' })
+    expect(error.message).toContain('the stream is in use by another stage')
+
+    const other = through<number, number>(new PassThrough({ objectMode: true }))
+    const first = pipeline(range(3), other).run()
+    expect((await stageError(pipeline(range(3), other).run())).cause).toBeInstanceOf(TypeError)
+    expect(await first).toEqual([0, 1, 2])
   })
 
   test('fails where it was destroyed before', async () => {
