@@ -67,7 +67,7 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
   abstract finish(): void
   abstract fail(error: unknown, culprit?: Culprit): void
   abstract failing(error: unknown, culprit?: Culprit): void
-  abstract skipped(failure: CallFailure<unknown>): void
+  abstract skipped(failure: CallFailure<unknown>): boolean
   abstract callEnded(): void
   abstract cancel(): void
   /** All input has come and been dealt with. */

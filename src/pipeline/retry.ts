@@ -79,10 +79,8 @@ export async function recover<In, R>(
   value: In,
   attempts: number,
 ): Promise<R> {
-  const { name, signal } = port.context
-  if (onError === 'fail' || signal.aborted) throw error
-  const failure = { value, error, stage: name, attempts }
-  port.skipped(failure)
+  const failure = { value, error, stage: port.context.name, attempts }
+  if (onError === 'fail' || !port.skipped(failure)) throw error
   if (onError !== 'skip')
     try {
       await onError(failure)

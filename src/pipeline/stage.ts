@@ -54,8 +54,8 @@ export interface Port<In, Out> {
   readonly brisk: boolean
   /** In whose context the user's functions are called. */
   readonly scope: Scope | undefined
-  /** A value has failed for good, and its stage goes on. */
-  skipped(failure: CallFailure<unknown>): void
+  /** A value has failed for good, and its stage goes on. `false`: nobody is to hear of it, since its call was aborted. */
+  skipped(failure: CallFailure<unknown>): boolean
   /** Runs stages beside this one. */
   attach(definitions: readonly Definition[], ends: Ends): Chain
   /** Runs the kernel again, soon. */

@@ -219,9 +219,14 @@ export class Task extends Driven implements Wakeable {
     this.owner.failed(this, failure)
   }
 
-  skipped(failure: CallFailure<unknown>): void {
+  skipped(failure: CallFailure<unknown>): boolean {
+    const { context } = this
+    const { signal } = context
+    // Who only ended by its signal has not failed, and of a run that was aborted nobody is told: it may be over.
+    if (signal.aborted && (context.caused(failure.error) || !this.owner.knows(signal.reason))) return false
     this.failures++
     this.owner.skipped(this, failure)
+    return true
   }
 
   /** The failure of one of its branches is its own. */

@@ -102,22 +102,76 @@ describe('two failures', () => {
     }
   })
 
+  test('are one where the other is dropped by its `onError`, which is told although the run has failed', async () => {
+    const told: unknown[] = []
+    const ways = ['skip', (failure: object) => void told.push(failure)] as const
+    for (const onError of ways) {
+      for (const retry of [0, { attempts: 2, delay: 1_000_000 }]) {
+        const gates = [deferred<never>(), deferred<never>()]
+        let waiting = 0
+        const run = pipeline(
+          range(5),
+          map((n) => (n === 1 ? (waiting++, gates[0].promise) : n), { onError, retry }),
+          forEach(() => (waiting++, gates[1].promise)),
+        ).start({ capacity: 1 })
+        await until(() => waiting === 2)
+        gates[1].reject(first)
+        await turns(1)
+        gates[0].reject(second)
+        expect(await stageError(run.result)).toMatchObject({ stage: 'forEach', suppressed: [] })
+        expect(run.stats().stages[1].failed).toBe(1)
+      }
+    }
+    const failure = { value: 1, error: second, stage: 'map', attempts: 1 }
+    expect(told).toEqual([failure, failure])
+  })
+
   test('are one where the other call only ends as it was told to, by its signal', async () => {
     let waiting = 0
-    const gate = deferred<never>()
     const cut = (_: number, __: number, { signal }: { signal: AbortSignal }) =>
       new Promise<never>((_resolve, reject) => {
         waiting++
         signal.addEventListener('abort', () => reject(signal.reason))
       })
+    const told: unknown[] = []
+    for (const onError of ['fail', (failure: unknown) => void told.push(failure)] as const) {
+      waiting = 0
+      const gate = deferred<never>()
+      const run = pipeline(
+        range(5),
+        map((n, index, context) => (n === 1 ? cut(n, index, context) : n), { onError }),
+        forEach(() => (waiting++, gate.promise)),
+      ).run({ capacity: 1 })
+      await until(() => waiting === 2)
+      gate.reject(first)
+      expect(await stageError(run)).toMatchObject({ stage: 'forEach', suppressed: [] })
+    }
+    expect(told).toEqual([])
+  })
+
+  test('are none where the run was aborted: a call that fails then is told to nobody', async () => {
+    const told: unknown[] = []
+    const gate = deferred<never>()
+    let waiting = 0
     const run = pipeline(
       range(5),
-      map((n, index, context) => (n === 1 ? cut(n, index, context) : n)),
-      forEach(() => (waiting++, gate.promise)),
-    ).run({ capacity: 1 })
-    await until(() => waiting === 2)
-    gate.reject(first)
-    expect(await stageError(run)).toMatchObject({ stage: 'forEach', suppressed: [] })
+      map(() => (waiting++, gate.promise), { onError: (failure) => void told.push(failure) }),
+      drain(),
+    ).start()
+    await until(() => waiting === 1)
+    // Whoever aborts may pass on the failure of another run.
+    const reason = await stageError(
+      pipeline(
+        range(1),
+        map(() => Promise.reject(first)),
+      ).run(),
+    )
+    const aborting = run.abort(reason)
+    gate.reject(second)
+    expect(await run.result.catch((error: unknown) => error)).toBe(reason)
+    await aborting
+    await turns(3)
+    expect(told).toEqual([])
   })
 
   test('in the same moment: one is the cause, all others are suppressed, none is lost or unhandled', async () => {
