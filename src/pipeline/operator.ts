@@ -6,7 +6,7 @@ import { onAbort } from '../channel/clock.ts'
 import type { Receiver, Sender } from '../channel/handles.ts'
 import { demand } from '../errors.ts'
 import { streamIterator } from './foreign.ts'
-import { leave } from './iterating.ts'
+import { heard, leave } from './iterating.ts'
 import { nextTurn } from './scheduler.ts'
 import type { StageContext } from './stage.ts'
 
@@ -82,16 +82,16 @@ export function throughFunction<In, Out>(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const input = new Once(rx, reject)
-    const iterator = iteratorOf(operator(input), context)
-    // One that waits for its input finds it ended, and goes on: to its clean-up, which is waited for.
-    const hangs = (): boolean => input.reading === 0
+    const values = operator(input)
+    const stream = streamIterator<Out>(values, context) as AsyncIterator<Out> | undefined
+    const iterator = stream ?? iteratorOf(values)
+    // One that waits for its input finds it ended, and goes on: to its clean-up, which is waited for. A stream is destroyed.
+    const hangs = (): boolean => stream !== undefined || input.reading === 0
     pump(iterator, tx, context.signal, hangs).then(resolve, reject)
   })
 }
 
-function iteratorOf<T>(values: AsyncIterable<T>, context: StageContext): AsyncIterator<T> {
-  const stream = streamIterator<T>(values, context)
-  if (stream) return stream as AsyncIterator<T>
+function iteratorOf<T>(values: AsyncIterable<T>): AsyncIterator<T> {
   const { [Symbol.asyncIterator]: many, [Symbol.iterator]: some } = Object(values) as Partial<
     AsyncIterable<T> & Iterable<T>
   >
@@ -127,7 +127,11 @@ async function pump<T>(
   const leaveIt = async (hanging?: Promise<unknown>): Promise<unknown> => leave(iterator, hanging)
   const end = (): void => {
     // While a value is being sent, the sending says that it is over.
-    if (asked && !leaving && hangs()) left((leaving = leaveIt(Promise.resolve(asked))))
+    if (!asked || leaving) return
+    const hanging = hangs() ? Promise.resolve(asked) : undefined
+    leaving = leaveIt(hanging)
+    if (hanging) left(leaving)
+    else heard(leaving)
   }
   const all = async (): Promise<unknown> => {
     for (;;) {

@@ -8,10 +8,10 @@ import {
   take as ixTake,
 } from 'ix/asynciterable/operators'
 import { describe, expect, test } from 'vitest'
-import { drain, forEach, map, pipeline, range, source, take, through, type Stage } from 'sluice'
+import { batch, drain, forEach, map, pipeline, range, source, take, through, type Stage } from 'sluice'
 import { stageError, unhandledDuring } from '../pipeline/support-leaks.ts'
 import { naturals, probe, upTo } from '../pipeline/support-sources.ts'
-import { never, rejection, stable, turns, until } from '../pipeline/support-waiting.ts'
+import { deferred, never, rejection, stable, turns, until } from '../pipeline/support-waiting.ts'
 
 const boom = new Error('boom')
 const capacities = [0, 1, 256]
@@ -221,6 +221,27 @@ describe.each([0, 1, 256])('what the function of through() gave, at capacity %i'
     }
     await pipeline(range(9), through(tidies), take(1)).run({ capacity })
     expect(left).toEqual(['tidied'])
+  })
+
+  test('is left by an abort where it waits for input: a pipeline works off nothing any more', async () => {
+    const gate = deferred()
+    let calls = 0
+    const work = async () => {
+      calls++
+      await gate.promise
+    }
+    const silent = async function* () {
+      yield* upTo(50)
+      await never()
+    }
+    const worked = through((input: AsyncIterable<number>) => pipeline(source(input), map(work), batch(100)))
+    const run = pipeline(source(silent), worked).start()
+    await until(() => run.stats().stages[1].received === 50 && calls === 1)
+    await run.abort()
+    await rejection(run.result)
+    gate.resolve()
+    await turns(5)
+    expect(calls).toBe(1)
   })
 
   test('is let go of with the reason of an abort where it is a silent stream', async () => {
