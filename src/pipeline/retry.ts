@@ -79,7 +79,7 @@ export async function recover<In, R>(
   value: In,
   attempts: number,
 ): Promise<R> {
-  const failure = { value, error, stage: port.context.name, attempts }
+  const failure = { error, value, attempts, stage: port.context.name }
   if (onError === 'fail' || !port.skipped(failure)) throw error
   if (onError !== 'skip')
     try {

@@ -241,9 +241,13 @@ export class Execution<R> implements Run<R>, Owner {
     return failure !== undefined && (error === failure || failure.suppressed.includes(error))
   }
 
-  skipped(task: Task, { error, value, attempts }: CallFailure<unknown>): void {
+  skipped(task: Task, { error, value, attempts }: CallFailure<unknown>): boolean {
+    // Who only ended by its signal has not failed, and of a run that was aborted nobody is told: it may be over.
+    if (this.#aborted || task.context.caused(error)) return false
+    task.failures++
     if (this.ended === undefined)
       this.#tell('stage:failure', task, () => ({ error, value, attempts, fatal: false }))
+    return true
   }
 
   done(task: Task): void {

@@ -31,7 +31,7 @@ export interface Owner {
   cleaned(): void
   done(task: Task): void
   /** A value of it has failed for good, and it goes on. */
-  skipped(task: Task, failure: CallFailure<unknown>): void
+  skipped(task: Task, failure: CallFailure<unknown>): boolean
 }
 
 /** Nearly all stages have nothing beside them. */
@@ -220,13 +220,7 @@ export class Task extends Driven implements Wakeable {
   }
 
   skipped(failure: CallFailure<unknown>): boolean {
-    const { context } = this
-    const { signal } = context
-    // Who only ended by its signal has not failed, and of a run that was aborted nobody is told: it may be over.
-    if (signal.aborted && (context.caused(failure.error) || !this.owner.knows(signal.reason))) return false
-    this.failures++
-    this.owner.skipped(this, failure)
-    return true
+    return this.owner.skipped(this, failure)
   }
 
   /** The failure of one of its branches is its own. */
