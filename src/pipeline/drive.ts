@@ -110,9 +110,9 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
 
   /** Whether there is something to read, and room for it. */
   #goesOn(): boolean {
-    const { input, output } = this
-    if (this.left || this.finishing || this.held || this.full || input === undefined) return false
-    return input.buffer.length > 0 && (output === undefined || room(output) > 0)
+    const { output } = this
+    if (this.left || this.finishing || this.held || this.full) return false
+    return this.stock > 0 && (output === undefined || room(output) > 0)
   }
 
   /** Runs the kernel once. Says whether it has read all it was shown. */
@@ -208,22 +208,23 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
 
   #whatNext(): void {
     const { input, output } = this
-    const ended = this.#ended
+    const { ahead, eager, pending } = this.kernel!
     const blocked = output !== undefined && room(output) <= 0
     if (this.full && output !== undefined) {
       if (!blocked) return schedule(this)
       parkWriter(output, this)
     }
-    if (this.held || (ended && this.kernel!.pending)) {
+    if (this.held || (this.#ended && pending)) {
       // A sink that is not through at its end is full as well.
       const waits = this.blocked || (this.full && output !== undefined)
-      this.meter.doing = waits ? 'output' : input === undefined ? 'input' : 'busy'
-      if (this.kernel!.eager) listen(input!)
-    } else if (input !== undefined && input.buffer.length === 0 && !ended) {
-      const works = this.calls > 0 || this.kernel!.pending === true
-      this.meter.doing = this.full ? 'output' : works ? 'called' : 'input'
+      // What an eager kernel holds back lets more in, as long as there is room.
+      const could = eager && room(input!) > 0
+      this.meter.doing = waits ? 'output' : input === undefined ? 'input' : could ? 'called' : 'busy'
+      if (eager) listen(input!)
+    } else if (input !== undefined && input.buffer.length === 0 && !this.#ended) {
+      this.meter.doing = this.full ? 'output' : this.calls > 0 || pending ? 'called' : 'input'
       parkReader(input)
-    } else if (blocked && !(this.kernel!.eager && this.stock > 0)) {
+    } else if (blocked && !((ahead || eager) && this.stock > 0)) {
       this.meter.doing = 'output'
       parkWriter(output, this)
     } else schedule(this)

@@ -6,7 +6,7 @@
  */
 import { worked } from './scheduler.ts'
 
-/** `busy` can take no more, `called` has calls in flight but could. */
+/** `busy` can take no more, `called` has calls in flight, or values whose time has not come, but could. */
 export type Doing = 'nothing' | 'busy' | 'called' | 'input' | 'output'
 
 /** Milliseconds. */

@@ -203,6 +203,14 @@ describe('the bottleneck is', () => {
       ({ waits }) => pipeline(endless(), map(waits, slowly), delay(SLOW / 5), drain()),
     ],
     [
+      'a stage before a delay that is longer, but has room for more',
+      ({ waits }) => pipeline(endless(), map(waits, { ...slowly, capacity: 100 }), delay(5 * SLOW), drain()),
+    ],
+    [
+      'a delay whose channel has no room for what comes meanwhile',
+      ({ counts }) => pipeline(endless(), delay(SLOW, slowly), forEach(counts)),
+    ],
+    [
       'a stage in the input of a fanIn',
       ({ waits }) => pipeline(fanIn(pipeline(endless(), map(waits, slowly))), cheap(), drain()),
     ],
