@@ -80,6 +80,8 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   readonly #by: ((value: In) => unknown) | undefined
   #lastOfKey: Map<unknown, Slot<In, R>> | undefined
   readonly #replaces: boolean
+  /** Behind a rendezvous there is room only when the next stage waits: its calls would never overlap with those of this one. */
+  readonly ahead: boolean
   #index = 0
   /** How many slots are in use, and all there are: never more than `concurrency`. */
   #used = 0
@@ -103,6 +105,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     this.#inOrder = ordered === true
     this.#by = typeof ordered === 'object' ? ordered.by : undefined
     this.#replaces = port.replaces = family.replaces === true
+    this.ahead = port.output?.capacity === 0
   }
 
   run(port: Port<In, Out>): void {
@@ -113,7 +116,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
       this.#used < this.#concurrency &&
       !port.left
     ) {
-      if (this.#used > 0 || this.#by !== undefined) {
+      if (this.#used > 0 || this.#by !== undefined || (this.ahead && port.count >= port.room)) {
         this.#call()
       } else {
         const { at, end } = port

@@ -80,6 +80,8 @@ export interface Kernel<In, Out> {
   readonly pending?: boolean
   /** Takes input though there is no room, and is run at each arrival though it is `held` with values unread. Fixed. */
   readonly eager?: boolean
+  /** Takes a value though there is no room for what comes of it, and has that in hand until there is. Fixed. */
+  readonly ahead?: boolean
   /** The input has ended, or failed, and all of it has been read: one value may still be put out. */
   end?(port: Port<In, Out>, failure: { cause: unknown } | undefined): void
   /**

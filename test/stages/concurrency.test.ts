@@ -5,7 +5,7 @@ import { filter, flatMap, forEach, map, pipeline, range, source, take, tap } fro
 import { gauge } from 'sluice/testing'
 import { warningsDuring } from '../pipeline/support-leaks.ts'
 import { naturals, probe, upTo } from '../pipeline/support-sources.ts'
-import { never, rejection, turns, until } from '../pipeline/support-waiting.ts'
+import { deferred, never, rejection, stable, turns, until } from '../pipeline/support-waiting.ts'
 
 describe('the function of a stage', () => {
   const contexts: [
@@ -167,6 +167,42 @@ describe('concurrency', () => {
     await until(() => started === 3)
     await Promise.all([rejection(run.result), run.abort()])
     expect(started).toBe(3)
+  })
+
+  test.each([0, 1])(
+    'is that of each stage: calls of one overlap with those of the next, at capacity %i',
+    async (capacity) => {
+      const [first, second] = [deferred(), deferred()]
+      const calls: string[] = []
+      const { result } = pipeline(
+        range(2),
+        map(async (n) => (calls.push(`a ${n}`), n && (await first.promise), n)),
+        map(async (n) => (calls.push(`b ${n}`), await second.promise, n)),
+      ).start({ capacity })
+      // It has its second value in hand while the first one is in that of the next stage.
+      await until(() => calls.length === 3)
+      expect(calls).toEqual(['a 0', 'b 0', 'a 1'])
+      first.resolve()
+      second.resolve()
+      expect(await result).toEqual([0, 1])
+    },
+  )
+
+  test.each([1, 3])('of %i is all that a stage has in hand before a rendezvous', async (concurrency) => {
+    let pulled = 0
+    const numbers = function* () {
+      for (;;) yield pulled++
+    }
+    const run = pipeline(
+      source(numbers()),
+      map((n) => n, { concurrency }),
+      map(async (n) => n, { concurrency }),
+      forEach(() => new Promise(() => {})),
+    ).start({ capacity: 0 })
+    run.result.catch(() => {})
+    // One more is in the hands of the sink.
+    expect(await stable(() => pulled)).toBe(2 * concurrency + 1)
+    await run.abort()
   })
 
   test('makes no call for what was not asked for once the reader has left', async () => {
