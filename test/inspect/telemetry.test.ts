@@ -19,6 +19,7 @@ import {
 } from 'sluice'
 import { instrument } from 'sluice/opentelemetry'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { deferred } from '../pipeline/support-waiting.ts'
 import { countsIn, countsOf, observe, StoredContext } from './support-telemetry.ts'
 
 const double = map((n: number) => n * 2, { name: 'double' })
@@ -191,11 +192,12 @@ describe('the spans of a run', () => {
   })
 
   it('have an event with the report of a stall', async () => {
-    vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    const stalled = deferred()
+    vi.spyOn(process, 'emitWarning').mockImplementation(() => stalled.resolve())
     const { span } = observe()
     const run = pipeline(
       range(1),
-      map(() => sleep(40), { name: 'slow' }),
+      map(() => stalled.promise, { name: 'slow' }),
     ).start({ stallAfter: 10 })
     await run.result
     const [stall] = span('run pipeline').events
