@@ -241,12 +241,15 @@ export class Execution<R> implements Run<R>, Owner {
     return failure !== undefined && (error === failure || failure.suppressed.includes(error))
   }
 
-  skipped(task: Task, { error, value, attempts }: CallFailure<unknown>): boolean {
-    // Who only ended by its signal has not failed, and of a run that was aborted nobody is told: it may be over.
-    if (this.#aborted || task.context.caused(error)) return false
+  skipped(task: Task, failure: CallFailure<unknown>): boolean {
+    const { context } = task
+    const { signal } = context
+    // Who only ended by its signal has not failed. What nobody wants any more nobody is told of, nor of a run that was
+    // aborted: it may be over.
+    if (signal.aborted && (this.#aborted || context.caused(failure.error) || !this.knows(signal.reason)))
+      return false
     task.failures++
-    if (this.ended === undefined)
-      this.#tell('stage:failure', task, () => ({ error, value, attempts, fatal: false }))
+    if (this.ended === undefined) this.#tell('stage:failure', task, () => ({ ...failure, fatal: false }))
     return true
   }
 

@@ -1,6 +1,6 @@
 /** Two failures in one run: the first one is the run's, the others are kept in `suppressed`, each as a StageError. */
 import { describe, expect, test } from 'vitest'
-import { drain, forEach, map, pipeline, range, source, stage, StageError } from 'sluice'
+import { drain, forEach, map, pipeline, range, source, stage, StageError, take } from 'sluice'
 import { stageError, unhandledDuring } from './support-leaks.ts'
 import { naturals } from './support-sources.ts'
 import { deferred, turns, until } from './support-waiting.ts'
@@ -171,6 +171,23 @@ describe('two failures', () => {
     expect(await run.result.catch((error: unknown) => error)).toBe(reason)
     await aborting
     await turns(3)
+    expect(told).toEqual([])
+  })
+
+  test('are none where nobody wants the results any more: a call that fails then is told to nobody', async () => {
+    const told: unknown[] = []
+    const gate = deferred<never>()
+    const run = pipeline(
+      range(5),
+      map((n) => (n === 0 ? n : gate.promise), {
+        concurrency: 5,
+        onError: (failure) => void told.push(failure),
+      }),
+      take(1),
+    ).start()
+    await until(() => run.stats().stages[2].sent === 1)
+    gate.reject(second)
+    expect(await run.result).toEqual([0])
     expect(told).toEqual([])
   })
 
