@@ -38,9 +38,8 @@ export async function recover<T>(
   value: T,
   error: unknown,
 ): Promise<void> {
-  if (onError === 'fail') throw new Culprit(error, { value })
   const failure = { value, error, stage: port.context.name, attempts: 1 }
-  port.skipped(failure)
+  if (onError === 'fail' || !port.skipped(failure)) throw new Culprit(error, { value })
   if (onError === 'skip') return
   try {
     await onError(failure)

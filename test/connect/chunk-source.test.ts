@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { drain, forEach, pipeline, type StageError, take, toArray } from 'sluice'
 import { type ChunkReader, chunkSource } from '../../src/connect/chunk-source.ts'
 import type { Definition, Source } from '../../src/pipeline/stage.ts'
-import { deferred } from '../pipeline/support-waiting.ts'
+import { deferred, until } from '../pipeline/support-waiting.ts'
 
 /** A connector over chunks in memory: keeps what was asked of it. */
 function memory(chunks: (readonly unknown[] | Error)[], { sync = false, from = 0 } = {}) {
@@ -161,6 +161,27 @@ describe('a value that cannot be read', () => {
     expect(error).toMatchObject({ cause: thrown, value: 'bad' })
     expect((error as StageError).suppressed).toMatchObject([{ message: 'Stage "test" failed: not a row' }])
     expect(run.stats().stages[0].failed).toBe(1)
+  })
+
+  test('is told to nobody where the run was aborted meanwhile', async () => {
+    const told: unknown[] = []
+    const gate = deferred<void>()
+    let over: Promise<unknown> | undefined
+    const reading = chunkSource('test', { onError: (failure) => void told.push(failure) }, (context) => ({
+      async next() {
+        await gate.promise
+        over = context.failed('bad', new Error('not a row'))
+        await over
+        return ['good']
+      },
+    }))
+    const run = pipeline(reading).start()
+    await new Promise(setImmediate)
+    await Promise.all([expect(run.result).rejects.toThrow('aborted'), run.abort()])
+    gate.resolve()
+    await until(() => over !== undefined)
+    await over!.catch(() => {})
+    expect(told).toEqual([])
   })
 })
 
