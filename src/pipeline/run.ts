@@ -20,7 +20,7 @@ import {
 import { newScope } from './builtin.ts'
 import { tell, tellSoon } from './events.ts'
 import { type Graph, graphOfRun } from './graph.ts'
-import { reportOf } from './report.ts'
+import { reportOf, shown } from './report.ts'
 import { type CallFailure, type Chain, type Definition, type Ends, hearAll } from './stage.ts'
 import { watchStalls } from './stall.ts'
 import { type RunStats, statsOf } from './stats.ts'
@@ -326,7 +326,7 @@ export class Execution<R> implements Run<R>, Owner {
         for (const task of this.#all) task.stop()
       })
       const stopTimer = startTimer(deadline, () => {
-        const busy = this.tasks.filter((task) => task.busy || task.cleaning)
+        const busy = shown(this.tasks).filter((task) => task.busy || task.cleaning)
         this.#abort(
           new DrainTimeoutError(
             busy.map(({ name }) => name),

@@ -245,6 +245,18 @@ describe('branches', () => {
     expect(input.returned).toBe(1)
   })
 
+  test('are named with stages of the program alone where a stop passes its deadline', async () => {
+    for (const capacity of [0, 1]) {
+      const run = pipeline(range(9), fanOut({ relay }), forEach(never)).start({ capacity })
+      await turns(9)
+      const [{ stages }] = await Promise.all([
+        rejection(run.stop({ deadline: 1 })) as Promise<DrainTimeoutError>,
+        rejection(run.result),
+      ])
+      expect(stages).toEqual(['fanOut', 'relay', 'forEach'])
+    }
+  })
+
   test('release all when a loop over them is left early', async () => {
     for (const leaveAt of [0, 1, 7]) {
       const input = probe(naturals)
