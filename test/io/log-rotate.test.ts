@@ -1,4 +1,4 @@
-import { renameSync } from 'node:fs'
+import { copyFileSync, renameSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test, vi } from 'vitest'
 import { pipeline, source } from 'sluice'
@@ -69,6 +69,29 @@ describe('a log is rotated', () => {
     await expect(log.close()).rejects.toThrow('somebody else')
     expect(folder.lines('app.log.000001')).toEqual(['one', 'two'])
     expect(folder.lines()).toEqual(['other'])
+  })
+
+  test('nor where of the files that somebody else has rotated the first is there no more', async () => {
+    using folder = new LogFolder()
+    const log = await openLog(folder.file, { rotate: { bytes: 8 } })
+    await log.append('one')
+    renameSync(folder.file, `${folder.file}.000002`)
+    folder.write('other\n')
+    await expect(log.append(['two', 'three'])).rejects.toThrow(
+      'somebody else writes to it, and has rotated it',
+    )
+    await expect(log.close()).rejects.toThrow('somebody else')
+    expect(folder.lines()).toEqual(['other'])
+  })
+
+  test('also beside a copy of it whose date looks like the number of an old file', async () => {
+    using folder = new LogFolder()
+    await using log = await openLog(folder.file, { rotate: { bytes: 8 } })
+    await log.append('one')
+    copyFileSync(folder.file, `${folder.file}.20261127`)
+    await log.append(['two', 'three'])
+    expect(folder.names).toEqual(['app.log', 'app.log.000001', 'app.log.20261127'])
+    expect(folder.lines('app.log.000001')).toEqual(['one', 'two'])
   })
 
   test('and goes on with the next number', async () => {

@@ -10,13 +10,13 @@
  * have to be removed by hand after every `kill -9`.
  */
 import type { Stats } from 'node:fs'
-import { readlink, realpath } from 'node:fs/promises'
+import { readlink, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { codeOf, type Disk, syncFolder, trouble } from './disk.ts'
 import type { LogSettings } from './options.ts'
 import { goBack, type JobPosition, type LogPosition } from './position.ts'
 import { tornBytes } from './repair.ts'
-import { lastRotation, rotatedName } from './rotated.ts'
+import { lastRotation, listWhole, rotatedName } from './rotated.ts'
 
 /** The module may be there more than once, as ESM and as CommonJS: there is one list for all. */
 const TAKEN: unique symbol = Symbol.for('sluice/io logs')
@@ -173,11 +173,18 @@ export class LogFile {
 
   async #rename(): Promise<void> {
     const { disk, path } = this
-    // The file that has the name is not ours then, and it would take the place of an old one.
-    if ((await lastRotation(path)) > this.rotated)
+    const [newer] = (await listWhole(path)).filter(({ number }) => number > this.rotated)
+    // What only looks like an old file, as a copy with a date does, is in nobody's way.
+    if (newer && (newer.number === this.rotated + 1 || !(await this.#hasName())))
       throw new Error('somebody else writes to it, and has rotated it')
     await disk.rename(path, rotatedName(path, this.rotated + 1))
     this.#renamed = true
+  }
+
+  /** Whether the file that has the name is ours. */
+  async #hasName(): Promise<boolean> {
+    const [there, ours] = await Promise.all([stat(this.path), this.disk.stat(this.fd)])
+    return there.ino === ours.ino && there.dev === ours.dev
   }
 
   get position(): LogPosition {

@@ -10,7 +10,7 @@ import { rm, stat } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { codeOf, disk, syncFile } from './disk.ts'
-import { gzipName, lastRotation, listRotated, rotatedName } from './rotated.ts'
+import { gzipName, lastRotation, listWhole, rotatedName } from './rotated.ts'
 
 export interface LogPosition {
   /** How many files have been rotated: the number of the last one. */
@@ -29,7 +29,7 @@ export interface JobPosition extends LogPosition {
 export async function goBack(path: string, position: unknown): Promise<void> {
   const { rotated, bytes, own } = checked(position)
   if (own) return demandUnchanged(path, rotated, bytes)
-  const whole = (await listRotated(path)).filter(({ plain, gzip }) => plain || gzip)
+  const whole = await listWhole(path)
   // The last file of the position is always kept: where it is not there, the position is one of another log.
   const last = whole.at(-1)?.number ?? 0
   if (last < rotated)

@@ -33,7 +33,7 @@ export interface Rotated {
 }
 
 /** The old files of a log, the oldest first. */
-export async function listRotated(path: string): Promise<Rotated[]> {
+async function listRotated(path: string): Promise<Rotated[]> {
   const name = basename(path)
   const found = new Map<number, Rotated>()
   for (const entry of await readdir(dirname(path))) {
@@ -50,10 +50,14 @@ export async function listRotated(path: string): Promise<Rotated[]> {
 
 const PATTERN = new RegExp(`^\\.(\\d{${DIGITS},})(\\.gz|\\.gz\\.tmp)?$`)
 
+/** Those of which all is there. */
+export async function listWhole(path: string): Promise<Rotated[]> {
+  return (await listRotated(path)).filter(({ plain, gzip }) => plain || gzip)
+}
+
 /** The number of the last rotation; 0 where there was none. */
 export async function lastRotation(path: string): Promise<number> {
-  const whole = (await listRotated(path)).filter(({ plain, gzip }) => plain || gzip)
-  return whole.at(-1)?.number ?? 0
+  return (await listWhole(path)).at(-1)?.number ?? 0
 }
 
 /**
