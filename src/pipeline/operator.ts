@@ -138,10 +138,11 @@ async function pump<T>(
       asked = iterator.next()
       if (signal.aborted) end()
       const step = await asked
-      if (leaving) return leaving
       asked = undefined
       if (Object(step) !== step) throw new TypeError('The iterator gave something that is no object')
+      // One that has ended is not waited for, though it was left meanwhile: its `return` may hang.
       if (step.done) return
+      if (leaving) return leaving
       try {
         await tx.send(step.value)
       } catch (error) {

@@ -244,6 +244,18 @@ describe.each([0, 1, 256])('what the function of through() gave, at capacity %i'
     expect(calls).toBe(1)
   })
 
+  test('is not waited for when it has ended, though its `return` hangs', async () => {
+    const hanging = through((input: AsyncIterable<number>) => {
+      const values = input[Symbol.asyncIterator]()
+      return { [Symbol.asyncIterator]: () => ({ next: () => values.next(), return: never }) }
+    })
+    const silent = async function* () {
+      yield* upTo(3)
+      await never()
+    }
+    expect(await pipeline(source(silent), hanging, take(3)).run({ capacity })).toEqual([0, 1, 2])
+  })
+
   test('is let go of with the reason of an abort where it is a silent stream', async () => {
     const readable = new Readable({ objectMode: true, read() {} })
     const reasons: unknown[] = []
