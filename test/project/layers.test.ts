@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { layerViolations, readImports } from './layers.ts'
-import { root } from './sources.ts'
+import { root, sourceFiles } from './sources.ts'
 
 interface Manifest {
   dependencies?: Record<string, string>
@@ -31,6 +31,13 @@ describe('src/', () => {
       .flat()
       .filter((name) => name !== 'sluice' && !/^(src\/|node:)/.test(name))
     expect(installed).toEqual(expect.arrayContaining(imported.map(packageOf)))
+  })
+
+  it('names what it imports on demand: webpack gives nothing for what a variable names', () => {
+    const named = sourceFiles(root).filter((file) =>
+      /\bimport\((?!['"])/.test(readFileSync(`${root}/${file}`, 'utf8')),
+    )
+    expect(named).toEqual([])
   })
 })
 

@@ -43,21 +43,20 @@ export function demandDatabase(database: unknown, action: string): void {
 }
 
 /** The database, and whether it is ours to close. */
-export async function openDatabase(
+export function openDatabase(
   database: SqliteDatabase,
   readOnly: boolean,
-): Promise<{ connection: SqliteConnection; release: () => void }> {
+): { connection: SqliteConnection; release: () => void } {
   if (typeof database !== 'string') return { connection: database, release: () => {} }
-  const connection = await openPath(database, readOnly)
+  const connection = openPath(database, readOnly)
   return { connection, release: () => void connection.close() }
 }
 
-async function openPath(path: string, readOnly: boolean): Promise<SqliteConnection> {
-  const name = 'Bun' in globalThis ? 'bun:sqlite' : 'node:sqlite'
-  // Named by a variable, lest a bundler looks for what Node 20 does not have.
-  const { DatabaseSync, Database } = await (import(name) as Promise<Modules>).catch((cause: unknown) => {
-    throw new Error('this runtime has no SQLite: Node has it from 22.13 on, Bun and Deno have it', { cause })
-  })
+function openPath(path: string, readOnly: boolean): SqliteConnection {
+  // Asked for, not imported: bundlers look for what they see imported, and webpack also where a variable names it.
+  const modules = process.getBuiltinModule('Bun' in globalThis ? 'bun:sqlite' : 'node:sqlite')
+  if (!modules) throw new Error('this runtime has no SQLite: Node has it from 22.13 on, Bun and Deno have it')
+  const { DatabaseSync, Database } = modules as Modules
   if (DatabaseSync) return new DatabaseSync(path, { readOnly, timeout: 0 })
   const how = readOnly ? { readonly: true } : { readwrite: true, create: true }
   return new Database!(path, { ...how, strict: true })

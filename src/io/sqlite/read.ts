@@ -70,7 +70,7 @@ export function readSqlite<T extends object = Row>(sql: string, options: ReadSql
     try {
       // Checked with Deno 2: the rows would end at the failure as if there were no more.
       if ('Deno' in globalThis) throw new Error("Deno's SQLite does not tell of a query that fails midway")
-      const opened = await openDatabase(database, true)
+      const opened = openDatabase(database, true)
       try {
         const statement = prepare(opened.connection, sql)
         checkNames(columnNames(statement))

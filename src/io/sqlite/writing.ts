@@ -42,7 +42,7 @@ const SAMPLE = 1000
 export async function openWriting(into: Into, context: SinkContext): Promise<Writing> {
   const action = `write to table ${show(into.table)} of SQLite ${nameOf(into.database)}`
   try {
-    const { connection, release } = await openDatabase(into.database, false)
+    const { connection, release } = openDatabase(into.database, false)
     try {
       await patiently(into.patience, context.signal, () => connection.exec('BEGIN IMMEDIATE'))
     } catch (error) {
