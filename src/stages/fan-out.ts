@@ -77,6 +77,9 @@ export function fanOut(branches: Record<string, AnyBranch>, options: StageOption
   return branching('fanOut', options, branches, (port, own) => new Copying(port, own, merging))
 }
 
+/** `T`, for which nothing is inferred from here. Unlike `NoInfer` it stays a union where it is one: see pipeline/compose.ts. */
+type Given<T> = [T][T extends unknown ? 0 : never]
+
 /**
  * Passes all values on, and gives each to `sink` as well. The run waits for the sink, and fails when it fails. A sink
  * that has had enough is left alone.
@@ -95,7 +98,7 @@ export function fanOut(branches: Record<string, AnyBranch>, options: StageOption
  * ).run() // => [0, 10, 20]
  * seen // => [0, 1, 2]
  */
-export function alsoTo<In>(sink: Sink<NoInfer<In>, unknown>, options?: StageOptions): Stage<In, In>
+export function alsoTo<In>(sink: Sink<Given<In>, unknown>, options?: StageOptions): Stage<In, In>
 export function alsoTo<In>(sink: Sink<In, unknown>, options?: StageOptions): Stage<In, In>
 // What goes in is what the pipeline around it says, not what the sink would take as well: `count()` takes anything.
 export function alsoTo<In>(sink: Sink<In, unknown>, options: StageOptions = {}): Stage<In, In> {

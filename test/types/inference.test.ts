@@ -1,6 +1,7 @@
 /** Types flow left to right with nothing annotated: `tsc` checks the types of this file, vitest runs it. */
 import { expect, expectTypeOf, test } from 'vitest'
 import {
+  alsoTo,
   batch,
   buffer,
   changes,
@@ -176,6 +177,34 @@ test('filter and takeWhile narrow a union by what tells its members apart, inlin
   ).run()
   expectTypeOf(settled).toEqualTypeOf<Promise<number[]>>()
   expect(await settled).toEqual([1])
+})
+
+test('what alsoTo takes narrows a union as well, and leaves what goes on as it is', async () => {
+  type Event = { kind: 'click'; x: number } | { kind: 'key'; code: string }
+  const seen: number[] = []
+  const kinds = pipeline(
+    source<Event>([
+      { kind: 'click', x: 1 },
+      { kind: 'key', code: 'a' },
+    ]),
+    alsoTo(
+      pipeline(
+        filter((event) => event.kind === 'click'),
+        forEach((click) => void seen.push(click.x)),
+      ),
+    ),
+    alsoTo(
+      pipeline(
+        batch(10),
+        map((events) => events.filter((event) => event.kind === 'click').map((click) => click.x)),
+        drain(),
+      ),
+    ),
+    map((event) => event.kind),
+  ).run()
+  expectTypeOf(kinds).toEqualTypeOf<Promise<('click' | 'key')[]>>()
+  expect(await kinds).toEqual(['click', 'key'])
+  expect(seen).toEqual([1])
 })
 
 test('a function that takes more than what comes leaves the type of what goes on', async () => {
