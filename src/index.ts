@@ -10,7 +10,7 @@
  */
 
 // Channels: senders and receivers, waiting on many at once, time.
-export { channel, type ChannelOptions } from './channel/channel.ts'
+export { channel, type ChannelOptions, type Overflow } from './channel/channel.ts'
 export type { Receiver, Sender } from './channel/handles.ts'
 export type { WaitOptions } from './channel/waiting.ts'
 export {
@@ -26,13 +26,15 @@ export { after, never, tick } from './channel/timers.ts'
 
 // Pipelines: putting stages together and running them.
 export { pipeline, type Pipeline, type SinkPipeline } from './pipeline/pipeline.ts'
-export type { Composition } from './pipeline/compose.ts'
+export type { Composition, SourceOrStage, StageOrSink } from './pipeline/compose.ts'
 export type { Run, RunOptions } from './pipeline/run.ts'
 export type { RunStats, StageStats } from './pipeline/stats.ts'
 export type { Graph, GraphEdge, GraphNode } from './pipeline/graph.ts'
-export { stage, through, type DuplexLike, type Transform } from './pipeline/custom.ts'
+export { stage, through, type DuplexLike, type Transform, type TransformPair } from './pipeline/custom.ts'
+export type { WritableLike } from './pipeline/writing.ts'
 export type {
   CallFailure,
+  Part,
   Sink,
   Source,
   Stage,

@@ -7,8 +7,10 @@ import { Exchange } from './exchange.ts'
 import { Fifo } from './fifo.ts'
 import { newReceiver, newSender, type Receiver, type Sender } from './handles.ts'
 
+/** What a send does when the channel is full: waits, displaces the oldest value, is itself displaced, or fails with `FULL`. */
 export type Overflow = 'block' | 'drop-oldest' | 'drop-newest' | 'fail'
 
+/** What `channel` takes beside the capacity. */
 export interface ChannelOptions<T> {
   /** Shown in reports and errors. Default: `channel 1`, `channel 2`, … */
   name?: string

@@ -23,7 +23,9 @@ export interface Sender<in T> extends Disposable {
   send(value: T, options?: WaitOptions): Promise<void>
   /** Sends each value in order. The `SendError` carries the first one that was not accepted. */
   sendMany(values: Iterable<T> | AsyncIterable<T>, options?: WaitOptions): Promise<void>
+  /** Sends without waiting, and says what came of it. `'full'` also where others wait to send. */
   trySend(value: T): 'sent' | 'full' | 'closed'
+  /** Another handle of the same channel, to be closed on its own. Throws a `TypeError` where this one is closed. */
   clone(): Sender<T>
   /** Closes this handle; waiting sends are still delivered. `false` when it was closed already. */
   close(): boolean
@@ -44,12 +46,15 @@ export interface Receiver<out T> extends AsyncIterableIterator<T>, Disposable {
   recv(options?: WaitOptions): Promise<T>
   /** Waits for one value, then takes what is there: 1 to `max` values, `[]` once ended. */
   recvMany(max: number, options?: WaitOptions): Promise<T[]>
+  /** Receives without waiting. `cause` is there exactly where the channel has failed. */
   tryRecv(): { ok: true; value: T } | { ok: false; reason: 'empty' | 'closed'; cause?: unknown }
   /** `recv` for those who prefer `done` to an exception. */
   next(): Promise<IteratorResult<T>>
   /** An iterator of its own. With `preventClose`, leaving its loop early does not close this receiver. */
   values(options?: { preventClose?: boolean }): AsyncIterableIterator<T>
+  /** Another handle of the same channel, to be closed on its own. Throws a `TypeError` where this one is closed. */
   clone(): Receiver<T>
+  /** Closes this handle; with the last one, sends reject. `false` when it was closed already. */
   close(): boolean
 }
 

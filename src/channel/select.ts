@@ -19,6 +19,7 @@ export interface SendCase<out T> {
   readonly value: T
 }
 
+/** The cases of a `select`: receivers and `sendCase`s by their names. */
 // Receivers of any value and send cases of any value: `any` is the only type that is both ends of variance.
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type Cases = Record<string, Receiver<any> | SendCase<any>>
@@ -36,7 +37,9 @@ export type Selected<C extends Cases> = {
   [K in keyof C & (string | number)]-?: SelectedCase<`${K}`, C[K]>
 }[keyof C & (string | number)]
 
+/** How `select` chooses, and how its wait can be given up. */
 export interface SelectOptions {
+  /** Gives the wait up with `signal.reason`. */
   signal?: AbortSignal
   /** Take the first ready case in order instead of drawing one. Default: `false`. */
   biased?: boolean

@@ -10,6 +10,7 @@ import { onAbort, startTimer } from './clock.ts'
 import { HANDLE, type Handle, isOver, put, take, writable } from './exchange.ts'
 import type { Line } from './line.ts'
 
+/** How a wait of a sender or receiver can be given up. Without options it waits as long as it takes. */
 export interface WaitOptions {
   /** Gives the wait up with `signal.reason`. */
   signal?: AbortSignal

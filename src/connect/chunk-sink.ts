@@ -48,6 +48,7 @@ export interface ChunkWriter<T, R> {
   position?(): unknown
 }
 
+/** What the sinks of files and databases take. */
 export interface WriteOptions<In> extends StageOptions {
   /** What becomes of a value that cannot be written as it is. Default: `'fail'`, the stage fails. */
   onError?: OnError<In>

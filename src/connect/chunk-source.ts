@@ -42,6 +42,7 @@ export interface ChunkReader<T> {
   position?(given: number): unknown
 }
 
+/** What the sources of files and databases take. */
 export interface ReadOptions extends StageOptions {
   /** What becomes of a value that cannot be read. Default: `'fail'`, the stage fails. */
   onError?: OnError<unknown>

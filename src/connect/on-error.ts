@@ -2,6 +2,7 @@
 import { demand, demandOptions } from '../errors.ts'
 import type { CallFailure, Port } from '../pipeline/stage.ts'
 
+/** What becomes of a value that failed: the stage fails, the value is dropped, or a function is told of it and it is dropped. */
 export type OnError<T> = 'fail' | 'skip' | ((failure: CallFailure<T>) => void | PromiseLike<void>)
 
 /** Gives the option, checked. */

@@ -19,6 +19,7 @@ import { Metrics } from './telemetry/metrics.ts'
 import type { RunMessage, StageMessage } from './telemetry/names.ts'
 import { Spans } from './telemetry/spans.ts'
 
+/** Whose meters and tracers `instrument` uses, and how much it records. */
 export interface InstrumentOptions {
   /** Whose meter counts. Default: the global one, as it is now. */
   meterProvider?: MeterProvider
@@ -28,6 +29,7 @@ export interface InstrumentOptions {
   stageSpans?: boolean
 }
 
+/** What `instrument` gives. `using` ends it at the end of the block. */
 export interface Instrumentation extends Disposable {
   /** Sees nothing any more: spans of runs that go on end now, and counters stand still. */
   stop(): void

@@ -70,6 +70,7 @@ export interface DuplexLike extends AsyncIterable<unknown> {
   off(event: string, listener: (...args: unknown[]) => void): unknown
 }
 
+/** What `through` takes, beside a Node `Duplex`: a function from async iterable to async iterable, or a Web `TransformStream`. */
 export type Transform<In, Out> = ((input: AsyncIterable<In>) => AsyncIterable<Out>) | TransformPair<In, Out>
 
 /**

@@ -4,10 +4,12 @@ import { doingOf, shown } from './report.ts'
 import type { Definition } from './stage.ts'
 import type { Task } from './task.ts'
 
+/** A pipeline or run as plain data: its stages, and the channels between them. Made by `describe()`. */
 export interface Graph {
   nodes: GraphNode[]
   edges: GraphEdge[]
 }
+/** A stage in a `Graph`. */
 export interface GraphNode {
   /** Unique in this graph. Of a run: the same each time. */
   id: string
@@ -21,6 +23,7 @@ export interface GraphNode {
   /** What it does now, in words. Only of a run. */
   doing?: string
 }
+/** A channel in a `Graph`, from the stage that writes to it to the one that reads from it. */
 export interface GraphEdge {
   /** Ids of nodes. */
   from: string

@@ -11,6 +11,7 @@ import type { CallFailure, Port, StageContext, StageOptions } from './stage.ts'
 /** A function of the user, called as array methods call theirs. */
 export type Fn<In, R> = (value: In, index: number, context: StageContext) => R | PromiseLike<R>
 
+/** How often a call that failed is made again, and after what wait. A plain number is so many further calls. */
 export interface RetryOptions {
   /** Calls in all, the first included. Default: 3. */
   attempts?: number
@@ -26,6 +27,7 @@ export interface RetryOptions {
   when?: (error: unknown, attempt: number) => boolean
 }
 
+/** What all stages take that call a function for each value. */
 export interface CallOptions<In> extends StageOptions {
   /** How many calls are in flight at most. Default: 1. */
   concurrency?: number

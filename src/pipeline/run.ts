@@ -26,6 +26,7 @@ import { watchStalls } from './stall.ts'
 import { type RunStats, statsOf } from './stats.ts'
 import { type Owner, Task } from './task.ts'
 
+/** What `run` and `start` of a pipeline take. They hold for this run alone. */
 export interface RunOptions {
   /** Aborts the run: it rejects with `signal.reason`. */
   signal?: AbortSignal

@@ -104,14 +104,19 @@ export interface Kernel<In, Out> {
 /** What `onError` is told. */
 export interface CallFailure<In> {
   value: In
+  /** Why: what the last call threw, or what is wrong with the value. */
   error: unknown
+  /** The name of the stage. */
   stage: string
+  /** How many calls were made for the value. */
   attempts: number
 }
 
+/** What a function of the user's is given with each value, and a stage of the user's own. */
 export interface StageContext {
   /** Aborts when the results of this stage are no longer wanted. */
   readonly signal: AbortSignal
+  /** The name of the stage. */
   readonly name: string
 }
 
@@ -211,10 +216,14 @@ export interface Part<K extends Kind, in In, out Out> {
   readonly [OUT]?: (() => Out) | undefined
 }
 
+/** The beginning of a pipeline: it gives values of `Out`. Made by `source` and its like. */
 export type Source<Out> = Part<'source', never, Out>
+/** A step of a pipeline: it takes values of `In`, and gives values of `Out`. Made by `map` and its like, `stage`, `through`. */
 export type Stage<In, Out> = Part<'stage', In, Out>
+/** The end of a pipeline: it takes values of `In`, and the run is worth `R`. Made by `toArray` and its like. */
 export type Sink<In, R> = Part<'sink', In, R>
 
+/** What nearly every stage takes. */
 export interface StageOptions {
   /** Shown in stats, errors and reports. Default: the name of the function that made the stage. */
   name?: string

@@ -14,6 +14,7 @@ import type { Spent, Times } from './meter.ts'
 import { shown } from './report.ts'
 import type { Task } from './task.ts'
 
+/** What a run has done so far, or had when it ended. A copy: it does not change. */
 export interface RunStats {
   /** Milliseconds since the start, or until the end. */
   elapsed: number
@@ -22,6 +23,7 @@ export interface RunStats {
   stages: StageStats[]
 }
 
+/** What one stage of a run has done so far. The three shares are together 1 at most. */
 export interface StageStats {
   name: string
   index: number

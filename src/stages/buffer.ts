@@ -5,13 +5,12 @@
  * own, with values in its own hands, which reads even while there is no room after it.
  */
 import { Buffer } from '../channel/buffer.ts'
-import type { ChannelOptions } from '../channel/channel.ts'
+import type { Overflow } from '../channel/channel.ts'
 import { demand, demandCount, demandFunction, demandOptions, SendError } from '../errors.ts'
 import { late } from '../pipeline/scheduler.ts'
 import { type Kernel, part, type Port, type Stage, type StageOptions } from '../pipeline/stage.ts'
 
-type Overflow = NonNullable<ChannelOptions<unknown>['overflow']>
-
+/** What `buffer` takes beside its size and what it does when it is full. */
 export interface BufferOptions<T> extends StageOptions {
   /** Told of each value that was dropped, or was held here when the run was left, once. */
   onUndelivered?: (value: T) => void

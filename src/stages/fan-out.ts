@@ -5,7 +5,7 @@ import { arrived, room } from '../pipeline/edge.ts'
 import { demandPart, part, type Port, type Sink, type Stage, type StageOptions } from '../pipeline/stage.ts'
 
 /** Beside the mapped type, from which what comes out is inferred: from this, what goes in. */
-interface Named<T> {
+interface Branches<T> {
   readonly [name: string]: T
 }
 
@@ -66,11 +66,11 @@ class Copying<In> extends Branching<In> {
  * await pipeline(range(5), fanOut(branches)).run() // => { sum: 10, many: 5 }
  */
 export function fanOut<In, Out extends Record<string, unknown>>(
-  branches: { [K in keyof Out]: Stage<In, Out[K]> } & Named<Stage<In, unknown>>,
+  branches: { [K in keyof Out]: Stage<In, Out[K]> } & Branches<Stage<In, unknown>>,
   options?: StageOptions,
 ): Stage<In, Out[keyof Out]>
 export function fanOut<In, Results extends Record<string, unknown>>(
-  branches: { [K in keyof Results]: Sink<In, Results[K]> } & Named<Sink<In, unknown>>,
+  branches: { [K in keyof Results]: Sink<In, Results[K]> } & Branches<Sink<In, unknown>>,
   options?: StageOptions,
 ): Sink<In, Results>
 export function fanOut(branches: Record<string, AnyBranch>, options: StageOptions = {}): AnyBranch {

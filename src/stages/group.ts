@@ -4,6 +4,7 @@ import { demand, demandCount, demandFunction, demandNumber, demandOptions, deman
 import { late } from '../pipeline/scheduler.ts'
 import { type Kernel, part, type Port, type Stage, type StageOptions } from '../pipeline/stage.ts'
 
+/** What else brings a batch to its end, beside its `size`. Whichever is reached first counts. */
 export interface BatchOptions<T> extends StageOptions {
   /** Milliseconds from the first value of a batch until it is passed on as it is. Default: none. */
   ms?: number

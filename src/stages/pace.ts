@@ -85,6 +85,7 @@ export function delay<T>(ms: number, options: StageOptions = {}): Stage<T, T> {
   return part('stage', 'delay', options, { kernel: () => new Delaying<T>(ms) })
 }
 
+/** The pace of a `throttle`. */
 export interface ThrottleOptions extends StageOptions {
   /** How many values may pass in … */
   count: number

@@ -9,7 +9,7 @@ import { late } from '../pipeline/scheduler.ts'
 import { demandPart, part, type Port, type Sink, type Stage } from '../pipeline/stage.ts'
 
 /** What may stand for the name of a branch: a property `0` may be called by its number. */
-type Name<Key> = Key | (Key extends `${infer Place extends number}` ? Place : never)
+type BranchName<Key> = Key | (Key extends `${infer Place extends number}` ? Place : never)
 
 /** Calls a function for each value, and gives the value to the branch of the key that comes of it. */
 class Keyed<In> extends Branching<In> {
@@ -121,12 +121,12 @@ function labelOf(key: unknown): string {
  * await pipeline(range(5), route(parity, branches)).run() // => { even: [0, 2, 4], odd: 2 }
  */
 export function route<In, Out extends Record<string, unknown>>(
-  fn: Fn<In, Name<keyof Out>>,
+  fn: Fn<In, BranchName<keyof Out>>,
   branches: { [K in keyof Out]: Stage<In, Out[K]> },
   options?: CallOptions<NoInfer<In>>,
 ): Stage<In, Out[keyof Out]>
 export function route<In, Results extends Record<string, unknown>>(
-  fn: Fn<In, Name<keyof Results>>,
+  fn: Fn<In, BranchName<keyof Results>>,
   branches: { [K in keyof Results]: Sink<In, Results[K]> },
   options?: CallOptions<NoInfer<In>>,
 ): Sink<In, Results>
@@ -143,6 +143,7 @@ export function route(
   })
 }
 
+/** What `groupBy` takes. `concurrency`, `retry` and the like are about the calls of `key`. */
 export interface GroupOptions<In> extends CallOptions<In> {
   /** How many keys there may be; one more fails the stage. Default: 1,000. */
   max?: number

@@ -38,6 +38,7 @@ const FAKED = [
   'performance',
 ] as const satisfies NonNullable<Parameters<typeof install>[0]>['toFake']
 
+/** What `virtualTime` takes. */
 export interface VirtualTimeOptions {
   /** What the clock on the wall says at the start: a `Date`, or milliseconds since 1970. Default: 0. */
   date?: Date | number

@@ -53,14 +53,19 @@ describe('the documentation', () => {
 
   it.each(examples.filter(({ runs }) => runs))('$name says what happens', run, 10_000)
 
-  it('has examples without type errors, one for every exported function', { timeout: 60_000 }, () => {
-    // One that is wrong among them: so it is known that errors are found, in blocks that do not run too.
-    const wrong = markdownExamples('page.md', '```ts no-run\nconst a: string = 1\na\n```\n')
-    expect(typecheck([...examples, ...wrong], exported)).toEqual({
-      errors: ["page.md:2: Type 'number' is not assignable to type 'string'."],
-      withoutExample: [],
-    })
-  })
+  it(
+    'has examples without type errors, one for every exported function, and a comment for every export',
+    { timeout: 60_000 },
+    () => {
+      // One that is wrong among them: so it is known that errors are found, in blocks that do not run too.
+      const wrong = markdownExamples('page.md', '```ts no-run\nconst a: string = 1\na\n```\n')
+      expect(typecheck([...examples, ...wrong], exported)).toEqual({
+        errors: ["page.md:2: Type 'number' is not assignable to type 'string'."],
+        withoutExample: [],
+        withoutComment: [],
+      })
+    },
+  )
 })
 
 describe('the example runner', () => {

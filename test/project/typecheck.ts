@@ -24,6 +24,8 @@ export interface Checked {
   errors: string[]
   /** The exported functions whose doc comment has no `@example`. */
   withoutExample: string[]
+  /** What is exported, types included, and has no doc comment. */
+  withoutComment: string[]
 }
 
 /** Type-checks the examples against `src/`; `globals` are the exports that are in scope without an import. */
@@ -36,6 +38,7 @@ export function typecheck(examples: readonly Example[], globals: readonly string
   return {
     errors: [...files].flatMap(([path, example]) => errorsIn(program, path, example)),
     withoutExample: entries.flatMap((entry) => undocumented(program, entry)),
+    withoutComment: entries.flatMap((entry) => uncommented(program, entry)),
   }
 }
 
@@ -79,13 +82,25 @@ function errorsIn(program: ts.Program, path: string, { file, line }: Example): s
 
 function undocumented(program: ts.Program, entry: string): string[] {
   const checker = program.getTypeChecker()
+  return exportsOf(program, entry)
+    .filter((symbol) => checker.getTypeOfSymbol(symbol).getCallSignatures().length > 0)
+    .filter((symbol) => !symbol.getJsDocTags(checker).some(({ name }) => name === 'example'))
+    .map(({ name }) => name)
+}
+
+function uncommented(program: ts.Program, entry: string): string[] {
+  const checker = program.getTypeChecker()
+  return exportsOf(program, entry)
+    .filter((symbol) => symbol.getDocumentationComment(checker).length === 0)
+    .map(({ name }) => name)
+}
+
+function exportsOf(program: ts.Program, entry: string): ts.Symbol[] {
+  const checker = program.getTypeChecker()
   const source = program.getSourceFile(entry)
   const module = source && checker.getSymbolAtLocation(source)
   if (!module) throw new Error(`${entry} exports nothing`)
   return checker
     .getExportsOfModule(module)
     .map((symbol) => (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol))
-    .filter((symbol) => checker.getTypeOfSymbol(symbol).getCallSignatures().length > 0)
-    .filter((symbol) => !symbol.getJsDocTags(checker).some(({ name }) => name === 'example'))
-    .map(({ name }) => name)
 }

@@ -17,6 +17,7 @@ import { Followed, type Startable, type Watched } from './follow.ts'
 import { pageOf } from './page.ts'
 import { type Sample, View } from './view.ts'
 
+/** Where the page of `inspect` is served, and how often it looks at the run. */
 export interface InspectOptions {
   /** The port; 0 takes one that is free. Default: 0. */
   port?: number

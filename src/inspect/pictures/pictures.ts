@@ -2,6 +2,7 @@
 import { demand, demandOptions } from '../../errors.ts'
 import type { Graph, GraphEdge } from '../../pipeline/graph.ts'
 
+/** How `toMermaid`, `toDot` and `toSvg` draw a graph. */
 export interface PictureOptions {
   /** Which way the values go. Default: `'right'`. */
   direction?: 'right' | 'down'

@@ -16,6 +16,7 @@ import { plain } from './width.ts'
 
 export type { ProgressStream } from './screen.ts'
 
+/** Where `progress` shows a run, and how often. */
 export interface ProgressOptions {
   /** Where it is shown. Default: `process.stderr`. */
   stream?: ProgressStream

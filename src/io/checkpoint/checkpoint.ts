@@ -22,6 +22,7 @@ import { demandSame, Positions } from './positions.ts'
 import { load, save, type Saved, takeFile } from './saved.ts'
 import { Totals } from './totals.ts'
 
+/** How often a job saves what it has come to, and who is told. */
 export interface CheckpointOptions<R> {
   /** Milliseconds after which a part is brought to its end and saved. Default: 1,000. `Infinity`: only at the end. */
   every?: number

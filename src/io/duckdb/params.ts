@@ -20,6 +20,7 @@ import { demand } from '../../errors.ts'
 
 /** For `$1`, `?` an array, for `$name` an object. */
 export type Params = readonly Param[] | Readonly<Record<string, Param>>
+/** A value for a parameter; an array is a list. */
 export type Param = null | boolean | number | bigint | string | Date | Uint8Array | readonly Param[]
 
 interface Bound {

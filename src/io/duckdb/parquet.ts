@@ -20,6 +20,7 @@ import { choicesOf, type DuckDbValueOptions } from './read.ts'
 import { openReading, type Row } from './reading.ts'
 import { type Plan, RowWriting } from './rows.ts'
 
+/** What `readParquet` takes. */
 export interface ReadParquetOptions extends DuckDbValueOptions {
   /** The columns to read; what is not read is not decoded. Default: all. */
   columns?: readonly string[]
@@ -80,6 +81,7 @@ export function readParquet<T extends object = Row>(
 
 const COMPRESSIONS = ['zstd', 'snappy', 'gzip', 'lz4', 'brotli', 'uncompressed'] as const
 
+/** What `writeParquet` takes. */
 export interface WriteParquetOptions<In> extends WriteOptions<In> {
   /** As for `writeDuckDb`. */
   columns?: Columns

@@ -18,6 +18,7 @@ export interface DuckDbValueOptions extends ReadOptions {
   timestamps?: 'date' | 'text'
 }
 
+/** What `readDuckDb` takes. */
 export interface ReadDuckDbOptions extends DuckDbValueOptions {
   /** A path, an instance of yours, which is never closed, or a database of its own in memory. Default: `':memory:'`. */
   database?: DuckDbDatabase

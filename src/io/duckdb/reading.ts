@@ -11,6 +11,7 @@ import { failure, openDatabase, type DuckDbDatabase, type Opened } from './datab
 import { type Params, toParams } from './params.ts'
 import { type Choices, put, toJs, type ToJs } from './to-js.ts'
 
+/** A row: the columns by their names. */
 export type Row = Record<string, unknown>
 
 export interface Statement {

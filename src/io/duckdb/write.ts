@@ -8,6 +8,7 @@ import type { Row } from './reading.ts'
 import { columnsOf, fullName, type Plan, RowWriting } from './rows.ts'
 import { show } from './shape.ts'
 
+/** What `writeDuckDb` takes. */
 export interface WriteDuckDbOptions<In> extends WriteOptions<In> {
   /** A path, or an instance of yours, which is never closed. */
   database: DuckDbDatabase

@@ -1,13 +1,17 @@
 /** What CSV looks like: the characters that mean something, and which line ends a file has. */
 import { demand } from '../../errors.ts'
 
+/** The characters that mean something in CSV. */
 export interface CsvFormat {
+  /** Between fields. Default: `','`, and a tab for a file that ends in `.tsv`. */
   delimiter: string
-  /** `''`: none. */
+  /** Around a field that has a delimiter or a line end in it. `''`: none. Default: `'"'`. */
   quote: string
+  /** In front of a quote that belongs to the field. Default: the quote itself. */
   escape: string
-  /** Rows that begin with it are left out. `''`: none. */
+  /** Rows that begin with it are left out. `''`, the default: none. */
   comment: string
+  /** Whether spaces and tabs around a field are left out; those in quotes stay. Default: no. */
   trim: boolean
 }
 

@@ -9,6 +9,7 @@ import type { Inputs } from './inputs.ts'
 import { type Batch, type FileOptions, type Origin, type Parser, rowSource } from './rows.ts'
 import { lastLineEnd } from './text.ts'
 
+/** What `readCsv` takes. */
 export interface CsvOptions<Types extends Record<string, ColumnType> = Record<string, ColumnType>>
   extends FileOptions, Partial<CsvFormat> {
   /**

@@ -9,6 +9,7 @@ import { placeOfJsonError } from './json-place.ts'
 
 const LF = 10
 
+/** What `readLines` and `readJsonl` take. */
 export interface LineOptions extends FileOptions {
   /** How many bytes a line may have, without its line feed; a longer one fails the stage, whatever `onError` says. Default: 16 MiB. */
   maxLine?: number

@@ -19,6 +19,7 @@ import { checkInputs, filesOf, type Inputs } from './inputs.ts'
 import { isPacked } from './packing.ts'
 import { beginsMark, byteOrderMark, checkEncoding, type Decoder, decoderFor } from './text.ts'
 
+/** What `readLines`, `readJsonl` and `readCsv` take. */
 export interface FileOptions extends ReadOptions {
   /**
    * The encoding of the text, as `TextDecoder` names it. Default: what a byte order mark says, else `'utf-8'`. Bytes

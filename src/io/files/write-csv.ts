@@ -8,6 +8,7 @@ import { quoted } from './format-error.ts'
 import { decoderFor } from './text.ts'
 import { cannotEncode, type FileWriteOptions, type Target, textSink, type Written } from './write-file.ts'
 
+/** What `writeCsv` takes. */
 export interface CsvWriteOptions<In> extends FileWriteOptions<In> {
   /** What stands in the columns, in this order: other keys are left out. Default: those of the file that is appended to, else the keys of the first row; a row with others is a bad one then. */
   columns?: readonly string[]

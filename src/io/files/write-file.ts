@@ -12,6 +12,7 @@ import type { Sink } from '../../pipeline/stage.ts'
 import { openOutput, type Output } from './output.ts'
 import { canGrow } from './packing.ts'
 
+/** What `writeLines`, `writeJsonl` and `writeCsv` take. */
 export interface FileWriteOptions<In> extends WriteOptions<In> {
   /** Adds to the file what comes, at once and in place, in place of making it anew. Default: no. */
   append?: boolean

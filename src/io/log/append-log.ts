@@ -8,6 +8,7 @@ import { demandLine, type LogSummary, openAppender } from './open-log.ts'
 import { type LogOptions, logSettings } from './options.ts'
 import type { LogPosition } from './position.ts'
 
+/** What `appendLog` takes. */
 export interface AppendLogOptions<T> extends WriteOptions<T>, LogOptions {
   /** Makes a line of a value, without its newline. Default: strings as they are. */
   line?: (value: T) => string

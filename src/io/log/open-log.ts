@@ -21,6 +21,7 @@ export interface LogSummary {
   waited: number
 }
 
+/** A log file that is open. `await using` closes it at the end of the block. */
 export interface Log {
   readonly file: string
   /** Settles when the lines have reached the level; rejects where they may not be in the file. */
@@ -36,6 +37,7 @@ export interface Log {
   [Symbol.asyncDispose](): Promise<void>
 }
 
+/** What `openLog` takes. */
 export interface OpenLogOptions extends LogOptions {
   /** Cuts the log back to this position, before anything is written. */
   from?: LogPosition

@@ -7,8 +7,9 @@ import { demand, demandCount, demandFunction, demandOptions, demandTime } from '
  */
 export type LogLevel = 'written' | 'synced'
 
+/** How long a log holds lines back, to write them together. */
 export interface FlushOptions {
-  /** A batch is written when it has so many lines. */
+  /** A batch is written when it has so many lines. Default: no limit. */
   count?: number
   /** … or so many bytes. Default: 524,288. */
   bytes?: number
@@ -16,10 +17,11 @@ export interface FlushOptions {
   ms?: number
 }
 
+/** When a log begins another file, and what becomes of the old ones. */
 export interface RotateOptions {
-  /** A file gets no longer than this, but for a single line that is. */
+  /** A file gets no longer than this, but for a single line that is. Default: no limit; one of `bytes` and `ms` is needed. */
   bytes?: number
-  /** A file takes no more lines so many milliseconds after it was begun; the next line begins another. */
+  /** A file takes no more lines so many milliseconds after it was begun; the next line begins another. Default: never. */
   ms?: number
   /** How many old files are kept. Default: all. */
   keep?: number
@@ -27,6 +29,7 @@ export interface RotateOptions {
   gzip?: boolean
 }
 
+/** What a log promises of its lines, and what it does on a full disk and after a crash. */
 export interface LogOptions {
   /** Default: `'written'`. */
   level?: LogLevel

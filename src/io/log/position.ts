@@ -12,6 +12,7 @@ import { createGunzip } from 'node:zlib'
 import { codeOf, disk, syncFile } from './disk.ts'
 import { gzipName, lastRotation, listWhole, rotatedName } from './rotated.ts'
 
+/** A place in a log: how far it had been written. */
 export interface LogPosition {
   /** How many files have been rotated: the number of the last one. */
   rotated: number

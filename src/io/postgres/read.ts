@@ -9,6 +9,7 @@ import { demandConnection, type PostgresConnection, Session } from './session.ts
 import { Command } from './statement.ts'
 import { prepared } from './values.ts'
 
+/** What `readPostgres` takes. */
 export interface ReadPostgresOptions extends StageOptions {
   /** A connection string, or a `ClientConfig`, connected `Client` or `Pool` of `pg`. `{}` is what the `PG…` variables say. */
   connection: PostgresConnection

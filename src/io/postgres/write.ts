@@ -8,6 +8,7 @@ import { demandConnection, type PostgresConnection, Session } from './session.ts
 import { Describe } from './statement.ts'
 import { nameOf, type PostgresWritten, type Target, TableWriter } from './writing.ts'
 
+/** What `writePostgres` takes. */
 export interface WritePostgresOptions<In> extends WriteOptions<In> {
   /** A connection string, or a `ClientConfig`, connected `Client` or `Pool` of `pg`. `{}` is what the `PG…` variables say. */
   connection: PostgresConnection

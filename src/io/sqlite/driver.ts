@@ -6,7 +6,9 @@
  */
 import { demand } from '../../errors.ts'
 
+/** What SQLite knows: NULL, a number, an integer, text, a blob. */
 export type SqlValue = null | number | bigint | string | Uint8Array
+/** A row: the columns by their names. */
 export type Row = Record<string, unknown>
 
 /** What is used of a statement, in Node and in Bun. */

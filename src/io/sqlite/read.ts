@@ -20,6 +20,7 @@ import {
 } from './driver.ts'
 import { fromSql, type SqliteParam, toSql } from './values.ts'
 
+/** What `readSqlite` takes. */
 export interface ReadSqliteOptions extends ReadOptions {
   /** A path, or an open database of yours, which is never closed. A path is opened for reading only. */
   database: SqliteDatabase

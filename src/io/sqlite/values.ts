@@ -4,6 +4,7 @@
  */
 import { type Row, show, type SqlValue } from './driver.ts'
 
+/** A value for a parameter of a query. */
 export type SqliteParam = SqlValue | boolean | Date
 
 const WANTED = 'it must be null, a boolean, number, bigint of 64 bits, string, valid Date or Uint8Array'

@@ -5,6 +5,7 @@ import type { Sink } from '../../pipeline/stage.ts'
 import { demandDatabase, type Row, type SqliteDatabase } from './driver.ts'
 import { openWriting } from './writing.ts'
 
+/** What `writeSqlite` takes. */
 export interface WriteSqliteOptions<In> extends WriteOptions<In> {
   /** A path, or an open database of yours, which is never closed: what you do with it meanwhile is in our transaction. */
   database: SqliteDatabase
