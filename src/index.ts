@@ -26,7 +26,7 @@ export { after, never, tick } from './channel/timers.ts'
 
 // Pipelines: putting stages together and running them.
 export { pipeline, type Pipeline, type SinkPipeline } from './pipeline/pipeline.ts'
-export type { Composition, SourceOrStage, StageOrSink } from './pipeline/compose.ts'
+export type { Compose, Composition, SourceOrStage, StageOrSink } from './pipeline/compose.ts'
 export type { Run, RunOptions } from './pipeline/run.ts'
 export type { RunStats, StageStats } from './pipeline/stats.ts'
 export type { Graph, GraphEdge, GraphNode } from './pipeline/graph.ts'

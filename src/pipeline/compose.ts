@@ -33,6 +33,7 @@ export interface Composition<L extends StageOrSink, in I, out O> extends Part<L,
 /** `T`, for which nothing is inferred from here: what it is depends on `K`. */
 type Of<K extends SourceOrStage, T> = Record<SourceOrStage, T>[K]
 
+/** The type of `pipeline`: one signature for each number of stages, up to 32. */
 // prettier-ignore
 export interface Compose {
   <K extends SourceOrStage, I, O>(a: Part<K, I, O>): Piped<K, I, 'stage', O>

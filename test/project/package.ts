@@ -18,6 +18,7 @@ export const counted = pipeline(evenSquares, count())
 export const sinks = fanOut({ sum: counted, all: toArray<number>() })
 export const perUser = groupBy((e: { user: string }) => e.user, (user) => map(() => user))
 export const all = pipeline(range(3), evenSquares)
+export const again = { pipeline, map, fanOut, groupBy, readLines }
 export const made = (input: Iterable<number>) => pipeline(source(input), sinks)
 export const job = () => checkpoint('a', pipeline(readLines('b'), map((line) => line), writeLines('c', { append: true })))
 export const copied = pipeline(readSqlite<{ id: number }>('SELECT 1', { database: 'a' }), writeSqlite('b', { database: 'c' }))
