@@ -91,7 +91,7 @@ describe('it is abandoned, and not ended', () => {
   ])('when its end fails %s', async (_, end) => {
     const { log, sink } = memory({ end })
     await expect(pipeline(range(3), sink()).run()).rejects.toMatchObject({ stage: 'test', cause: boom })
-    expect(log).toEqual(['write', 'abandon'])
+    expect(log.filter((entry) => entry !== 'write')).toEqual(['abandon'])
   })
 
   test('when a stage before it fails, after what came before', async () => {
