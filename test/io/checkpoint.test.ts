@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { drain, fanIn, forEach, map, pipeline, range, type Run, source, toArray } from 'sluice'
+import { drain, fanIn, forEach, map, pipeline, range, type Run, type Source, source, toArray } from 'sluice'
 import { checkpoint, readCsv, readJsonl, readLines, writeCsv, writeJsonl, writeLines } from 'sluice/io'
 import { bundledFile } from '../support/bundled-program.ts'
 import { Random, seedOfRun } from '../support/random.ts'
@@ -328,6 +328,34 @@ describe('checkpoint()', () => {
     await job().run()
     expect(seen.map((line) => `${line}\n`)).toEqual([...text, 'last\n', 'new\n'])
   })
+
+  test.each([
+    ['readLines', 'a\nb', '\nc\n\nd\n', (path: string) => readLines(path), ['a', 'b', 'c', '', 'd']],
+    ['readLines, CR LF', 'a\r\nb\r', '\nc\r\n', (path: string) => readLines(path), ['a', 'b', 'c']],
+    ['readJsonl', '1\n2', '\n3', (path: string) => readJsonl(path), [1, 2, 3]],
+    ['readCsv of one column', 'n\n1', '\n2\n', (path: string) => readCsv(path), [{ n: '1' }, { n: '2' }]],
+    ['readCsv of one column, CR LF', 'n', '\r\n1\r\n', (path: string) => readCsv(path), [{ n: '1' }]],
+    ['readCsv of one column, CR', 'n\r1', '\r2\r', (path: string) => readCsv(path), [{ n: '1' }, { n: '2' }]],
+  ] satisfies [string, string, string, (path: string) => Source<unknown>, unknown[]][])(
+    'takes a line end that is added to a last line without one for its end, not for a line: %s',
+    async (_, first, then, read, expected) => {
+      writeFileSync(file('in'), first)
+      const got: unknown[] = []
+      const job = checkpoint(
+        file('job'),
+        pipeline(
+          read(file('in')),
+          forEach((row) => void got.push(row)),
+        ),
+      )
+      await job.run()
+      // Nothing has come.
+      await job.run()
+      writeFileSync(file('in'), then, { flag: 'a' })
+      await job.run()
+      expect(got).toEqual(expected)
+    },
+  )
 
   test('passes over nothing of the file that follows one in whose middle it had stopped', async () => {
     const lines = (name: string) => numbers(0, 100).map((n) => `${name} ${n}`)

@@ -32,6 +32,8 @@ export interface ScannerState {
   end: number
   /** The rest of a line that is too long is passed over. */
   skipping: boolean
+  /** The last row was given without its end, which may come when the file grows. */
+  open?: boolean
 }
 
 /** The code of the one character of `text`, or one that no character has. */
@@ -51,6 +53,7 @@ export class CsvScanner {
   /** What ends a row: a LF, maybe after a CR, or a CR. */
   #end: number
   #skipping: boolean
+  #open: boolean
   /** Line ends so far: those inside of fields, and those of rows. */
   lines = 0
   /** Where the quoted field that was read last begins, and where it is over, or -1: it goes on behind the text. */
@@ -60,10 +63,11 @@ export class CsvScanner {
   constructor(
     readonly format: CsvFormat,
     readonly sink: CsvSink,
-    { end, skipping }: ScannerState = { end: 0, skipping: false },
+    { end, skipping, open = false }: ScannerState = { end: 0, skipping: false },
   ) {
     this.#end = end
     this.#skipping = skipping
+    this.#open = open
     this.#delimiter = codeOf(format.delimiter)
     this.#quote = codeOf(format.quote)
     this.#escape = codeOf(format.escape)
@@ -78,7 +82,7 @@ export class CsvScanner {
   }
 
   get state(): ScannerState {
-    return { end: this.#end, skipping: this.#skipping }
+    return { end: this.#end, skipping: this.#skipping, open: this.#open }
   }
 
   /**
@@ -92,7 +96,7 @@ export class CsvScanner {
       this.#end = firstLineEnd(text.slice(0, room), this.format, final && length <= room, length >= room)
       if (this.#end === 0) return 0
     }
-    let at = 0
+    let at = this.#open ? this.#lateEnd(text) : 0
     while (at < length) {
       if (this.#skipping) at = this.#skip(text, at)
       if (this.#plain) at = this.#plainRows(text, at, Math.min(length, at + room))
@@ -106,7 +110,14 @@ export class CsvScanner {
       else if (isLast || limit - at === room) at = this.#endless(text, at, limit, isLast, most)
       else break
     }
+    if (at > 0) this.#open = !this.#skipping && text.charCodeAt(at - 1) !== this.#end
     return at
+  }
+
+  /** How long the line end is that has come to a row which was given without it. */
+  #lateEnd(text: string): number {
+    const crs = this.#end === LF && text.startsWith('\r') ? 1 : 0
+    return text.charCodeAt(crs) === this.#end ? crs + 1 : 0
   }
 
   /**

@@ -18,12 +18,15 @@ export interface LineOptions extends FileOptions {
 /** Text in whole lines: what remains is up to who knows what a line is. */
 abstract class LineParser<T> implements Parser<T> {
   line: number
+  /** The last line was given without its end, which may come when the file grows. */
+  state: true | undefined
 
   constructor(
     readonly origin: Origin,
     readonly maxLine: number,
   ) {
     this.line = origin.line
+    if (origin.state === true) this.state = true
   }
 
   parse(bytes: Buffer, final: boolean, batch: Batch<T>): number {
@@ -33,6 +36,8 @@ abstract class LineParser<T> implements Parser<T> {
     const end = tooLong >= 0 ? tooLong : final ? bytes.length : lastLineEnd(bytes, decoder, LF)
     if (end > 0) {
       const lines = linesOf(decoder.decode(bytes, 0, end))
+      if (this.state && lines[0] === '') lines.shift()
+      this.state = lastLineEnd(bytes, decoder, LF, end) < end || undefined
       this.take(lines, batch)
       this.line += lines.length
     }
