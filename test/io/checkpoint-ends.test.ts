@@ -20,6 +20,8 @@ import {
   pipeline,
   range,
   route,
+  type Run,
+  type RunOptions,
   type Sink,
   type Source,
   source,
@@ -335,6 +337,47 @@ describe('a run of a job', () => {
     await expect(checkpoint(file('job'), pipeline(range(1), drain()), { onSaved }).run()).rejects.toThrow(
       'not told',
     )
+  })
+
+  describe('while onSaved takes for ever', () => {
+    const hung = async (options?: RunOptions) => {
+      const called = deferred()
+      const onSaved = () => (called.resolve(), new Promise<void>(() => {}))
+      const run = checkpoint(file('job'), pipeline(range(1), drain()), { onSaved }).start(options)
+      const outcome = run.result.then(String, String)
+      await called.promise
+      return { run, outcome }
+    }
+
+    test('an abort ends it at once, and what was saved stays', async () => {
+      const { run, outcome } = await hung()
+      const saved = text('job')
+      await run.abort(new Error('enough'))
+      expect([await outcome, text('job')]).toEqual(['Error: enough', saved])
+    })
+
+    test('the signal of its options ends it at once', async () => {
+      const controller = new AbortController()
+      const { outcome } = await hung({ signal: controller.signal })
+      controller.abort(new Error('enough'))
+      expect(await outcome).toBe('Error: enough')
+    })
+
+    test('a stop ends it past its deadline, and names what is busy', async () => {
+      const { run, outcome } = await hung()
+      await expect(run.stop({ deadline: 1 })).rejects.toMatchObject({
+        name: 'DrainTimeoutError',
+        stages: ['onSaved'],
+      })
+      expect(await outcome).toContain('Cannot drain in 1 ms: still busy: onSaved')
+    })
+  })
+
+  test('can be aborted in onSaved, which may wait for that', async () => {
+    const run: Run<unknown> = checkpoint(file('job'), pipeline(range(1), drain()), {
+      onSaved: () => run.abort(new Error('enough')),
+    }).start()
+    await expect(run.result).rejects.toThrow('enough')
   })
 
   test('does not cut off what another job has written to the same file', async () => {

@@ -11,7 +11,7 @@
  * must pass them on in its place, also the user's own, and pay for it in jobs without a checkpoint). Parts need neither,
  * and cost the draining: some milliseconds every second.
  */
-import { pipeline } from 'sluice'
+import { DrainTimeoutError, pipeline } from 'sluice'
 import { demand, demandNumber, demandOptions, demandTime } from '../../errors.ts'
 import type { Graph } from '../../pipeline/graph.ts'
 import type { SinkPipeline } from '../../pipeline/pipeline.ts'
@@ -26,7 +26,7 @@ import { Totals } from './totals.ts'
 export interface CheckpointOptions<R> {
   /** Milliseconds after which a part is brought to its end and saved. Default: 1,000. `Infinity`: only at the end. */
   every?: number
-  /** Told of each part once it is saved: what its sink has come to. What it gives is waited for. */
+  /** Told of each part once it is saved: what its sink has come to. What it gives is waited for, but for an abort or the deadline of a stop. */
   onSaved?: (result: R) => PromiseLike<unknown> | void
 }
 
@@ -119,9 +119,13 @@ class JobRun<R> implements Run<JobResult<R>> {
   readonly #totals = new Totals()
   readonly #reached = new Positions()
   #stopped: { deadline?: number } | undefined
+  #stopTimer: ReturnType<typeof setTimeout> | undefined
+  readonly #late = new AbortController()
   readonly #aborted = new AbortController()
   /** One for all parts: each that is made of the signal of the user would stay with it. */
   readonly #signal: AbortSignal
+  /** That, or the deadline of a stop: a part sees to its own. */
+  readonly #givenUp: AbortSignal
   /** Settles with the result, but always well. */
   readonly #over: Promise<void>
   readonly #began = performance.now()
@@ -137,10 +141,12 @@ class JobRun<R> implements Run<JobResult<R>> {
     const { signal } = runOptions
     const aborted = this.#aborted.signal
     this.#signal = signal ? AbortSignal.any([signal, aborted]) : aborted
+    this.#givenUp = AbortSignal.any([this.#signal, this.#late.signal])
     let over!: () => void
     this.#over = new Promise((resolve) => (over = resolve))
     this.result = this.#run().finally(() => {
       this.ended = performance.now()
+      clearTimeout(this.#stopTimer)
       over()
     })
   }
@@ -160,7 +166,7 @@ class JobRun<R> implements Run<JobResult<R>> {
   }
 
   async #runParts(saved: Saved | undefined): Promise<JobResult<R>> {
-    const { every, onSaved } = this.options
+    const { every } = this.options
     // The first part reads nothing: what a sink had before the job is known before anything is added.
     for (let first = saved === undefined; ; first = false) {
       const { last, done } = await this.#runPart(first ? 0 : every)
@@ -168,9 +174,20 @@ class JobRun<R> implements Run<JobResult<R>> {
       await save(this.file, saved)
       if (first && !this.#stopped) continue
       this.#parts++
-      await onSaved?.(last)
+      await this.#tell(last)
       if (done || this.#stopped) return { parts: this.#parts, last }
     }
+  }
+
+  async #tell(last: R): Promise<void> {
+    const signal = this.#givenUp
+    let giveUp!: () => void
+    await new Promise((resolve, reject) => {
+      giveUp = () => reject(signal.reason as Error)
+      signal.addEventListener('abort', giveUp)
+      Promise.resolve(this.options.onSaved?.(last)).then(resolve, reject)
+      if (signal.aborted) giveUp()
+    }).finally(() => signal.removeEventListener('abort', giveUp))
   }
 
   /** Says also whether the sources came to their end: that may be long before the sink is open, or has written all. */
@@ -210,9 +227,12 @@ class JobRun<R> implements Run<JobResult<R>> {
 
   async stop(options: { deadline?: number } = {}): Promise<JobResult<R>> {
     demandOptions(options, 'stop')
-    demandTime(options.deadline ?? Infinity, 'stop', 'deadline')
+    const { deadline = Infinity } = options
+    demandTime(deadline, 'stop', 'deadline')
     this.#stopped ??= options
     this.#reached.stop()
+    const late = (): void => this.#late.abort(new DrainTimeoutError(['onSaved'], deadline))
+    if (this.ended === undefined && deadline <= LONGEST) this.#stopTimer ??= setTimeout(late, deadline)
     // How the part ends is seen in the result, which is that of what follows it, too.
     this.#part?.stop(options).catch(() => {})
     return this.result
