@@ -30,6 +30,7 @@ import {
   zip,
 } from 'sluice'
 import { checkpoint, readJsonl, readLines, writeLines } from 'sluice/io'
+import { progress } from 'sluice/inspect'
 import { chunkSink } from '../../src/connect/chunk-sink.ts'
 import { deferred } from '../pipeline/support-waiting.ts'
 
@@ -337,6 +338,18 @@ describe('a run of a job', () => {
     await expect(checkpoint(file('job'), pipeline(range(1), drain()), { onSaved }).run()).rejects.toThrow(
       'not told',
     )
+  })
+
+  test.each([
+    ['done in', (n: number) => n],
+    ['failed after', () => Promise.reject(new Error('no'))],
+  ])('is shown by progress() as any run is, and its end as it ends: %s', async (state, call) => {
+    const lines: string[] = []
+    const job = checkpoint(file('job'), pipeline(range(3), map(call), drain()))
+    const run = job.start({ name: 'nightly' })
+    progress(run, { stream: { write: (line) => lines.push(line) } })
+    await run.result.catch(() => {})
+    expect(lines).toEqual([expect.stringContaining(`nightly  ${state} `)])
   })
 
   describe('while onSaved takes for ever', () => {

@@ -11,6 +11,7 @@
  * must pass them on in its place, also the user's own, and pay for it in jobs without a checkpoint). Parts need neither,
  * and cost the draining: some milliseconds every second.
  */
+import { channel } from 'node:diagnostics_channel'
 import { DrainTimeoutError, pipeline } from 'sluice'
 import { demand, demandNumber, demandOptions, demandTime } from '../../errors.ts'
 import type { Graph } from '../../pipeline/graph.ts'
@@ -108,6 +109,9 @@ export function checkpoint<R>(
 /** Timers of Node take no longer time; it is 24 days. */
 const LONGEST = 2 ** 31 - 1
 
+/** Who shows a job hears of its end here: its parts are runs of their own. */
+const ENDED = channel('sluice:job:end')
+
 /** One part after the other, seen from outside as one run. */
 class JobRun<R> implements Run<JobResult<R>> {
   readonly result: Promise<JobResult<R>>
@@ -144,11 +148,19 @@ class JobRun<R> implements Run<JobResult<R>> {
     this.#givenUp = AbortSignal.any([this.#signal, this.#late.signal])
     let over!: () => void
     this.#over = new Promise((resolve) => (over = resolve))
-    this.result = this.#run().finally(() => {
+    const end = (failure: { error?: unknown }): void => {
       this.ended = performance.now()
       clearTimeout(this.#stopTimer)
+      ENDED.publish({ run: this, ...failure })
       over()
-    })
+    }
+    this.result = this.#run().then(
+      (result) => (end({}), result),
+      (error: unknown) => {
+        end({ error })
+        throw error
+      },
+    )
   }
 
   async #run(): Promise<JobResult<R>> {
