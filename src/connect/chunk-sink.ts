@@ -57,8 +57,8 @@ export interface WriteOptions<In> extends StageOptions {
 export interface SinkMaking<In, E, R, W extends ChunkWriter<E, R> = ChunkWriter<E, R>> {
   /** Called once a run, at its first turn, with the position to begin at where there is one. */
   open(context: SinkContext, from: unknown): W | PromiseLike<W>
-  /** Whether a later run can add to what an earlier one wrote. Default: yes. */
-  goesOn?: boolean
+  /** A later run cannot add to what an earlier one wrote. What there is to say about that, behind the message; or `''`. */
+  beginsAnew?: string | undefined
   /**
    * Makes of each value what the connector writes; a value for which it throws follows `onError`. `writer` is what
    * `open` gave for this run: it may have found out there how to encode.
@@ -77,8 +77,9 @@ export function chunkSink<In, E, R, W extends ChunkWriter<E, R> = ChunkWriter<E,
     part('sink', make, options, {
       kernel: (port: Port<In, R>) => new Writing(port as Port<In, never>, making, onError, start),
       resume(position, own = false) {
-        if (making.goesOn === false)
-          throw new TypeError(`Cannot go on with ${make}: it begins anew with each run`)
+        const { beginsAnew } = making
+        if (beginsAnew !== undefined)
+          throw new TypeError(`Cannot go on with ${make}: it begins anew with each run${beginsAnew}`)
         return from({ position, own }).definitions[0]
       },
     })

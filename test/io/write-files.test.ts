@@ -248,7 +248,7 @@ test('a position is where the next run goes on, where the file is appended to', 
   await write<object>([{ b: 4, a: 3 }], sink)
   expect(text(file)).toBe('a,b\n1,2\n3,4\n')
   expect(() => writeCsv<object>(file).definitions[0].resume!(position)).toThrow(
-    'Cannot go on with writeCsv: it begins anew with each run',
+    'Cannot go on with writeCsv: it begins anew with each run, unless "append" is true',
   )
 })
 

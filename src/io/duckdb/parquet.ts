@@ -143,7 +143,7 @@ export function writeParquet<In extends object>(
   const form = `FORMAT parquet, COMPRESSION ${compression}, ROW_GROUP_SIZE ${rowGroup}`
   return chunkSink<In, Row, WrittenParquet>(make, options, {
     open: async (context) => new RowWriting(await planOf(path, form, columns), context),
-    goesOn: false,
+    beginsAnew: '',
     // Rows are looked at one by one as they are written, so that what fails is told in their order.
     encode: (row) => row as Row,
   })

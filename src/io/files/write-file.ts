@@ -78,7 +78,7 @@ export function textSink<In>(
         throw error
       }
     },
-    goesOn: options.append === true,
+    beginsAnew: options.append === true ? undefined : canGrow(file) ? ', unless "append" is true' : '',
     encode: (value, _index, { encoder }) => encoder.encode(value),
   })
   const { append = false, sync = false } = options
