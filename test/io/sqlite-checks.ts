@@ -76,6 +76,18 @@ export const checks: [string, Check][] = [
     },
   ],
   [
+    'half of a character has no text in SQLite: it is refused, as it would become the same as another half',
+    async (database) => {
+      const told: unknown[] = []
+      const onError = ({ value }: { value: unknown }) => void told.push(value)
+      const rows = [{ k: 'a🦆' }, { k: 'a\ud83e' }, { k: '\udd86' }]
+      assert.deepEqual(await write(database, rows, { key: 'k', onError }), { table: 't', count: 1 })
+      assert.deepEqual(told, rows.slice(1))
+      assert.deepEqual(await read(database, 'SELECT k FROM t'), [{ k: 'a🦆' }])
+      has(await failed(write(database, [rows[1]])), 'Cannot write column "k": it must be null, a boolean')
+    },
+  ],
+  [
     'rows are read in steps, with parameters, and no further than is wanted',
     async (database) => {
       await write(

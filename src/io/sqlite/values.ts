@@ -7,18 +7,25 @@ import { type Row, show, type SqlValue } from './driver.ts'
 /** A value for a parameter of a query. */
 export type SqliteParam = SqlValue | boolean | Date
 
-const WANTED = 'it must be null, a boolean, number, bigint of 64 bits, string, valid Date or Uint8Array'
+const WANTED =
+  'it must be null, a boolean, number, bigint of 64 bits, string of whole characters, valid Date or Uint8Array'
 
 /** The value as SQLite takes it; throws where there is no such. */
 export function toSql(value: unknown): SqlValue {
   if (value === null || value === undefined) return null
-  if (typeof value === 'string' || value instanceof Uint8Array) return value
+  if (value instanceof Uint8Array) return value
+  // Half of a pair has no UTF-8: SQLite would get U+FFFD, and two keys could become one.
+  if (typeof value === 'string' && isWellFormed(value)) return value
   // As a double, 1 would be "1.0" in a column of text.
   if (typeof value === 'number') return numberOf(value)
   if (typeof value === 'boolean') return value ? 1n : 0n
   if (typeof value === 'bigint' && value === BigInt.asIntN(64, value)) return value
   if (value instanceof Date && !Number.isNaN(value.getTime())) return value.toISOString()
   throw new TypeError(`${WANTED}, got ${show(value)}`)
+}
+
+function isWellFormed(text: string): boolean {
+  return (text as unknown as { isWellFormed(): boolean }).isWellFormed()
 }
 
 function numberOf(value: number): number | bigint {
