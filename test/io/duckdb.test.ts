@@ -555,6 +555,23 @@ describe('writeDuckDb', () => {
     expect(await read('FROM t', { database })).toEqual([{ i: 1n }, { i: 2n }])
   })
 
+  test('a column may be written with large or small letters, but as one', async () => {
+    const database = newFile()
+    await write([], 't', { database, columns: { ID: 'INTEGER UNIQUE', Ä: 'INTEGER', late: 'INTEGER' } })
+    expect(await write([{ id: 1, Ä: 2 }], 't', { database })).toEqual({ table: 't', count: 1 })
+    await write([{ iD: 1, Ä: 3 }], 't', { database, key: 'iD' })
+    expect(await read('SELECT ID, Ä FROM t', { database, integers: 'number' })).toEqual([{ ID: 1, Ä: 3 }])
+    for (const table of ['t', 'u'])
+      for (const rows of [[{ id: 5, ID: 6 }], [{ id: 5 }, { ID: 6 }]])
+        expect((await failed(write(rows, table, { database }))).message).toContain(
+          'it is the same column as "',
+        )
+    const rows = Array.from({ length: 1001 }, (_, i) => (i === 1000 ? { late: i } : { id: i + 2 }))
+    expect((await failed(write(rows, 't', { database }))).message).toContain(
+      'Cannot write column "late": the first 1000 rows have no such column',
+    )
+  })
+
   test('writes some columns of a table that is there, the others get their defaults', async () => {
     const instance = await DuckDBInstance.create()
     const connection = await instance.connect()

@@ -180,6 +180,22 @@ export const checks: [string, Check][] = [
     },
   ],
   [
+    'a column may be written with large or small letters, but as one',
+    async (database) => {
+      await write(database, [], { columns: { ID: 'INTEGER UNIQUE', Ä: 'INTEGER', late: 'INTEGER' } })
+      assert.deepEqual(await write(database, [{ id: 1, Ä: 2 }]), { table: 't', count: 1 })
+      await write(database, [{ iD: 1, Ä: 3 }], { key: 'iD' })
+      assert.deepEqual(await read(database, 'SELECT id, Ä FROM t'), [{ ID: 1, Ä: 3 }])
+      has(await failed(write(database, [{ ä: 1 }])), 'Cannot write column "ä": the table has no such column')
+      for (const rows of [[{ id: 5, ID: 6 }], [{ id: 5 }, { ID: 6 }]]) {
+        has(await failed(write(database, rows)), 'it is the same column as "')
+        has(await failed(write(database, rows, {}, 'u')), 'it is the same column as "')
+      }
+      const rows = Array.from({ length: 1001 }, (_, i) => (i === 1000 ? { late: i } : { id: i + 2 }))
+      has(await failed(write(database, rows)), 'column "late": the first 1000 rows have no such column')
+    },
+  ],
+  [
     'all or nothing: a run that fails or is aborted leaves no row and no table',
     async (database) => {
       await write(database, [{ i: -1 }])

@@ -7,9 +7,6 @@ import { columnFailure } from './table.ts'
 /** The names of the columns, or their names and types as SQL. */
 export type Columns = readonly string[] | Readonly<Record<string, string>>
 
-/** From how many rows the columns are learnt. */
-export const SAMPLE = 1000
-
 /** Throws unless `columns` are names, or names with types, and `key` is among them. */
 export function demandColumns(columns: unknown, key: readonly string[], action: string): void {
   if (columns === undefined) return
@@ -46,14 +43,14 @@ function isList(columns: Columns): columns is readonly string[] {
 
 /** Learns columns and types from rows. */
 export class Sampling {
-  readonly #shapes = new Map<string, Shape>()
+  readonly shapes = new Map<string, Shape>()
 
   /** `fixed`: the types are known, only the names are to be learnt. */
   constructor(
     readonly columns: Columns | undefined,
     readonly fixed: boolean,
   ) {
-    if (columns) for (const name of namesOf(columns)) this.#shapes.set(name, undefined)
+    if (columns) for (const name of namesOf(columns)) this.shapes.set(name, undefined)
   }
 
   /** Throws for a row that does not go with those before it, and has then learnt nothing. */
@@ -64,12 +61,12 @@ export class Sampling {
     for (const name of columns ? namesOf(columns) : Object.keys(row)) {
       const given = Object.hasOwn(row, name) ? row[name] : undefined
       try {
-        learnt.push([name, fixed || this.#typeOf(name) ? undefined : widened(this.#shapes.get(name), given)])
+        learnt.push([name, fixed || this.#typeOf(name) ? undefined : widened(this.shapes.get(name), given)])
       } catch (error) {
         throw columnFailure(name, error)
       }
     }
-    for (const [name, shape] of learnt) this.#shapes.set(name, shape)
+    for (const [name, shape] of learnt) this.shapes.set(name, shape)
   }
 
   #typeOf(name: string): string | undefined {
@@ -78,13 +75,13 @@ export class Sampling {
   }
 
   get names(): readonly string[] {
-    return [...this.#shapes.keys()]
+    return [...this.shapes.keys()]
   }
 
   /** The columns as `CREATE TABLE` takes them. */
   definition(key: readonly string[]): string {
     const columns = this.names.map(
-      (name) => `${quoteName(name)} ${this.#typeOf(name) ?? sqlOf(this.#shapes.get(name))}`,
+      (name) => `${quoteName(name)} ${this.#typeOf(name) ?? sqlOf(this.shapes.get(name))}`,
     )
     const primary = key.length > 0 ? [`PRIMARY KEY (${key.map(quoteName).join(', ')})`] : []
     return `(${[...columns, ...primary].join(', ')})`

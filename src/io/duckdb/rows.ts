@@ -4,7 +4,8 @@
  * What comes at the end differs: a table is committed, a Parquet file is copied out.
  */
 import type { ChunkWriter, SinkContext } from '../../connect/chunk-sink.ts'
-import { type Columns, SAMPLE, Sampling } from './columns.ts'
+import { demandColumnNames, SAMPLE } from '../../connect/column-names.ts'
+import { type Columns, Sampling } from './columns.ts'
 import { failure, type Opened, quoteName } from './database.ts'
 import type { Row } from './reading.ts'
 import { show } from './shape.ts'
@@ -32,7 +33,6 @@ export class RowWriting<R> implements ChunkWriter<Row, R> {
   readonly #sampling: Sampling
   #sample: Row[] = []
   #table: TableWriting | undefined
-  #known: ReadonlySet<string> | undefined
   #busy: Promise<unknown> = Promise.resolve()
   #over = false
   #closed = false
@@ -60,7 +60,7 @@ export class RowWriting<R> implements ChunkWriter<Row, R> {
   #learn(row: Row): Promise<void> | undefined {
     try {
       demandRow(row)
-      this.#checkNames(row, this.plan.existing && new Set(this.plan.existing))
+      this.#checkNames(row)
       this.#sampling.add(row)
     } catch (error) {
       return this.context.failed(row, error)
@@ -71,7 +71,7 @@ export class RowWriting<R> implements ChunkWriter<Row, R> {
 
   /** The columns are known: makes the table where it is missing, and writes what has come. */
   async #begin(): Promise<void> {
-    const { opened, table, existing, columns, key } = this.plan
+    const { opened, table, existing, key } = this.plan
     const { names } = this.#sampling
     if (names.length === 0) return this.#refuse()
     const missing = key.find((name) => !names.includes(name))
@@ -79,7 +79,6 @@ export class RowWriting<R> implements ChunkWriter<Row, R> {
     if (!existing) await opened.connection.run(`CREATE TABLE ${table} ${this.#sampling.definition(key)}`)
     const writing = new TableWriting(opened, { name: table, columns: names, key, private: this.plan.private })
     await writing.prepare()
-    if (!columns) this.#known = new Set(names)
     this.#table = writing
     const sample = this.#sample
     this.#sample = []
@@ -97,22 +96,17 @@ export class RowWriting<R> implements ChunkWriter<Row, R> {
   #add(table: TableWriting, row: Row): Promise<void> | undefined {
     try {
       demandRow(row)
-      this.#checkNames(row, this.#known)
+      this.#checkNames(row)
       return table.add(row) ? table.move() : undefined
     } catch (error) {
       return this.context.failed(row, error)
     }
   }
 
-  /** A property that is no column would be lost. */
-  #checkNames(row: Row, known: ReadonlySet<string> | undefined): void {
-    if (!known || this.plan.columns) return
-    for (const name of Object.keys(row)) {
-      if (known.has(name)) continue
-      const where = this.plan.existing ? 'the table has' : `the first ${SAMPLE} rows have`
-      const advice = 'say in "columns" what is to be written'
-      throw new TypeError(`Cannot write column ${show(name)}: ${where} no such column: ${advice}`)
-    }
+  #checkNames(row: Row): void {
+    const { columns, existing } = this.plan
+    if (columns) return
+    demandColumnNames(row, { learnt: this.#sampling.shapes, existing, fixed: this.#table !== undefined })
   }
 
   end(): Promise<R> {

@@ -5,6 +5,7 @@
  * others stay; where it took back the transaction, the run fails. The columns are learnt from the first rows where nobody says.
  */
 import type { ChunkWriter, SinkContext } from '../../connect/chunk-sink.ts'
+import { demandColumnNames, SAMPLE } from '../../connect/column-names.ts'
 import {
   failure,
   isBusy,
@@ -34,9 +35,6 @@ export interface Into {
   batch: number
   patience: number
 }
-
-/** From how many rows the columns are learnt. */
-const SAMPLE = 1000
 
 /** Opens the database and begins the transaction. */
 export async function openWriting(into: Into, context: SinkContext): Promise<Writing> {
@@ -205,7 +203,12 @@ export class Writing implements ChunkWriter<Row, Written> {
   #valuesOf(row: Row, names: readonly string[]): [string, SqlValue][] {
     if (typeof row !== 'object' || row === null || Array.isArray(row))
       throw new TypeError(`Cannot write a row: it must be an object, got ${show(row)}`)
-    if (!this.into.names) this.#checkNames(row)
+    if (!this.into.names)
+      demandColumnNames(row, {
+        learnt: this.#learnt,
+        existing: this.#existing,
+        fixed: this.#insert !== undefined,
+      })
     return names.map((name) => {
       try {
         const value = toSql(Object.hasOwn(row, name) ? row[name] : null)
@@ -218,16 +221,6 @@ export class Writing implements ChunkWriter<Row, Written> {
         })
       }
     })
-  }
-
-  /** A property that is no column would be lost. */
-  #checkNames(row: Row): void {
-    const known = this.#insert ? this.#columns : this.#existing
-    const strange = known && Object.keys(row).find((name) => !known.includes(name))
-    if (strange === undefined) return
-    const where = this.#existing ? 'the table has' : `the first ${SAMPLE} rows have`
-    const advice = 'say in "columns" what is to be written'
-    throw new TypeError(`Cannot write column ${show(strange)}: ${where} no such column: ${advice}`)
   }
 
   async end(): Promise<Written> {

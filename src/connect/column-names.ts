@@ -1,0 +1,36 @@
+/** Which properties of a row are columns, where these are learnt from the first rows: by names whose case does not count. */
+
+/** From how many rows the columns are learnt. */
+export const SAMPLE = 1000
+
+/** What is known of the columns so far. */
+export interface KnownColumns {
+  /** Those that are written, by name. */
+  readonly learnt: ReadonlyMap<string, unknown>
+  /** Those of the table, where it is there. */
+  readonly existing: readonly string[] | undefined
+  /** No more are learnt. */
+  readonly fixed: boolean
+}
+
+/** Throws for a property that is no column: it would be lost. So would one of two that are the same column. */
+export function demandColumnNames(row: object, { learnt, existing, fixed }: KnownColumns): void {
+  const names = Object.keys(row)
+  for (const name of names) {
+    if (learnt.has(name)) continue
+    const isSame = (other: string): boolean => folded(other) === folded(name)
+    const refuse = (why: string): never => {
+      throw new TypeError(`Cannot write column ${JSON.stringify(name)}: ${why}`)
+    }
+    const twin = [...learnt.keys(), ...names].find((other) => other !== name && isSame(other))
+    if (twin !== undefined) refuse(`it is the same column as ${JSON.stringify(twin)}`)
+    const where = fixed ? `the first ${SAMPLE} rows have` : 'the table has'
+    if (fixed || existing?.some(isSame) === false)
+      refuse(`${where} no such column: say in "columns" what is to be written`)
+  }
+}
+
+/** SQLite and DuckDB know columns by names whose letters of ASCII may be large or small; all others are as they are. */
+function folded(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
+}
