@@ -1,6 +1,8 @@
 /** Many values as one, and back: `batch`, `window`, `unbatch`. */
 import { startTimer } from '../channel/clock.ts'
 import { demand, demandCount, demandFunction, demandNumber, demandOptions, demandTime } from '../errors.ts'
+import { hear } from '../pipeline/reading.ts'
+import { isThenable } from '../pipeline/results.ts'
 import { late } from '../pipeline/scheduler.ts'
 import { type Kernel, part, type Port, type Stage, type StageOptions } from '../pipeline/stage.ts'
 
@@ -196,9 +198,9 @@ export function window<T>(size: number, step = 1, options: StageOptions = {}): S
 }
 
 /**
- * Passes the values of arrays and other iterables on one by one.
+ * Passes the values of arrays and other iterables on one by one. Promises among them are awaited, in order.
  *
- * Ordered. Concurrency 1. Holds at most one iterable. On error: fails at a value that is no iterable.
+ * Ordered. Concurrency 1. Holds at most one iterable. On error: fails at a value that is no iterable, or whose promise rejects.
  *
  * @throws TypeError or RangeError for wrong options.
  * @example
@@ -206,28 +208,63 @@ export function window<T>(size: number, step = 1, options: StageOptions = {}): S
  *
  * await pipeline(source([[1, 2], [], [3]]), unbatch()).run() // => [1, 2, 3]
  */
-export function unbatch<T>(options: StageOptions = {}): Stage<Iterable<T>, T> {
+export function unbatch<T>(options: StageOptions = {}): Stage<Iterable<T>, Awaited<T>> {
   return part('stage', 'unbatch', options, {
     kernel() {
       let current: Iterator<T> | undefined
+      /** A promise among its values, and how to get what that has come to. */
+      let awaited: { get?: () => unknown } | undefined
+      const wait = (promise: PromiseLike<unknown>, port: { wake(): void }): void => {
+        const settle = (get: () => unknown): void => {
+          awaited = { get }
+          port.wake()
+        }
+        awaited = {}
+        // One that is not the engine's own may call back twice.
+        Promise.resolve(promise).then(
+          (value) => settle(() => value),
+          (error: unknown) =>
+            settle(() => {
+              throw error
+            }),
+        )
+      }
       return {
-        run(port: Port<Iterable<T>, T>) {
-          const { items, out } = port
+        get wants() {
+          return awaited && 'a promise among its values'
+        },
+        run(port: Port<Iterable<T>, Awaited<T>>) {
+          const { items } = port
+          const out: unknown[] = port.out
           let given = 0
           while (port.at < port.end || current !== undefined) {
             const many = items[port.at]
             if (current === undefined && Array.isArray(many) && many.length <= port.room - port.count) {
-              for (let i = 0; i < many.length; i++) out[port.count++] = many[i] as T
-              port.at++
-              continue
+              const before = port.count
+              let i = 0
+              for (let value: unknown; i < many.length && !isThenable((value = many[i])); i++)
+                out[port.count++] = value
+              if (i === many.length) {
+                port.at++
+                continue
+              }
+              port.count = before
             }
             if (current === undefined) {
               const opens = (Object(many) as Partial<Iterable<T>>)[Symbol.iterator]
               demand(typeof opens === 'function', 'unbatch', 'value', 'an iterable', many, TypeError)
               current = many[Symbol.iterator]()
+              hear(many)
             }
             for (;;) {
               if ((port.full = port.count >= port.room || ((++given & 31) === 0 && late()))) return
+              if (awaited) {
+                if ((port.held = !awaited.get)) return
+                const value = awaited.get()
+                awaited = undefined
+                out[port.count++] = value
+                continue
+              }
               const iterator: Iterator<T> = current
               // One that throws is not returned, as in any loop.
               current = undefined
@@ -235,7 +272,8 @@ export function unbatch<T>(options: StageOptions = {}): Stage<Iterable<T>, T> {
               if (port.left) return void (done || iterator.return?.())
               if (done) break
               current = iterator
-              out[port.count++] = value
+              if (isThenable(value)) wait(value, port)
+              else out[port.count++] = value
             }
             port.at++
           }

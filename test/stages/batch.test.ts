@@ -14,7 +14,7 @@ import {
 } from 'sluice/testing'
 import { stageError } from '../pipeline/support-leaks.ts'
 import { naturals, probe, upTo } from '../pipeline/support-sources.ts'
-import { never, rejection, stable } from '../pipeline/support-waiting.ts'
+import { never, rejection, stable, turns } from '../pipeline/support-waiting.ts'
 
 describe('batch(size)', () => {
   test.each([
@@ -193,6 +193,56 @@ describe('unbatch()', () => {
     const groups: Iterable<number>[] = [[1, 2], [], new Set([3]), [4]]
     for (const capacity of [0, 1, 256])
       expect(await pipeline(source(groups), unbatch()).run({ capacity })).toEqual([1, 2, 3, 4])
+  })
+
+  test('awaits promises among the values, in order', async () => {
+    const later = async (n: number) => {
+      await turns()
+      return n
+    }
+    for (const capacity of [0, 1, 256]) {
+      const groups = [[1, later(2), 3, later(4)], new Set([later(5), 6]), [7]]
+      const results: number[] = await pipeline(source(groups), unbatch()).run({ capacity })
+      expect(results).toEqual([1, 2, 3, 4, 5, 6, 7])
+    }
+  })
+
+  test('fails where a promise among the values rejects, and lets the iterable go', async () => {
+    const boom = new Error('boom')
+    let closed = 0
+    function* values() {
+      try {
+        yield 1
+        yield Promise.reject(boom)
+      } finally {
+        closed++
+      }
+    }
+    for (const [many, times] of [
+      [[1, Promise.reject(boom), Promise.reject(boom)], 0],
+      [values(), 1],
+    ] as const) {
+      const seen: unknown[] = []
+      const run = pipeline(
+        source<Iterable<unknown>>([many]),
+        unbatch(),
+        forEach((value) => void seen.push(value)),
+      ).run()
+      const error = await stageError(run)
+      expect(error).toMatchObject({ stage: 'unbatch', value: many, cause: boom })
+      expect([seen, closed]).toEqual([[1], times])
+    }
+  })
+
+  test('waits for no promise among the values once the run is aborted', async () => {
+    let begun!: () => void
+    const first = new Promise<void>((resolve) => (begun = resolve))
+    const values = [[1, new Promise<number>(() => {})]]
+    const run = pipeline(source(values), unbatch(), forEach(begun)).start()
+    await first
+    const reason = new Error('enough')
+    const [error] = await Promise.all([rejection(run.result), run.abort(reason)])
+    expect(error).toBe(reason)
   })
 
   test.each([

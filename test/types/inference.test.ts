@@ -177,6 +177,9 @@ test('filter and takeWhile narrow a union by what tells its members apart, inlin
   ).run()
   expectTypeOf(settled).toEqualTypeOf<Promise<number[]>>()
   expect(await settled).toEqual([1])
+  const awaited = pipeline(source([[1, Promise.resolve('2')]]), unbatch()).run()
+  expectTypeOf(awaited).toEqualTypeOf<Promise<(string | number)[]>>()
+  expect(await awaited).toEqual([1, '2'])
 })
 
 test('what alsoTo takes narrows a union as well, and leaves what goes on as it is', async () => {
