@@ -84,7 +84,9 @@ class Case implements Mode<unknown, Outcome> {
 
 function casesOf(cases: Cases): Case[] {
   const all: Case[] = []
-  for (const [key, entry] of Object.entries(cases ?? {})) {
+  const ok = typeof cases === 'object' && cases !== null
+  demand(ok, 'select', 'cases', 'an object of cases', cases, TypeError)
+  for (const [key, entry] of Object.entries(cases)) {
     const { [CASE]: sender, value } = Object(entry) as Partial<SendCase<unknown>>
     const owner = (sender ?? Object(entry)) as Partial<Owner<unknown>>
     const ok = sender ?? owner[HANDLE]?.side === 'receiver'
@@ -167,7 +169,7 @@ export function select<const C extends Cases>(cases: C, options: SelectOptions =
 /**
  * `select` without waiting: `undefined` where no case is ready. Throws the cause of a channel that failed.
  *
- * @throws TypeError for something that is no case.
+ * @throws TypeError for something that is no case, or for cases that are no object.
  * @example
  * import { channel, trySelect } from 'sluice'
  *

@@ -121,9 +121,13 @@ describe('the options of a wait', () => {
 })
 
 describe('select()', () => {
-  it('rejects with a TypeError for what holds no cases', async () => {
-    const error = await failureOf(() => select(null as never))
-    expect(error).toEqual(new TypeError('Cannot select: "cases" must be at least one case, got null'))
+  it('rejects with a TypeError for what holds no cases, which trySelect() throws', async () => {
+    for (const cases of [null, undefined, 5, 'rx']) {
+      const error = await failureOf(() => select(cases as never))
+      expect(error).toBeInstanceOf(TypeError)
+      expect((error as Error).message).toContain('Cannot select: "cases" must be an object of cases, got ')
+      expect(() => trySelect(cases as never)).toThrow(error)
+    }
   })
 
   it('rejects with a TypeError where there is no case', async () => {
