@@ -60,9 +60,8 @@ function rejectStuck<T>(core: Exchange<T>, picture: string): boolean {
   const stuck = options.daemon ? [] : [...readers, ...writers].filter(({ mode }) => !mode.spared?.())
   const message =
     `Deadlock on channel "${name}", nothing else runs: ${counts(stuck.map(({ mode }) => mode.kind))} waiting, ` +
-    openHandles(core) +
-    picture
-  for (const wait of stuck) wait.giveUp(new DeadlockError(message))
+    openHandles(core)
+  for (const wait of stuck) wait.giveUp(new DeadlockError(message + (wait.mode.others?.() ?? '') + picture))
   return stuck.length > 0
 }
 

@@ -7,6 +7,7 @@
  */
 import { demand, demandOptions, demandSignal } from '../errors.ts'
 import { onAbort } from './clock.ts'
+import { openHandles } from './deadlock.ts'
 import { HANDLE, type Handle, isOver } from './exchange.ts'
 import type { Receiver, Sender } from './handles.ts'
 import { isReady, type Mode, type Owner, perform, Wait } from './waiting.ts'
@@ -79,6 +80,15 @@ class Case implements Mode<unknown, Outcome> {
       this.all[cores.indexOf(this.handle.core)] !== this ||
       cores.some(({ deadlock, options }) => deadlock && options.daemon)
     )
+  }
+
+  others(): string {
+    const cores = new Set(this.all.map(({ handle }) => handle.core))
+    cores.delete(this.handle.core)
+    // Timers and never() have nobody at their other end.
+    return [...cores]
+      .map((core) => core.deadlock && `\nalso on channel "${core.name}": ${openHandles(core)}`)
+      .join('')
   }
 }
 

@@ -28,6 +28,8 @@ export interface Mode<T, R> {
   ended?(): R
   /** Whether it counts as no deadlock, or another wait speaks for it. */
   spared?(): boolean
+  /** What a report says of the other channels it waits on. */
+  others?(): string
 }
 
 /** A sender or receiver. */

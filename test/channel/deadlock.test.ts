@@ -289,16 +289,22 @@ describe.concurrent('a program is in no deadlock', () => {
 describe.concurrent('a select in a program whose event loop runs dry', () => {
   it('is reported when no case of it can happen', async () => {
     const result = await runProgram(`
-      import { channel, select, sendCase } from 'sluice'
+      import { channel, never, select, sendCase } from 'sluice'
       const [tx, rx] = channel<number>(0, { name: 'left' }) // @left
-      const [full, unread] = channel<number>(0, { name: 'right' })
-      await select({ rx, out: sendCase(full, 1) })
+      const [full, unread] = channel<number>(0, { name: 'right' }) // @right
+      await select({ off: never(), rx, again: rx, out: sendCase(full, 1) })
       export { tx, unread }
     `)
     expect(result.stderr).toContain('DeadlockError')
-    expect(result.stderr).toMatch(/left|right/)
-    expect(result.stderr).toMatch(/select|receive/)
+    // Of each channel once, with who could still end the wait.
+    const open = '1 sender and 1 receiver open'
+    expect(result.stderr).toContain(
+      `Deadlock on channel "left", nothing else runs: 1 select waiting, ${open}\n`,
+    )
+    expect(result.stderr).toContain(`\nalso on channel "right": ${open}\n`)
     expect(result.stderr).toContain(result.place('left'))
+    expect(result.stderr).toContain(result.place('right'))
+    expect(result.stderr.match(/on channel "/g)).toHaveLength(2)
     expect(result.code).toBe(1)
   })
   it('is reported where its other cases are never() and a timer that has given its value', async () => {
