@@ -329,6 +329,11 @@ describe('a run of a job', () => {
     await running
     await job.run()
     expect(readdirSync(folder)).toEqual(['job'])
+    const saved = JSON.parse(readFileSync(file('job'), 'utf8')) as object
+    expect(Object.keys(saved)).toEqual(['version', 'parts', 'positions'])
+    // As it was written by earlier versions.
+    writeFileSync(file('job'), JSON.stringify({ ...saved, done: true }))
+    expect(await job.run()).toMatchObject({ parts: 1 })
     const nowhere = checkpoint(file('none/job'), pipeline(range(1), drain()))
     await expect(nowhere.run()).rejects.toThrow(`Cannot write the checkpoint ${file('none/job')}: ENOENT`)
   })

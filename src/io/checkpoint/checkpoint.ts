@@ -182,7 +182,7 @@ class JobRun<R> implements Run<JobResult<R>> {
     // The first part reads nothing: what a sink had before the job is known before anything is added.
     for (let first = saved === undefined; ; first = false) {
       const { last, done } = await this.#runPart(first ? 0 : every)
-      saved = { version: 1, parts: (saved?.parts ?? -1) + 1, done, positions: this.#reached.now() }
+      saved = { version: 1, parts: (saved?.parts ?? -1) + 1, positions: this.#reached.now() }
       await save(this.file, saved)
       if (first && !this.#stopped) continue
       this.#parts++

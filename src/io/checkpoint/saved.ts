@@ -7,8 +7,6 @@ export interface Saved {
   version: 1
   /** How many parts have been saved. */
   parts: number
-  /** The sources came to their end. */
-  done: boolean
   /** How far each source and each sink has come, by its place in the pipeline. */
   positions: Record<string, unknown>
 }
