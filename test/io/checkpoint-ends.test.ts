@@ -1,5 +1,14 @@
 /** Jobs whose stages end early, whose parts end in the middle, and that are not what they were. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -336,6 +345,27 @@ describe('a run of a job', () => {
     expect(await job.run()).toMatchObject({ parts: 1 })
     const nowhere = checkpoint(file('none/job'), pipeline(range(1), drain()))
     await expect(nowhere.run()).rejects.toThrow(`Cannot write the checkpoint ${file('none/job')}: ENOENT`)
+  })
+
+  test('keeps a link to its file a link, and has it to itself by each of its names', async () => {
+    mkdirSync(file('elsewhere'))
+    symlinkSync('elsewhere/job', file('link'))
+    const job = checkpoint(file('link'), pipeline(slow(0, 5), drain()))
+    await job.run()
+    expect(lstatSync(file('link')).isSymbolicLink()).toBe(true)
+    const running = job.run()
+    const other = checkpoint(file('elsewhere/job'), pipeline(slow(0, 5), drain()))
+    await expect(other.run()).rejects.toThrow('a job of this process is using it')
+    expect(await running).toMatchObject({ parts: 1 })
+    await other.run()
+    expect(readdirSync(folder).sort()).toEqual(['elsewhere', 'link'])
+    expect(readdirSync(file('elsewhere'))).toEqual(['job'])
+  })
+
+  test('has a file with a name as long as names can be', async () => {
+    const name = 'x'.repeat(255)
+    await checkpoint(file(name), pipeline(range(1), drain())).run()
+    expect(readdirSync(folder)).toEqual([name])
   })
 
   test('waits for what onSaved gives, and fails with what it fails with', async () => {

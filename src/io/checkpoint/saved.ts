@@ -1,6 +1,9 @@
 /** The file of a checkpoint: read whole, and replaced whole, so that a crash leaves the old one or the new one. */
+import { createHash } from 'node:crypto'
+import { realpathSync } from 'node:fs'
 import { open, readFile, rename, rm } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { resolve } from 'node:path'
+import { placeOf, syncFolder, temporaryFor } from '../../connect/new-file.ts'
 
 /** What is kept of a job. */
 export interface Saved {
@@ -19,10 +22,19 @@ const taken = (shared[TAKEN] ??= new Set())
 
 /** Throws where a job with this file is running already. Gives what ends that. */
 export function takeFile(file: string): () => void {
-  const path = resolve(file)
+  const path = pathOf(file)
   if (taken.has(path)) throw new Error(`Cannot use the checkpoint ${file}: a job of this process is using it`)
   taken.add(path)
   return () => void taken.delete(path)
+}
+
+/** One for all names of a file that is there. */
+function pathOf(file: string): string {
+  try {
+    return realpathSync(file)
+  } catch {
+    return resolve(file)
+  }
 }
 
 export async function load(file: string): Promise<Saved | undefined> {
@@ -49,8 +61,11 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 /** Resolves when the disk has it. */
 export async function save(file: string, saved: Saved): Promise<void> {
-  const temporary = `${file}.tmp`
+  let temporary: string | undefined
   try {
+    const place = await placeOf(file)
+    // The same name each time: of a process that was killed there is one left at the most.
+    temporary = temporaryFor(place, createHash('sha256').update(place).digest('hex').slice(0, 12))
     const handle = await open(temporary, 'w')
     try {
       await handle.writeFile(`${JSON.stringify(saved)}\n`)
@@ -58,23 +73,11 @@ export async function save(file: string, saved: Saved): Promise<void> {
     } finally {
       await handle.close()
     }
-    await rename(temporary, file)
-    await syncFolder(dirname(file))
+    await rename(temporary, place)
+    await syncFolder(place)
   } catch (error) {
     // Half a file is of no use. What kept it from being written may keep it from being removed.
-    await rm(temporary, { force: true }).catch(() => {})
+    if (temporary !== undefined) await rm(temporary, { force: true }).catch(() => {})
     throw new Error(`Cannot write the checkpoint ${file}: ${(error as Error).message}`, { cause: error })
-  }
-}
-
-/** The new name is on the disk when its folder is. */
-async function syncFolder(folder: string): Promise<void> {
-  // Windows cannot open a folder, and needs not.
-  if (process.platform === 'win32') return
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }

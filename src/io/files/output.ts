@@ -1,8 +1,8 @@
 /** Where bytes go: a file, through what packs it, or the standard output. One call at a time. */
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, open, readlink, realpath, rename, stat, unlink } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { type FileHandle, open, rename, stat, unlink } from 'node:fs/promises'
 import type { Transform } from 'node:stream'
+import { absent, placeOf, syncFolder, temporaryFor } from '../../connect/new-file.ts'
 import { openBlocks } from './blocks.ts'
 import { packerFor } from './packing.ts'
 
@@ -69,20 +69,6 @@ function cannotWrite(file: string, error: unknown): Error {
   return new Error(`Cannot write ${file}: ${(error as Error).message}`, { cause: error })
 }
 
-function absent(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error
-}
-
-/** The file that a link points at, whether it is there or not: a link stays one. */
-async function placeOf(file: string): Promise<string> {
-  const place = await realpath(file).catch(absent)
-  if (place !== undefined) return place
-  const target = await readlink(file).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EINVAL') absent(error)
-  })
-  return target === undefined ? file : placeOf(resolve(dirname(file), target))
-}
-
 async function openTarget(file: string, options: OutputOptions): Promise<FileOutput> {
   const place = await placeOf(file)
   const there = await stat(place).catch(absent)
@@ -107,19 +93,14 @@ async function openTarget(file: string, options: OutputOptions): Promise<FileOut
   }
 }
 
-/** A name of its own for each run: of a process that was killed, one may be left. */
-function temporaryFor(place: string): string {
-  const name = basename(place).slice(0, 64)
-  return join(dirname(place), `.${name}.${randomBytes(6).toString('hex')}.tmp`)
-}
-
 async function openTemporary(
   file: string,
   place: string,
   mode: number | undefined,
   { sync }: OutputOptions,
 ): Promise<FileOutput> {
-  const temporary = temporaryFor(place)
+  // A name of its own for each run: of a process that was killed, one may be left.
+  const temporary = temporaryFor(place, randomBytes(6).toString('hex'))
   const handle = await open(temporary, 'wx', mode ?? 0o666)
   const output = new FileOutput(file, handle, sync, { temporary, place })
   try {
@@ -129,17 +110,6 @@ async function openTemporary(
   } catch (error) {
     await output.abandon()
     throw error
-  }
-}
-
-/** A new name survives a loss of power once its folder is written. Windows opens no folders. */
-async function syncFolder(place: string | undefined): Promise<void> {
-  if (place === undefined || process.platform === 'win32') return
-  const folder = await open(dirname(place), 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
   }
 }
 

@@ -1,0 +1,34 @@
+/** A file that is made whole: beside its place, under another name, and renamed when all of it is there. */
+import { open, readlink, realpath } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+
+export function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error
+}
+
+/** The file that a link points at, whether it is there or not: a link stays one. */
+export async function placeOf(file: string): Promise<string> {
+  const place = await realpath(file).catch(absent)
+  if (place !== undefined) return place
+  const target = await readlink(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EINVAL') absent(error)
+  })
+  return target === undefined ? file : placeOf(resolve(dirname(file), target))
+}
+
+/** A name beside its place, no longer than names can be. `mark` tells it from others. */
+export function temporaryFor(place: string, mark: string): string {
+  const name = basename(place).slice(0, 64)
+  return join(dirname(place), `.${name}.${mark}.tmp`)
+}
+
+/** A new name survives a loss of power once its folder is written. Windows opens no folders. */
+export async function syncFolder(place: string | undefined): Promise<void> {
+  if (place === undefined || process.platform === 'win32') return
+  const folder = await open(dirname(place), 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
