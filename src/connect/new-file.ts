@@ -32,3 +32,10 @@ export async function syncFolder(place: string | undefined): Promise<void> {
     await folder.close()
   }
 }
+
+/** Of a folder that is missing the system says that a file in it is, by a name that the user does not know. */
+export function whyNot(error: unknown): string {
+  const { code, syscall, path, message } = error as NodeJS.ErrnoException
+  const isFolder = code === 'ENOENT' && syscall === 'open' && path !== undefined
+  return isFolder ? `ENOENT: no such folder: ${dirname(path)}` : message
+}

@@ -344,7 +344,9 @@ describe('a run of a job', () => {
     writeFileSync(file('job'), JSON.stringify({ ...saved, done: true }))
     expect(await job.run()).toMatchObject({ parts: 1 })
     const nowhere = checkpoint(file('none/job'), pipeline(range(1), drain()))
-    await expect(nowhere.run()).rejects.toThrow(`Cannot write the checkpoint ${file('none/job')}: ENOENT`)
+    await expect(nowhere.run()).rejects.toThrow(
+      `Cannot write the checkpoint ${file('none/job')}: ENOENT: no such folder: ${file('none')}`,
+    )
   })
 
   test('keeps a link to its file a link, and has it to itself by each of its names', async () => {

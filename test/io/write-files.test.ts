@@ -112,7 +112,13 @@ describe('a file appears whole or not at all', () => {
 describe('what cannot be written fails the stage, and names the file', () => {
   test('a folder that is not there', async () => {
     const file = path('none', 'out.txt')
-    expect((await reason(write(['a'], writeLines(file)))).message).toMatch(`Cannot write ${file}: ENOENT`)
+    for (const options of [{}, { append: true }]) {
+      const { cause } = await reason(write(['a'], writeLines(file, options)))
+      expect(cause).toMatchObject({
+        message: `Cannot write ${file}: ENOENT: no such folder: ${path('none')}`,
+        cause: { code: 'ENOENT' },
+      })
+    }
   })
 
   test('a folder in place of a file', async () => {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { realpathSync } from 'node:fs'
 import { open, readFile, rename, rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { placeOf, syncFolder, temporaryFor } from '../../connect/new-file.ts'
+import { placeOf, syncFolder, temporaryFor, whyNot } from '../../connect/new-file.ts'
 
 /** What is kept of a job. */
 export interface Saved {
@@ -78,6 +78,6 @@ export async function save(file: string, saved: Saved): Promise<void> {
   } catch (error) {
     // Half a file is of no use. What kept it from being written may keep it from being removed.
     if (temporary !== undefined) await rm(temporary, { force: true }).catch(() => {})
-    throw new Error(`Cannot write the checkpoint ${file}: ${(error as Error).message}`, { cause: error })
+    throw new Error(`Cannot write the checkpoint ${file}: ${whyNot(error)}`, { cause: error })
   }
 }

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, rename, stat, unlink } from 'node:fs/promises'
 import type { Transform } from 'node:stream'
-import { absent, placeOf, syncFolder, temporaryFor } from '../../connect/new-file.ts'
+import { absent, placeOf, syncFolder, temporaryFor, whyNot } from '../../connect/new-file.ts'
 import { openBlocks } from './blocks.ts'
 import { packerFor } from './packing.ts'
 
@@ -66,7 +66,7 @@ const NONE = new Uint8Array()
 const NEWLINE = 10
 
 function cannotWrite(file: string, error: unknown): Error {
-  return new Error(`Cannot write ${file}: ${(error as Error).message}`, { cause: error })
+  return new Error(`Cannot write ${file}: ${whyNot(error)}`, { cause: error })
 }
 
 async function openTarget(file: string, options: OutputOptions): Promise<FileOutput> {
