@@ -131,7 +131,9 @@ export class Task extends Driven implements Wakeable {
     const closed = has(error, 'code', 'CLOSED')
     // Its reader has left, or it was interrupted, or it passes on what failed before it: no failure of its own.
     if ((closed && this.left) || this.context.caused(error)) return this.#returned()
-    this.fail(error)
+    if (!this.#failure) this.fail(error)
+    // It has failed its sender before: with this, or with another.
+    else if (error !== this.#failure.cause && !this.owner.knows(error)) this.failing(error)
     this.#returned()
   }
 

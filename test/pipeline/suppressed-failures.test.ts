@@ -55,6 +55,49 @@ describe('two failures', () => {
     expect(suppressedOf(error).map((each) => each.cause)).toEqual([second])
   })
 
+  test('of a stage that fails its sender, then throws: what it throws is suppressed, where it is another failure', async () => {
+    const thrown: [unknown, unknown[]][] = [
+      [second, [second]],
+      [undefined, [undefined]],
+      [first, []],
+      ['closed', []],
+      ['aborted', []],
+      ['known', []],
+    ]
+    for (const [error, suppressed] of thrown) {
+      const failing = stage<number, number>('twice', async (rx, tx, { signal }) => {
+        await rx.recv()
+        tx.fail(first)
+        await turns(error === second ? 0 : 3)
+        if (error === 'closed') await tx.send(1)
+        if (error === 'aborted') signal.throwIfAborted()
+        throw error === 'known' ? signal.reason : error
+      })
+      const failure = await stageError(pipeline(source(naturals), failing, drain()).run())
+      expect(failure).toMatchObject({ stage: 'twice', cause: first })
+      expect(suppressedOf(failure).map((each) => each.cause)).toEqual(suppressed)
+    }
+  })
+
+  test('of a stage that fails its sender with what failed before it, then throws, are both told', async () => {
+    const failing = stage<number, number>('twice', async (rx, tx) => {
+      await rx.recv().catch((error: unknown) => tx.fail(error))
+      throw second
+    })
+    const failure = await stageError(
+      pipeline(
+        source(naturals),
+        map((): number => {
+          throw first
+        }),
+        failing,
+        drain(),
+      ).run(),
+    )
+    expect(failure).toMatchObject({ stage: 'map', cause: first })
+    expect(suppressedOf(failure)).toMatchObject([{ stage: 'twice', cause: second }])
+  })
+
   test('of two stages: the later one in time is suppressed, wherever it stands', async () => {
     const gate = deferred()
     const run = pipeline(
@@ -163,7 +206,9 @@ describe('two failures', () => {
     const reason = await stageError(
       pipeline(
         range(1),
-        map(() => Promise.reject(first)),
+        map((): number => {
+          throw first
+        }),
       ).run(),
     )
     const aborting = run.abort(reason)
@@ -279,7 +324,9 @@ describe('clean-up that throws too', () => {
       const unhandled = await unhandledDuring(async () => {
         const run = pipeline(
           source(input),
-          map(() => Promise.reject(first)),
+          map((): number => {
+            throw first
+          }),
           drain(),
         ).run()
         expect((await stageError(run)).cause).toBe(first)
