@@ -208,13 +208,14 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
 
   #whatNext(): void {
     const { input, output } = this
-    const { ahead, eager, pending } = this.kernel!
+    const kernel = this.kernel!
+    const { eager } = kernel
     const blocked = output !== undefined && room(output) <= 0
     if (this.full && output !== undefined) {
       if (!blocked) return schedule(this)
       parkWriter(output, this)
     }
-    if (this.held || (this.#ended && pending)) {
+    if (this.held || (this.#ended && kernel.pending)) {
       // A sink that is not through at its end is full as well.
       const waits = this.blocked || (this.full && output !== undefined)
       // What an eager kernel holds back lets more in, as long as there is room.
@@ -222,9 +223,9 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
       this.meter.doing = waits ? 'output' : input === undefined ? 'input' : could ? 'called' : 'busy'
       if (eager) listen(input!)
     } else if (input !== undefined && input.buffer.length === 0 && !this.#ended) {
-      this.meter.doing = this.full ? 'output' : this.calls > 0 || pending ? 'called' : 'input'
+      this.meter.doing = this.full ? 'output' : this.calls > 0 || kernel.pending ? 'called' : 'input'
       parkReader(input)
-    } else if (blocked && !((ahead || eager) && this.stock > 0)) {
+    } else if (blocked && !((kernel.ahead || eager) && this.stock > 0)) {
       this.meter.doing = 'output'
       parkWriter(output, this)
     } else schedule(this)
