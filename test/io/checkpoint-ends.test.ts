@@ -364,6 +364,21 @@ describe('a run of a job', () => {
     expect(readdirSync(file('elsewhere'))).toEqual(['job'])
   })
 
+  test.each(['linked/job', 'dangling'])(
+    'has it to itself though it came only with its first part: %s',
+    async (name) => {
+      mkdirSync(file('folder'))
+      symlinkSync('folder', file('linked'))
+      symlinkSync('folder/target', file('dangling'))
+      const saved = deferred()
+      const stages = pipeline(range(Infinity), forEach(turn))
+      const first = checkpoint(file(name), stages, { every: 1, onSaved: () => saved.resolve() }).start()
+      await using _ = first
+      await saved.promise
+      await expect(checkpoint(file(name), stages).run()).rejects.toThrow('a job of this process is using it')
+    },
+  )
+
   test('has a file with a name as long as names can be', async () => {
     const name = 'x'.repeat(255)
     await checkpoint(file(name), pipeline(range(1), drain())).run()

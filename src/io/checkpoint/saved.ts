@@ -22,10 +22,14 @@ const taken = (shared[TAKEN] ??= new Set())
 
 /** Throws where a job with this file is running already. Gives what ends that. */
 export function takeFile(file: string): () => void {
-  const path = pathOf(file)
-  if (taken.has(path)) throw new Error(`Cannot use the checkpoint ${file}: a job of this process is using it`)
-  taken.add(path)
-  return () => void taken.delete(path)
+  // Also as it is called: what a link points at is known only once the file is there.
+  const paths = [resolve(file), pathOf(file)]
+  if (paths.some((path) => taken.has(path)))
+    throw new Error(`Cannot use the checkpoint ${file}: a job of this process is using it`)
+  for (const path of paths) taken.add(path)
+  return () => {
+    for (const path of paths) taken.delete(path)
+  }
 }
 
 /** One for all names of a file that is there. */
