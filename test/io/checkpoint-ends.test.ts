@@ -438,6 +438,24 @@ describe('a run of a job', () => {
     })
   })
 
+  test.each([{}, { onSaved: () => {} }])(
+    'is not late where saving outlasts the deadline of a stop',
+    async (options) => {
+      const run: Run<unknown> = checkpoint(
+        file('job'),
+        pipeline(
+          range(1),
+          forEach(() => {
+            run.stop({ deadline: 1 }).catch(() => {})
+            for (const end = performance.now() + 5; performance.now() < end;);
+          }),
+        ),
+        options,
+      ).start()
+      expect(await run.result).toEqual({ parts: 1, last: undefined })
+    },
+  )
+
   test('can be aborted in onSaved, which may wait for that', async () => {
     const run: Run<unknown> = checkpoint(file('job'), pipeline(range(1), drain()), {
       onSaved: () => run.abort(new Error('enough')),

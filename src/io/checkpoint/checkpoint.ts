@@ -192,12 +192,15 @@ class JobRun<R> implements Run<JobResult<R>> {
   }
 
   async #tell(last: R): Promise<void> {
+    const told = this.options.onSaved?.(last)
+    // There is nothing to wait for, and so nothing that could be late: all is saved.
+    if (told === undefined) return this.#signal.throwIfAborted()
     const signal = this.#givenUp
     let giveUp!: () => void
     await new Promise((resolve, reject) => {
       giveUp = () => reject(signal.reason as Error)
       signal.addEventListener('abort', giveUp)
-      Promise.resolve(this.options.onSaved?.(last)).then(resolve, reject)
+      Promise.resolve(told).then(resolve, reject)
       if (signal.aborted) giveUp()
     }).finally(() => signal.removeEventListener('abort', giveUp))
   }
