@@ -123,7 +123,6 @@ class JobRun<R> implements Run<JobResult<R>> {
   readonly #totals = new Totals()
   readonly #reached = new Positions()
   #stopped: { deadline?: number } | undefined
-  #stopTimer: ReturnType<typeof setTimeout> | undefined
   readonly #late = new AbortController()
   readonly #aborted = new AbortController()
   /** One for all parts: each that is made of the signal of the user would stay with it. */
@@ -150,7 +149,6 @@ class JobRun<R> implements Run<JobResult<R>> {
     this.#over = new Promise((resolve) => (over = resolve))
     const end = (failure: { error?: unknown }): void => {
       this.ended = performance.now()
-      clearTimeout(this.#stopTimer)
       ENDED.publish({ run: this, ...failure })
       over()
     }
@@ -247,7 +245,10 @@ class JobRun<R> implements Run<JobResult<R>> {
     this.#stopped ??= options
     this.#reached.stop()
     const late = (): void => this.#late.abort(new DrainTimeoutError(['onSaved'], deadline))
-    if (this.ended === undefined && deadline <= LONGEST) this.#stopTimer ??= setTimeout(late, deadline)
+    if (this.ended === undefined && deadline <= LONGEST) {
+      const timer = setTimeout(late, deadline)
+      void this.#over.then(() => clearTimeout(timer))
+    }
     // How the part ends is seen in the result, which is that of what follows it, too.
     this.#part?.stop(options).catch(() => {})
     return this.result
