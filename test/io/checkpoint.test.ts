@@ -356,6 +356,14 @@ describe('checkpoint()', () => {
     },
   )
 
+  test('says the line of a bad row behind a line end that was added', async () => {
+    writeFileSync(file('in'), 'n\n1')
+    const job = checkpoint(file('job'), pipeline(readCsv(file('in'), { types: { n: 'number' } }), drain()))
+    await job.run()
+    writeFileSync(file('in'), '\nx\n', { flag: 'a' })
+    await expect(job.run()).rejects.toThrow(`${file('in')}:3:1: column "n"`)
+  })
+
   test('passes over nothing of the file that follows one in whose middle it had stopped', async () => {
     const lines = (name: string) => numbers(0, 100).map((n) => `${name} ${n}`)
     writeFileSync(file('a.log'), `${lines('old').join('\n')}\n`)

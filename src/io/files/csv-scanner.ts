@@ -56,6 +56,8 @@ export class CsvScanner {
   #open: boolean
   /** Line ends so far: those inside of fields, and those of rows. */
   lines = 0
+  /** Where in the text its first line begins: behind the end of a row that was given without it. */
+  begin = 0
   /** Where the quoted field that was read last begins, and where it is over, or -1: it goes on behind the text. */
   #opened = 0
   #behind = 0
@@ -96,7 +98,7 @@ export class CsvScanner {
       this.#end = firstLineEnd(text.slice(0, room), this.format, final && length <= room, length >= room)
       if (this.#end === 0) return 0
     }
-    let at = this.#open ? this.#lateEnd(text) : 0
+    let at = (this.begin = this.#open ? this.#lateEnd(text) : 0)
     while (at < length) {
       if (this.#skipping) at = this.#skip(text, at)
       if (this.#plain) at = this.#plainRows(text, at, Math.min(length, at + room))

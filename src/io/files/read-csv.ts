@@ -86,8 +86,7 @@ class CsvParser implements Parser<unknown>, CsvSink {
     const text = decoder.decode(bytes, 0, whole)
     this.#text = text
     this.#batch = batch
-    this.#line = this.#first + 1
-    this.#lineStart = 0
+    this.#lineStart = Infinity
     const used = this.#scanner.scan(text, final, this.settings.maxRow)
     this.#first = this.origin.line + this.#scanner.lines
     this.#text = ''
@@ -202,7 +201,7 @@ class CsvParser implements Parser<unknown>, CsvSink {
     const text = this.#text
     if (at < this.#lineStart) {
       this.#line = this.#first + 1
-      this.#lineStart = 0
+      this.#lineStart = this.#scanner.begin
     }
     for (let i = text.indexOf(end, this.#lineStart); i >= 0 && i < at; i = text.indexOf(end, i + 1)) {
       this.#line++
