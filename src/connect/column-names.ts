@@ -16,16 +16,20 @@ export interface KnownColumns {
 /** Throws for a property that is no column: it would be lost. So would one of two that are the same column. */
 export function demandColumnNames(row: object, { learnt, existing, fixed }: KnownColumns): void {
   const names = Object.keys(row)
+  if (names.every((name) => learnt.has(name))) return
+  const firsts = new Map<string, string>()
+  for (const name of [...learnt.keys(), ...names])
+    if (!firsts.has(folded(name))) firsts.set(folded(name), name)
+  const columns = existing && new Set(existing.map(folded))
   for (const name of names) {
     if (learnt.has(name)) continue
-    const isSame = (other: string): boolean => folded(other) === folded(name)
     const refuse = (why: string): never => {
       throw new TypeError(`Cannot write column ${JSON.stringify(name)}: ${why}`)
     }
-    const twin = [...learnt.keys(), ...names].find((other) => other !== name && isSame(other))
-    if (twin !== undefined) refuse(`it is the same column as ${JSON.stringify(twin)}`)
+    const twin = firsts.get(folded(name))
+    if (twin !== name) refuse(`it is the same column as ${JSON.stringify(twin)}`)
     const where = fixed ? `the first ${SAMPLE} rows have` : 'the table has'
-    if (fixed || existing?.some(isSame) === false)
+    if (fixed || columns?.has(folded(name)) === false)
       refuse(`${where} no such column: say in "columns" what is to be written`)
   }
 }
