@@ -1,5 +1,7 @@
 /** Which properties of a row are columns, where these are learnt from the first rows: by names whose case does not count. */
 
+import type { SinkContext } from './chunk-sink.ts'
+
 /** From how many rows the columns are learnt. */
 export const SAMPLE = 1000
 
@@ -32,6 +34,11 @@ export function demandColumnNames(row: object, { learnt, existing, fixed }: Know
     if (fixed || columns?.has(folded(name)) === false)
       refuse(`${where} no such column: say in "columns" what is to be written`)
   }
+}
+
+/** Of rows without a column there is nothing to make a table of, nor anything to be written. */
+export async function refuseRows(rows: readonly object[], context: SinkContext): Promise<void> {
+  for (const row of rows) await context.failed(row, new TypeError('Cannot write a row without columns'))
 }
 
 /** SQLite and DuckDB know columns by names whose letters of ASCII may be large or small; all others are as they are. */

@@ -22,14 +22,14 @@ export function temporaryFor(place: string, mark: string): string {
   return join(dirname(place), `.${name}.${mark}.tmp`)
 }
 
-/** A new name survives a loss of power once its folder is written. Windows opens no folders. */
-export async function syncFolder(place: string | undefined): Promise<void> {
-  if (place === undefined || process.platform === 'win32') return
-  const folder = await open(dirname(place), 'r')
+/** Names of files that were made, renamed or removed outlast a loss of power once their folder is written. Windows opens no folders. */
+export async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return
+  const handle = await open(folder, 'r')
   try {
-    await folder.sync()
+    await handle.sync()
   } finally {
-    await folder.close()
+    await handle.close()
   }
 }
 

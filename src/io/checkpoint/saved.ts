@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { realpathSync } from 'node:fs'
 import { open, readFile, rename, rm } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { placeOf, syncFolder, temporaryFor, whyNot } from '../../connect/new-file.ts'
 
 /** What is kept of a job. */
@@ -78,7 +78,7 @@ export async function save(file: string, saved: Saved): Promise<void> {
       await handle.close()
     }
     await rename(temporary, place)
-    await syncFolder(place)
+    await syncFolder(dirname(place))
   } catch (error) {
     // Half a file is of no use. What kept it from being written may keep it from being removed.
     if (temporary !== undefined) await rm(temporary, { force: true }).catch(() => {})

@@ -4,7 +4,7 @@
  * What comes at the end differs: a table is committed, a Parquet file is copied out.
  */
 import type { ChunkWriter, SinkContext } from '../../connect/chunk-sink.ts'
-import { demandColumnNames, SAMPLE } from '../../connect/column-names.ts'
+import { demandColumnNames, refuseRows, SAMPLE } from '../../connect/column-names.ts'
 import { type Columns, Sampling } from './columns.ts'
 import { failure, type Opened, quoteName } from './database.ts'
 import type { Row } from './reading.ts'
@@ -73,7 +73,7 @@ export class RowWriting<R> implements ChunkWriter<Row, R> {
   async #begin(): Promise<void> {
     const { opened, table, existing, key } = this.plan
     const { names } = this.#sampling
-    if (names.length === 0) return this.#refuse()
+    if (names.length === 0) return refuseRows(this.#sample.splice(0), this.context)
     const missing = key.find((name) => !names.includes(name))
     if (missing !== undefined) throw new TypeError(`no row has the key ${show(missing)}`)
     if (!existing) await opened.connection.run(`CREATE TABLE ${table} ${this.#sampling.definition(key)}`)
@@ -83,14 +83,6 @@ export class RowWriting<R> implements ChunkWriter<Row, R> {
     const sample = this.#sample
     this.#sample = []
     await this.#write(sample)
-  }
-
-  /** No columns: there is nothing to make a table of, nor anything of these rows to be written. */
-  async #refuse(): Promise<void> {
-    const sample = this.#sample
-    this.#sample = []
-    for (const row of sample)
-      await this.context.failed(row, new TypeError('Cannot write a row without columns'))
   }
 
   #add(table: TableWriting, row: Row): Promise<void> | undefined {

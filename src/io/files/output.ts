@@ -1,6 +1,7 @@
 /** Where bytes go: a file, through what packs it, or the standard output. One call at a time. */
 import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, rename, stat, unlink } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { Transform } from 'node:stream'
 import { absent, placeOf, syncFolder, temporaryFor, whyNot } from '../../connect/new-file.ts'
 import { openBlocks } from './blocks.ts'
@@ -157,7 +158,7 @@ class FileOutput implements Output {
       if (this.sync) await this.handle.sync()
       await this.handle.close()
       if (this.names) await rename(this.names.temporary, this.names.place)
-      if (this.sync) await syncFolder(this.names?.place)
+      if (this.sync && this.names) await syncFolder(dirname(this.names.place))
     } catch (error) {
       throw cannotWrite(this.file, error)
     }

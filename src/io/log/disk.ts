@@ -41,15 +41,8 @@ export const disk: Disk = {
 }
 
 /** Makes what a file holds last. */
-export const syncFile = (path: string): Promise<void> => syncAs(path, 'r+')
-
-/** Makes names in a folder last: of files that were made, renamed or removed. Windows has no such call, and needs none. */
-export async function syncFolder(folder: string): Promise<void> {
-  if (process.platform !== 'win32') await syncAs(folder, 'r')
-}
-
-async function syncAs(path: string, flags: string): Promise<void> {
-  const fd = await disk.open(path, flags)
+export async function syncFile(path: string): Promise<void> {
+  const fd = await disk.open(path, 'r+')
   try {
     await disk.sync(fd)
   } finally {

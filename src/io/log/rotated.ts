@@ -12,7 +12,8 @@ import { readdir, rm } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
-import { disk, syncFile, syncFolder } from './disk.ts'
+import { syncFolder } from '../../connect/new-file.ts'
+import { disk, syncFile } from './disk.ts'
 import type { RotateOptions } from './options.ts'
 
 const DIGITS = 6

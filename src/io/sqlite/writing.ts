@@ -5,7 +5,7 @@
  * others stay; where it took back the transaction, the run fails. The columns are learnt from the first rows where nobody says.
  */
 import type { ChunkWriter, SinkContext } from '../../connect/chunk-sink.ts'
-import { demandColumnNames, SAMPLE } from '../../connect/column-names.ts'
+import { demandColumnNames, refuseRows, SAMPLE } from '../../connect/column-names.ts'
 import {
   failure,
   isBusy,
@@ -135,7 +135,7 @@ export class Writing implements ChunkWriter<Row, Written> {
   async #begin(): Promise<void> {
     const { table, key } = this.into
     const names = [...this.#learnt.keys()]
-    if (names.length === 0) return this.#refuse()
+    if (names.length === 0) return refuseRows(this.#sample.splice(0), this.context)
     try {
       const missing = key.find((name) => !names.includes(name))
       if (missing !== undefined) throw new TypeError(`no row has the key ${show(missing)}`)
@@ -149,14 +149,6 @@ export class Writing implements ChunkWriter<Row, Written> {
     const sample = this.#sample
     this.#sample = []
     await this.write(sample)
-  }
-
-  /** No columns: there is nothing to make a table of, nor anything of these rows to be written. */
-  async #refuse(): Promise<void> {
-    const sample = this.#sample
-    this.#sample = []
-    for (const row of sample)
-      await this.context.failed(row, new TypeError('Cannot write a row without columns'))
   }
 
   #definition(names: readonly string[]): string {
