@@ -14,7 +14,7 @@ import {
 } from 'sluice/testing'
 import { stageError } from '../pipeline/support-leaks.ts'
 import { naturals, probe, upTo } from '../pipeline/support-sources.ts'
-import { never, rejection, stable, turns } from '../pipeline/support-waiting.ts'
+import { deferred, never, rejection, stable, turns } from '../pipeline/support-waiting.ts'
 
 describe('batch(size)', () => {
   test.each([
@@ -218,15 +218,20 @@ describe('unbatch()', () => {
         closed++
       }
     }
+    // They reject when the array has been begun: before that, nobody could hear of them.
+    const [reached, other] = [deferred<never>(), deferred<never>()]
     for (const [many, times] of [
-      [[1, Promise.reject(boom), Promise.reject(boom)], 0],
+      [[1, reached.promise, other.promise], 0],
       [values(), 1],
     ] as const) {
       const seen: unknown[] = []
       const run = pipeline(
         source<Iterable<unknown>>([many]),
         unbatch(),
-        forEach((value) => void seen.push(value)),
+        forEach((value) => {
+          seen.push(value)
+          for (const { reject } of [reached, other]) reject(boom)
+        }),
       ).run()
       const error = await stageError(run)
       expect(error).toMatchObject({ stage: 'unbatch', value: many, cause: boom })
