@@ -126,6 +126,31 @@ describe.runIf(chromiumPath)('inspect() shows a page', { timeout: 60_000 }, () =
     await run.abort()
   })
 
+  test('with the numbers of stats(), of what comes into view', async () => {
+    const [tx, rx] = channel<number>(10)
+    const next = (_: unknown, i: number) => map((n: number) => n + 1, { name: `step ${i}` })
+    const [first, ...rest] = Array.from({ length: 29 }, next)
+    const steps = rest.reduce<typeof first>((all, one) => pipeline(all, one), first)
+    const run = pipeline(source(rx), steps, drain()).start()
+    await using inspector = await inspect(run, { interval: 20 })
+    await using page = await open(inspector)
+    const boxes = () =>
+      page.$$eval('.box', (all) =>
+        all.map((box) => box.querySelector('span')!.textContent.replace(/.* · /, '')),
+      )
+    expect(await boxes()).toEqual(Array.from({ length: 31 }, () => '0'))
+    await tx.sendMany([1, 2, 3])
+    await eventually(async () => (await boxes())[0]).toBe('3')
+    await eventually(async () => (await numbers(page))[30]).toEqual(['drain', '3', '0', '0'])
+    expect((await boxes()).at(-1)).toBe('0')
+    await page.$eval('#graph', (graph) => graph.scrollTo(0, graph.scrollHeight))
+    await eventually(async () => (await boxes()).at(-1)).toBe('3')
+    tx.close()
+    await run.result
+    await page.waitForSelector('#state.ended')
+    expect(await boxes()).toEqual(Array.from({ length: 31 }, () => '3'))
+  })
+
   test('that names the bottleneck, in words and not by colour alone', async () => {
     let calls = 0
     const slow = (n: number) => (calls++, new Promise<number>((resolve) => setTimeout(resolve, 5, n)))

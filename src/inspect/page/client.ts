@@ -84,7 +84,8 @@ function place(
 ): void {
   const { width, height } = size
   const { style } = element
-  style.transform = `translate(${x - width / 2}px, ${y - height / 2}px)`
+  style.left = `${x - width / 2}px`
+  style.top = `${y - height / 2}px`
   style.width = `${width}px`
   style.height = `${height}px`
 }
@@ -112,7 +113,10 @@ function boxView(box: Box, graph: Element): (sample: StageSample, detail: Detail
   const mark = setter(element, 'class')
   return ([received, sent, failed, rate, ...rest], detail) => {
     if (detail > 1) total = size === null ? short(sent || received) : `${short(sent)} of ${short(size)}`
-    if (detail > 0) text(`${short(rate)}/s · ${total}${failed > 0 ? ` · ${short(failed)} failed` : ''}`)
+    if (detail > 0)
+      text(
+        `${short(rate < 10 ? rate : Math.round(rate))}/s · ${total}${failed > 0 ? ` · ${short(failed)} failed` : ''}`,
+      )
     const [busy, input, output] = rest.map((share) => Math.round(Number(share) * 100))
     const ends = [busy, busy + input, busy + input + output]
     if (bar !== (bar = ends.join())) ends.forEach((end, i) => style.setProperty(`--${'abc'[i]}`, `${end}%`))
@@ -132,8 +136,8 @@ function rowView(box: Box, rows: Element): (sample: StageSample, history: number
   const mark = setter(make('span', head))
   make('span', head).textContent = box.copies > 1 ? `${box.name} × ${count(box.copies)}` : box.name
   const numbers = Array.from({ length: 7 }, () => setter(cell('number')))
-  const viewBox = '0 0 60 16'
-  const chart = draw('svg', cell('minute'), { class: 'chart', viewBox, preserveAspectRatio: 'none' })
+  // In pixels: a picture with a scale of its own is a layer, and all are composed anew where one changes.
+  const chart = draw('svg', cell('minute'), { class: 'chart' })
   chart.setAttribute('aria-hidden', 'true')
   const line = setter(draw('polyline', chart, {}), 'points')
   const doing = setter(cell('doing'))
@@ -222,8 +226,8 @@ function start(first: Picture): void {
   let shape: Shape
   let last: Sample | undefined
   // The graph is redrawn at each sample, but of the rates, whose text costs more than all else, one half, and then the other;
-  // the table and all totals, which nobody can read four times a second, at every fourth. What is not in view waits for
-  // the sample at which all is redrawn, as the first one is.
+  // the table and all totals, which nobody can read four times a second, at every fourth. Of what is not in view the rows
+  // follow every ten seconds, for those who read them with other than their eyes, and the graph when it comes into view.
   let turn = -1
   let history: number[][] = []
   let points = 0
@@ -249,13 +253,13 @@ function start(first: Picture): void {
   const redraw = (all: boolean): void => {
     if (document.hidden || !last) return
     turn++
-    const whole = all || turn % 16 === 0
+    const whole = all || turn === 0
     const isTableTurn = whole || turn % 4 === 0
     const [graph, table] = ['graph', 'table'].map((id) => bandOf(document.getElementById(id)!))
     const isIn = ({ from, to }: { from: number; to: number }, y: number) => whole || (y > from && y < to)
     last.stages.forEach((stage, i) => {
       if (isIn(graph, shape.nodes[i].y)) view.boxes[i](stage, isTableTurn ? 2 : (turn + i) % 2)
-      if (isTableTurn && isIn(table, 64 + 27 * i)) view.rows[i](stage, history[i] ?? [])
+      if (isTableTurn && (turn % 40 === 0 || isIn(table, 64 + 27 * i))) view.rows[i](stage, history[i] ?? [])
     })
     last.lengths.forEach((length, i) => {
       if (isIn(graph, shape.edges[i].y)) view.pipes[i](length)

@@ -18,7 +18,7 @@ main{display:flex;flex-wrap:wrap;gap:14px 20px;padding:14px 20px}#graph{flex:0 1
 .scroll{overflow:auto;max-width:100%;max-height:calc(100vh - 130px);contain:content}
 :focus-visible{outline:2px solid var(--busy);outline-offset:2px}
 #graph{position:relative}#graph svg{display:block}
-.box,.gauge,.label{position:absolute;left:0;top:0;text-align:center;white-space:nowrap;overflow:hidden;contain:strict;font-variant-numeric:tabular-nums}
+.box,.gauge,.label{position:absolute;text-align:center;white-space:nowrap;contain:strict;font-variant-numeric:tabular-nums}
 .box{background:var(--panel);border:1px solid var(--line);border-radius:6px;padding-top:7px;line-height:19px}.box.source{border-radius:18px}
 .box.bottleneck{border:3px dashed var(--mark);padding-top:5px}
 .box b,.box span{display:block;font-size:13px}.box span{color:var(--faint);font-size:12px}
@@ -32,10 +32,10 @@ i.busy{background:var(--busy)}i.input{background:var(--input)}i.output{backgroun
 .table{min-width:800px;font-variant-numeric:tabular-nums}
 .row{display:grid;grid-template-columns:minmax(0,17fr) repeat(7,minmax(0,7.5fr)) minmax(0,11fr) minmax(0,20fr);height:27px;border-bottom:1px solid var(--grid);contain:layout size style}
 .row>*{padding:3px 8px;white-space:nowrap}
-#rows .row{content-visibility:auto;contain-intrinsic-size:auto 27px}.head{height:64px;color:var(--faint);position:sticky;top:0;background:var(--page);align-items:end}.head>*{white-space:normal;contain:none}
+.head{height:64px;color:var(--faint);position:sticky;top:0;background:var(--page);align-items:end}.head>*{white-space:normal;contain:none}
 .name,.doing{overflow:hidden;text-overflow:ellipsis}.row .name{font-weight:600}.number{text-align:right}
 .row.bottleneck .name{color:var(--mark)}
-.chart{width:100%;height:16px;display:block}.chart polyline{fill:none;stroke:var(--busy);stroke-width:1.5;vector-effect:non-scaling-stroke}
+.chart{width:60px;height:16px;display:block;overflow:visible}.chart polyline{fill:none;stroke:var(--busy);stroke-width:1.5}
 #report{margin:0 20px;padding:8px 12px;border:1px solid var(--mark);border-radius:6px;white-space:pre-wrap;font-size:13px}
 .legend{display:flex;flex-wrap:wrap;gap:2px 18px;color:var(--faint);font-size:12px;padding:0 20px}
 .legend i{display:inline-block;width:18px;height:8px;margin-right:5px;border-radius:2px}
