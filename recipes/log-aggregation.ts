@@ -20,7 +20,7 @@ import { help, type Options, readOptions } from './log-aggregation/options.ts'
 import { openOutput, type Output, problemOf } from './log-aggregation/output.ts'
 import { Problem } from './log-aggregation/problem.ts'
 import { toRecords } from './log-aggregation/records.ts'
-import { showProgress, summary } from './log-aggregation/report.ts'
+import { counted, showProgress, summary } from './log-aggregation/report.ts'
 import { serve } from './log-aggregation/server.ts'
 import { stopOnSignals } from './log-aggregation/signals.ts'
 import { Tally } from './log-aggregation/tally.ts'
@@ -61,7 +61,7 @@ async function run(options: Options): Promise<number> {
     // Where the lines went to the standard output, it would be among them, or over them.
     const tell = isSame(output.stats, fstatSync(1)) ? console.error : console.log
     tell(summary(tally, options.out))
-    if (demo) tell(`${demo.requests.toLocaleString('en')} requests answered by ${inputs.length} servers`)
+    if (demo) tell(`${counted(demo.requests, 'request')} answered by ${inputs.length} servers`)
     const problems = tally.sources.flatMap(({ problem }) => problem ?? [])
     for (const problem of problems) console.error(problem)
     return problems.length > 0 ? 1 : 0
@@ -82,10 +82,8 @@ function endDemo(demo: Demo, seconds: number, stop: AbortSignal): void {
 }
 
 function unwritten({ written, inFlight }: Tally, file: string): string {
-  const lines = (count: number, one: string, many: string) =>
-    `${count.toLocaleString('en')} ${count === 1 ? one : many}`
-  const missing = lines(inFlight, 'line that had been read was not', 'lines that had been read were not')
-  return `${lines(written, 'line was', 'lines were')} written to ${file}, ${missing}`
+  const missing = counted(inFlight, 'line that had been read was not', 'lines that had been read were not')
+  return `${counted(written, 'line was', 'lines were')} written to ${file}, ${missing}`
 }
 
 /** It would grow for ever. */

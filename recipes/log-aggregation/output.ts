@@ -10,7 +10,7 @@ import { batch, forEach, pipeline, type Sink } from 'sluice'
 import { appendLog, type LogSummary } from 'sluice/io'
 import { type Options } from './options.ts'
 import { Problem, reasonOf } from './problem.ts'
-import { say } from './report.ts'
+import { counted, say } from './report.ts'
 import { type Tally } from './tally.ts'
 
 export interface Output {
@@ -54,7 +54,8 @@ function logOf({ out, batch: count, bytes, every: ms, sync, waitWhenFull }: Opti
     whenFull: waitWhenFull ? 'wait' : 'fail',
     // Whatever somebody else has left in the file is not ours to remove.
     torn: 'end',
-    onRepaired: (torn) => say(`${out} ended in the middle of a line, of ${torn} bytes: it has an end now`),
+    onRepaired: (torn) =>
+      say(`${out} ended in the middle of a line, of ${counted(torn, 'byte')}: it has an end now`),
     onAcknowledged(records) {
       tally.written += records.length
       tally.batches++

@@ -6,7 +6,10 @@ import { type SourceTally, type Tally } from './tally.ts'
 
 const refresh = 200
 const number = (value: number) => Math.round(value).toLocaleString('en')
-const inBatches = (count: number) => `${number(count)} ${count === 1 ? 'batch' : 'batches'}`
+/** How many of what: `1 line`, `1,000 lines`. */
+export const counted = (count: number, one: string, many = `${one}s`) =>
+  `${number(count)} ${count === 1 ? one : many}`
+const inBatches = (count: number) => counted(count, 'batch', 'batches')
 const eraseLine = '\r\u001B[K'
 
 /** Says something on stderr, in the place of the progress. */
@@ -22,7 +25,7 @@ export function showProgress(tally: Tally, stats: () => RunStats): () => Promise
     const [read, { seconds }] = [tally.sum('read'), tally]
     const rate = (read - before.read) / (seconds - before.seconds)
     before = { read, seconds }
-    const text = `${number(read)} lines, ${number(rate)}/s, ${inBatches(tally.batches)} | ${fill(stats())}`
+    const text = `${counted(read, 'line')}, ${number(rate)}/s, ${inBatches(tally.batches)} | ${fill(stats())}`
     process.stdout.write(eraseLine + text.slice(0, (process.stdout.columns || 80) - 1))
   }
   const drawing = pipeline(source(tick(refresh)), forEach(draw)).start({ name: 'progress' })
@@ -51,9 +54,9 @@ export function summary(tally: Tally, file: string): string {
   const read = tally.sum('read')
   return [
     table(tally.sources),
-    `${number(read)} lines read in ${seconds.toFixed(1)} s, ${number(read / seconds)} lines/s` +
+    `${counted(read, 'line')} read in ${seconds.toFixed(1)} s, ${number(read / seconds)} lines/s` +
       (notes.length > 0 ? ` (${notes.join(', ')})` : ''),
-    `${number(written)} lines in ${inBatches(batches)}, ${number(bytes)} bytes appended to ${file}`,
+    `${counted(written, 'line')} in ${inBatches(batches)}, ${counted(bytes, 'byte')} appended to ${file}`,
   ].join('\n')
 }
 

@@ -230,6 +230,16 @@ describe('log aggregation writes', () => {
 })
 
 describe('log aggregation batches', () => {
+  it.concurrent('of one line, which is counted as one', async () => {
+    using folder = new Folder()
+    folder.file('all.jsonl', '{')
+    const { stdout, stderr } = await folder.run(['-', '--out', 'all.jsonl'], 'one\n')
+
+    expect(stderr).toContain('of 1 byte:')
+    expect(stdout).toContain('1 line read in')
+    expect(stdout).toContain('1 line in 1 batch,')
+  })
+
   it.concurrent('by count', async () => {
     using folder = new Folder()
     const { stdout } = await folder.run(['-', '--batch', '3', '--every', '60000'], numbered(10))
