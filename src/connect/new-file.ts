@@ -6,14 +6,19 @@ export function absent(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error
 }
 
-/** The file that a link points at, whether it is there or not: a link stays one. */
+/**
+ * Where the file really is, or will be: so that two names of one file are known to be that, and a link stays one. Where its
+ * folder is missing, as it is called: opening it says so.
+ */
 export async function placeOf(file: string): Promise<string> {
   const place = await realpath(file).catch(absent)
   if (place !== undefined) return place
   const target = await readlink(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EINVAL') absent(error)
   })
-  return target === undefined ? file : placeOf(resolve(dirname(file), target))
+  if (target !== undefined) return placeOf(resolve(dirname(file), target))
+  const folder = await realpath(dirname(file)).catch(absent)
+  return folder === undefined ? file : join(folder, basename(file))
 }
 
 /** A name beside its place, no longer than names can be. `mark` tells it from others. */

@@ -32,6 +32,7 @@ import {
   timeValue,
   uuidValue,
 } from '@duckdb/node-api'
+import { isWellFormed } from '../../connect/well-formed.ts'
 import { show } from './shape.ts'
 
 /** Makes a value of DuckDB; throws where the value does not fit. */
@@ -84,10 +85,6 @@ const string: FromJs = (value) => {
   if (typeof value !== 'string') return refuse('a string', value)
   // Half of a pair has no UTF-8.
   return isWellFormed(value) ? value : refuse('a string of whole characters', value)
-}
-
-function isWellFormed(text: string): boolean {
-  return (text as unknown as { isWellFormed(): boolean }).isWellFormed()
 }
 
 /** JSON is written as text; a string is taken for such a text. */

@@ -10,9 +10,9 @@
  * have to be removed by hand after every `kill -9`.
  */
 import type { Stats } from 'node:fs'
-import { readlink, realpath, stat } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
-import { syncFolder } from '../../connect/new-file.ts'
+import { stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { placeOf, syncFolder } from '../../connect/new-file.ts'
 import { codeOf, type Disk, trouble } from './disk.ts'
 import type { LogSettings } from './options.ts'
 import { goBack, type JobPosition, type LogPosition } from './position.ts'
@@ -207,19 +207,6 @@ export class LogFile {
     if (this.regular) taken.delete(this.path)
     await this.disk.close(this.fd)
   }
-}
-
-/** Where the file really is, or will be: so that two names of one file are known to be that. */
-async function placeOf(path: string): Promise<string> {
-  try {
-    return await realpath(path)
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error
-  }
-  // It is not there yet: a link may point at its place, and its folder may have several names.
-  const target = await readlink(path).catch(() => undefined)
-  if (target !== undefined) return placeOf(resolve(dirname(path), target))
-  return join(await realpath(dirname(path)), basename(path))
 }
 
 /** One that may be appended to, but not read, is taken as it is: nothing tells how it ends. */

@@ -2,6 +2,7 @@
  * Values on their way to SQLite and back. It knows null, integers of 64 bits, doubles, text and bytes; what is added
  * here is said in the docs: booleans are 0 and 1, Dates text as `toISOString` gives it. The rest is refused.
  */
+import { isWellFormed } from '../../connect/well-formed.ts'
 import { type Row, show, type SqlValue } from './driver.ts'
 
 /** A value for a parameter of a query. */
@@ -22,10 +23,6 @@ export function toSql(value: unknown): SqlValue {
   if (typeof value === 'bigint' && value === BigInt.asIntN(64, value)) return value
   if (value instanceof Date && !Number.isNaN(value.getTime())) return value.toISOString()
   throw new TypeError(`${WANTED}, got ${show(value)}`)
-}
-
-function isWellFormed(text: string): boolean {
-  return (text as unknown as { isWellFormed(): boolean }).isWellFormed()
 }
 
 function numberOf(value: number): number | bigint {
