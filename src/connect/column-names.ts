@@ -15,25 +15,31 @@ export interface KnownColumns {
   readonly fixed: boolean
 }
 
-/** Throws for a property that is no column: it would be lost. So would one of two that are the same column. */
-export function demandColumnNames(row: object, { learnt, existing, fixed }: KnownColumns): void {
+/**
+ * The row by the names of the columns as they were learnt. Throws for a property that is no column: it would be lost. So
+ * would one of two that are the same column.
+ */
+export function byColumns<R extends object>(row: R, { learnt, existing, fixed }: KnownColumns): R {
   const names = Object.keys(row)
-  if (names.every((name) => learnt.has(name))) return
-  const firsts = new Map<string, string>()
-  for (const name of [...learnt.keys(), ...names])
-    if (!firsts.has(folded(name))) firsts.set(folded(name), name)
+  if (names.every((name) => learnt.has(name))) return row
   const columns = existing && new Set(existing.map(folded))
-  for (const name of names) {
-    if (learnt.has(name)) continue
+  const known = new Map([...learnt.keys()].map((name) => [folded(name), name]))
+  const own = new Map<string, string>()
+  const entries = names.map((name) => {
     const refuse = (why: string): never => {
       throw new TypeError(`Cannot write column ${JSON.stringify(name)}: ${why}`)
     }
-    const twin = firsts.get(folded(name))
-    if (twin !== name) refuse(`it is the same column as ${JSON.stringify(twin)}`)
+    const key = folded(name)
+    const twin = own.get(key)
+    if (twin !== undefined) refuse(`it is the same column as ${JSON.stringify(twin)}`)
+    own.set(key, name)
+    const column = known.get(key)
     const where = fixed ? `the first ${SAMPLE} rows have` : 'the table has'
-    if (fixed || columns?.has(folded(name)) === false)
+    if (column === undefined && (fixed || columns?.has(key) === false))
       refuse(`${where} no such column: say in "columns" what is to be written`)
-  }
+    return [column ?? name, row[name as keyof R]] as const
+  })
+  return Object.fromEntries(entries) as R
 }
 
 /** Of rows without a column there is nothing to make a table of, nor anything to be written. */

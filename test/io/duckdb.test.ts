@@ -561,12 +561,18 @@ describe('writeDuckDb', () => {
     expect(await write([{ id: 1, Ä: 2 }], 't', { database })).toEqual({ table: 't', count: 1 })
     await write([{ iD: 1, Ä: 3 }], 't', { database, key: 'iD' })
     expect(await read('SELECT ID, Ä FROM t', { database, integers: 'number' })).toEqual([{ ID: 1, Ä: 3 }])
-    for (const table of ['t', 'u'])
-      for (const rows of [[{ id: 5, ID: 6 }], [{ id: 5 }, { ID: 6 }]])
+    for (const table of ['t', 'u']) {
+      for (const rows of [[{ id: 5, ID: 6 }], [{ id: 5 }, { id: 6, ID: 6 }], [{ id: 5 }, { ID: 6, id: 6 }]])
         expect((await failed(write(rows, table, { database }))).message).toContain(
           'it is the same column as "',
         )
-    const rows = Array.from({ length: 1001 }, (_, i) => (i === 1000 ? { late: i } : { id: i + 2 }))
+      await write([{ id: 5 }, { ID: 6 }, ...Array.from({ length: 1000 }, (_, i) => ({ Id: i + 7 }))], table, {
+        database,
+      })
+      const sql = `SELECT count(*)::INTEGER AS n, sum(ID)::INTEGER AS sum FROM ${table} WHERE ID > 4`
+      expect(await read(sql, { database })).toEqual([{ n: 1002, sum: 11 + 506_500 }])
+    }
+    const rows = Array.from({ length: 1001 }, (_, i) => (i === 1000 ? { late: i } : { id: i + 2000 }))
     expect((await failed(write(rows, 't', { database }))).message).toContain(
       'Cannot write column "late": the first 1000 rows have no such column',
     )

@@ -4,7 +4,7 @@
  * What comes at the end differs: a table is committed, a Parquet file is copied out.
  */
 import type { ChunkWriter, SinkContext } from '../../connect/chunk-sink.ts'
-import { demandColumnNames, refuseRows, SAMPLE } from '../../connect/column-names.ts'
+import { byColumns, refuseRows, SAMPLE } from '../../connect/column-names.ts'
 import { type Columns, Sampling } from './columns.ts'
 import { failure, type Opened, quoteName } from './database.ts'
 import type { Row } from './reading.ts'
@@ -60,8 +60,7 @@ export class RowWriting<R> implements ChunkWriter<Row, R> {
   #learn(row: Row): Promise<void> | undefined {
     try {
       demandRow(row)
-      this.#checkNames(row)
-      this.#sampling.add(row)
+      this.#sampling.add(this.#byColumns(row))
     } catch (error) {
       return this.context.failed(row, error)
     }
@@ -88,17 +87,16 @@ export class RowWriting<R> implements ChunkWriter<Row, R> {
   #add(table: TableWriting, row: Row): Promise<void> | undefined {
     try {
       demandRow(row)
-      this.#checkNames(row)
-      return table.add(row) ? table.move() : undefined
+      return table.add(this.#byColumns(row)) ? table.move() : undefined
     } catch (error) {
       return this.context.failed(row, error)
     }
   }
 
-  #checkNames(row: Row): void {
+  #byColumns(row: Row): Row {
     const { columns, existing } = this.plan
-    if (columns) return
-    demandColumnNames(row, { learnt: this.#sampling.shapes, existing, fixed: this.#table !== undefined })
+    if (columns) return row
+    return byColumns(row, { learnt: this.#sampling.shapes, existing, fixed: this.#table !== undefined })
   }
 
   end(): Promise<R> {

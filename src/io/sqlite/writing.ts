@@ -5,7 +5,7 @@
  * others stay; where it took back the transaction, the run fails. The columns are learnt from the first rows where nobody says.
  */
 import type { ChunkWriter, SinkContext } from '../../connect/chunk-sink.ts'
-import { demandColumnNames, refuseRows, SAMPLE } from '../../connect/column-names.ts'
+import { byColumns, refuseRows, SAMPLE } from '../../connect/column-names.ts'
 import {
   failure,
   isBusy,
@@ -121,8 +121,7 @@ export class Writing implements ChunkWriter<Row, Written> {
 
   #learn(row: Row): { error: unknown } | undefined {
     try {
-      const names = this.into.names ?? Object.keys(Object(row) as Row)
-      const values = this.#valuesOf(row, names)
+      const values = this.#valuesOf(row, this.into.names)
       for (const [name, value] of values) this.#learnt.set(name, typeFor(this.#learnt.get(name), value))
       this.#sample.push(row)
       return undefined
@@ -192,16 +191,15 @@ export class Writing implements ChunkWriter<Row, Written> {
     return true
   }
 
-  #valuesOf(row: Row, names: readonly string[]): [string, SqlValue][] {
-    if (typeof row !== 'object' || row === null || Array.isArray(row))
-      throw new TypeError(`Cannot write a row: it must be an object, got ${show(row)}`)
-    if (!this.into.names)
-      demandColumnNames(row, {
-        learnt: this.#learnt,
-        existing: this.#existing,
-        fixed: this.#insert !== undefined,
-      })
-    return names.map((name) => {
+  /** Of all its columns, where no names are given. */
+  #valuesOf(given: Row, names: readonly string[] | undefined): [string, SqlValue][] {
+    if (typeof given !== 'object' || given === null || Array.isArray(given))
+      throw new TypeError(`Cannot write a row: it must be an object, got ${show(given)}`)
+    const fixed = this.#insert !== undefined
+    const row = this.into.names
+      ? given
+      : byColumns(given, { learnt: this.#learnt, existing: this.#existing, fixed })
+    return (names ?? Object.keys(row)).map((name) => {
       try {
         const value = toSql(Object.hasOwn(row, name) ? row[name] : null)
         if (value === null && this.into.key.includes(name))
