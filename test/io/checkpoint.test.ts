@@ -302,6 +302,26 @@ describe('checkpoint()', () => {
     ])
   })
 
+  test('goes on where files of its pattern that were through are gone, also the last one, or all', async () => {
+    const add = (name: string) => writeFileSync(file(name), `${name}\n`)
+    const job = checkpoint(
+      file('job'),
+      pipeline(readLines(file('*.log')), writeLines(file('out.txt'), { append: true, sync: true })),
+    )
+    await expect(job.run()).rejects.toThrow('no file matches')
+    for (const name of ['a.log', 'b.log', 'c.log']) add(name)
+    await job.run()
+    rmSync(file('c.log'))
+    await job.run()
+    for (const name of ['a.log', 'b.log']) rmSync(file(name))
+    await job.run()
+    add('d.log')
+    await job.run()
+    rmSync(file('d.log'))
+    await job.run()
+    expect(readFileSync(file('out.txt'), 'utf8')).toBe('a.log\nb.log\nc.log\nd.log\n')
+  })
+
   test('passes over nothing of what is added to a file in whose middle an earlier run had stopped', async () => {
     const text = numbers(0, 100).map((n) => `line ${n}\n`)
     writeFileSync(file('a.log'), text.join(''))

@@ -41,8 +41,7 @@ export function placed(position: FilePosition, files: readonly string[]): Map<nu
     const place = same(files[index], index) ? index : files.findIndex(same)
     if (place >= 0) places.set(place, { ...each, index: place })
     // One that is through may have been removed since.
-    else if (each.index === own.index || !each.done)
-      throw new Error(`Cannot go on reading ${file}: it is not among the inputs`)
+    else if (!each.done) throw new Error(`Cannot go on reading ${file}: it is not among the inputs`)
   }
   return places
 }

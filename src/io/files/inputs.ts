@@ -17,12 +17,15 @@ export function checkInputs(make: string, inputs: Inputs): readonly string[] {
   return list.map((input) => (input instanceof URL ? fileURLToPath(input) : input))
 }
 
-/** The files that are meant, patterns replaced by what matches them, in the order of their names. */
-export async function filesOf(list: readonly string[]): Promise<string[]> {
+/**
+ * The files that are meant, patterns replaced by what matches them, in the order of their names. A pattern `mayMatchNone`
+ * where what it matched before may have been removed since.
+ */
+export async function filesOf(list: readonly string[], mayMatchNone: boolean): Promise<string[]> {
   const files: string[] = []
   for (const path of list) {
     // A file may have brackets or asterisks in its name.
-    if (/[*?[\]{}]/.test(path) && (await missing(path))) files.push(...(await matching(path)))
+    if (/[*?[\]{}]/.test(path) && (await missing(path))) files.push(...(await matching(path, mayMatchNone)))
     else files.push(path)
   }
   return files
@@ -35,7 +38,7 @@ async function missing(path: string): Promise<boolean> {
   )
 }
 
-async function matching(pattern: string): Promise<string[]> {
+async function matching(pattern: string, mayMatchNone: boolean): Promise<string[]> {
   const { glob } = await import('tinyglobby').catch((cause: unknown) => {
     throw new Error(
       `Cannot read ${pattern}: patterns need the package "tinyglobby" (npm install tinyglobby)`,
@@ -46,6 +49,6 @@ async function matching(pattern: string): Promise<string[]> {
   })
   // As in a shell, `*` is no hidden file: our own writers keep what is not whole yet in one.
   const files = await glob(pattern, { dot: false, expandDirectories: false })
-  if (files.length === 0) throw new Error(`Cannot read ${pattern}: no file matches`)
+  if (files.length === 0 && !mayMatchNone) throw new Error(`Cannot read ${pattern}: no file matches`)
   return files.sort()
 }

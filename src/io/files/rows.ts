@@ -68,7 +68,7 @@ export function rowSource<T>(
 ): Source<T> {
   const list = checkInputs(make, inputs)
   const open: OpenReader<T> = async (context, from) => {
-    const files = await filesOf(list)
+    const files = await filesOf(list, from !== undefined && !options.follow)
     if (options.follow && files.length > 1)
       throw new Error(`Cannot follow ${list[0]}: ${files.length} files match, and only one can be followed`)
     return new RowReader(files, options, parserFor, context, from as FilePosition | undefined)
