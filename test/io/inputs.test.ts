@@ -2,6 +2,7 @@
 import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFileSync, createWriteStream, mkdirSync, rmSync } from 'node:fs'
+import { relative } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { brotliCompressSync, constants, createGzip, gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
@@ -30,6 +31,31 @@ describe('readers take', () => {
     await expect(run(readLines(path('*.csv')))).rejects.toThrow(
       `Cannot read ${path('*.csv')}: no file matches`,
     )
+  })
+
+  test('a pattern below folders with a pattern for a name', async () => {
+    for (const names of [
+      ['a[1]', '{b,c} *?'],
+      ['a[1]', 'plain'],
+      ['a1', 'plain'],
+    ])
+      for (const file of ['2.log', '1.log']) {
+        mkdirSync(path(...names), { recursive: true })
+        fileOf(path(...names, file), `${names.join()} ${file}\n`)
+      }
+    const exotic = ['a[1],{b,c} *? 1.log', 'a[1],{b,c} *? 2.log']
+    const plain = ['a[1],plain 1.log', 'a[1],plain 2.log']
+    expect(await run(readLines(path('a[1]', '{b,c} *?', '*.log')))).toEqual(exotic)
+    expect(await run(readLines(path('a[1]', '*', '*.log')))).toEqual([...plain, ...exotic])
+    // No folder is called that.
+    expect(await run(readLines(path('a[1-2]', 'plain', '*.log')))).toEqual([
+      'a1,plain 1.log',
+      'a1,plain 2.log',
+    ])
+    expect(await run(readLines(path('a\\[1\\]', 'p*', '*.log')))).toEqual(plain)
+    await expect(run(readLines(path('a[1]', '*.log')))).rejects.toThrow('no file matches')
+    const relation = relative('.', path('a[1]', 'plain', '*.log'))
+    expect(await run(readLines(relation))).toEqual(plain)
   })
 
   test('a file with a pattern for a name', async () => {

@@ -25,11 +25,13 @@ export async function filesOf(list: readonly string[], mayMatchNone: boolean): P
   const files: string[] = []
   for (const path of list) {
     // A file may have brackets or asterisks in its name.
-    if (/[*?[\]{}]/.test(path) && (await missing(path))) files.push(...(await matching(path, mayMatchNone)))
+    if (isPattern(path) && (await missing(path))) files.push(...(await matching(path, mayMatchNone)))
     else files.push(path)
   }
   return files
 }
+
+const isPattern = (path: string): boolean => /[*?[\]{}]/.test(path)
 
 async function missing(path: string): Promise<boolean> {
   return stat(path).then(
@@ -47,8 +49,25 @@ async function matching(pattern: string, mayMatchNone: boolean): Promise<string[
       },
     )
   })
+  const folder = await folderOf(pattern)
   // As in a shell, `*` is no hidden file: our own writers keep what is not whole yet in one.
-  const files = await glob(pattern, { dot: false, expandDirectories: false })
+  const found = await glob(pattern.slice(folder.length), {
+    dot: false,
+    expandDirectories: false,
+    ...(folder !== '' && { cwd: folder }),
+  })
+  const files = found.map((file) => folder + file)
   if (files.length === 0 && !mayMatchNone) throw new Error(`Cannot read ${pattern}: no file matches`)
   return files.sort()
+}
+
+/** The folders in front of a pattern that are there by that very name, whatever is in it; `''` where none looks like a pattern. */
+async function folderOf(pattern: string): Promise<string> {
+  let folder = ''
+  for (let end = pattern.indexOf('/'); end >= 0; end = pattern.indexOf('/', end + 1)) {
+    const outer = pattern.slice(0, end + 1)
+    if (await missing(outer)) break
+    if (isPattern(outer)) folder = outer
+  }
+  return folder
 }
