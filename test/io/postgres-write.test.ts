@@ -1,5 +1,7 @@
 /** `writePostgres` against a real server: what is in the table afterwards, also after a failure. */
-import type { EventEmitter } from 'node:events'
+import { type EventEmitter, once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { PassThrough, pipeline as pipe, Transform } from 'node:stream'
 import { Client, type ClientConfig, Pool } from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, type TestContext } from 'vitest'
 import { drain, forEach, map, pipeline, range, source, type StageError } from 'sluice'
@@ -79,6 +81,35 @@ async function connected(application_name?: string): Promise<Client & AsyncDispo
   const client = new Client({ ...connection, application_name })
   await client.connect()
   return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() })
+}
+
+/** A line to the server that can fall silent: then nothing comes through, and nobody new is heard. */
+async function lineTo({ host, port }: ClientConfig) {
+  let quiet = Promise.resolve()
+  let speak = (): void => {}
+  let silent = false
+  const held = () =>
+    new Transform({ transform: (chunk, _, pass) => void quiet.then(() => pass(null, chunk)) })
+  const line = createServer({ allowHalfOpen: true }, (socket) => {
+    if (silent) return void pipe(socket, new PassThrough().resume(), () => socket.destroy())
+    const upstream = connect({ port: port!, host, allowHalfOpen: true })
+    pipe(socket, held(), upstream, () => {})
+    pipe(upstream, held(), socket, () => {})
+  }).listen(0, '127.0.0.1')
+  await once(line, 'listening')
+  return {
+    port: (line.address() as AddressInfo).port,
+    keepSilent() {
+      silent = true
+      quiet = new Promise((resolve) => (speak = resolve))
+    },
+    speak: () => speak(),
+    async [Symbol.asyncDispose]() {
+      speak()
+      line.close()
+      await once(line, 'close')
+    },
+  }
 }
 
 /** The same value in a column of each type that takes it. */
@@ -652,6 +683,55 @@ describe.runIf(postgresBin)('writePostgres()', { timeout: 30_000 }, () => {
         expect(client.getTransactionStatus()).toBe('I')
       }
     })
+  })
+
+  test('an abort does not wait for a silent line, and what it has begun is taken back before what is asked next', async () => {
+    await using line = await lineTo(server.tcp)
+    await admin.query('CREATE TABLE others (LIKE people INCLUDING ALL)')
+    const long = "SELECT i, repeat('x', 1000) FROM generate_series(1, 20000) AS i"
+    const rows = map(async (id: number) => (id < 15 ? { id, name: 'x'.repeat(10_000) } : never()))
+    const make = [
+      (client: Client) => pipeline(readPostgres(long, { connection: client }), forEach(never)),
+      (client: Client) => pipeline(readPostgres(long, { connection: client, copy: false }), forEach(never)),
+      (client: Client) => pipeline(range(20), rows, writePostgres('people', { connection: client })),
+      (client: Client) =>
+        pipeline(range(20), rows, writePostgres('others', { connection: client, key: 'id', batch: 5 })),
+    ]
+    const runs = await Promise.all(
+      make.map(async (making) => {
+        const client = new Client({ ...server.tcp, port: line.port, application_name: 'sluice' })
+        await client.connect()
+        const run = making(client).start()
+        await expect.poll(() => run.stats().stages.at(-1)!.received, { timeout: 10_000 }).toBeGreaterThan(0)
+        return { client, run }
+      }),
+    )
+    const own = { ...server.tcp, port: line.port }
+    const more = map(async (id: number) => (id < 515 ? { id } : never()))
+    const alone = pipeline(
+      range(500, 520),
+      more,
+      writePostgres('others', { connection: own, key: 'id', batch: 5 }),
+    ).start()
+    await expect.poll(() => alone.stats().stages[2].received, { timeout: 10_000 }).toBe(15)
+    await expect
+      .poll(() => runs.slice(2).map(({ run }) => run.stats().stages[2].received), { timeout: 10_000 })
+      .toEqual([15, 15])
+    line.keepSilent()
+    const all = [...runs.map(({ run }) => run), alone]
+    for (const run of all) run.result.catch(() => {})
+    await Promise.all(all.map((run) => run.abort(new Error('enough'))))
+    const sql = 'SELECT count(*)::int AS n FROM (TABLE people UNION ALL TABLE others) AS rows'
+    const answers = runs.map(({ client }) => client.query<Row>(sql))
+    line.speak()
+    for (const [i, { client }] of runs.entries()) {
+      expect((await answers[i]).rows).toEqual([{ n: 0 }])
+      expect(client.getTransactionStatus()).toBe('I')
+      expect(client.listenerCount('error')).toBe(0)
+      await client.end()
+    }
+    await admin.query('DROP TABLE others')
+    await nobodyLeft()
   })
 
   test('a pool gets its client back, but not one that was left in the middle', async () => {

@@ -3,7 +3,8 @@
  *
  * Ours is ended after the run, one of a pool is given back, the user's is left as it was. Where a run leaves in the
  * middle of a statement, the server is asked to cancel it, over a connection of its own as the protocol wants; then ours
- * is dropped, a pool is told to drop its own, and on the user's the rest is read away, so that it can be used again.
+ * is dropped, a pool is told to drop its own, and on the user's the rest is read away, so that it can be used again. From
+ * where nothing comes for too long, it comes into the queue of that client, in front of what the user asks next.
  *
  * The 'error' event of a client is always listened to while a run has it: a server that goes away must fail the run, and
  * not the process.
@@ -62,6 +63,8 @@ export function demandConnection(value: unknown, make: string): asserts value is
 
 /** Milliseconds after which the server is told again to cancel. */
 const AGAIN = 1000
+/** Milliseconds that a server has to answer to that, before it is waited for no more. */
+const PATIENCE = 5000
 
 /** Which clients of the user's a stage has now: two stages on one connection would wait for each other for ever. */
 const taken = new WeakMap<Client, string>()
@@ -166,12 +169,9 @@ export class Session {
 
   async #close(undo?: string): Promise<void> {
     const left = this.broken ? undefined : this.#statement
-    const isBegun = (): boolean => undo !== undefined && this.client.getTransactionStatus() !== 'I'
-    const unfinished = left !== undefined || isBegun()
-    if (this.of === 'user') {
-      await this.#vacate(left)
-      if (isBegun() && !this.broken) await this.#send(new Command(undo!)).idle
-    } else {
+    const unfinished = left !== undefined || this.#isBegun(undo)
+    if (this.of === 'user') await this.#patiently((late) => this.#vacate(left, undo, late))
+    else {
       const cancelled = left && this.cancel()
       if (this.of === 'us') await this.#end(left !== undefined)
       else (this.client as PoolClient).release(unfinished || this.broken !== undefined)
@@ -184,33 +184,50 @@ export class Session {
   }
 
   async #end(left: boolean): Promise<void> {
-    if (left) this.connection.stream.destroy()
-    await this.client.end()
+    const drop = (): void => void this.connection.stream.destroy()
+    if (left) drop()
+    const timer = setTimeout(drop, PATIENCE)
+    await this.client.end().finally(() => clearTimeout(timer))
   }
 
-  /** Leaves the user's connection so that it can be used again. */
-  async #vacate(statement: Exchange | undefined): Promise<void> {
-    if (statement === undefined) return
-    if (!statement.submitted) return statement.drop()
-    if (statement.leave()) await this.#interrupt(statement)
-    await statement.idle
+  #isBegun(undo: string | undefined): undo is string {
+    return undo !== undefined && this.client.getTransactionStatus() !== 'I'
+  }
+
+  /** Does what the server has to answer to, or has it done when it does. */
+  async #patiently(work: (late: AbortSignal) => Promise<void>): Promise<void> {
+    const late = new AbortController()
+    const timer = setTimeout(() => late.abort(), PATIENCE)
+    await work(late.signal).finally(() => clearTimeout(timer))
+  }
+
+  /** Leaves the user's connection so that it can be used again, or will be when the server has answered. */
+  async #vacate(statement: Exchange | undefined, undo: string | undefined, late: AbortSignal): Promise<void> {
+    if (statement?.submitted) {
+      if (statement.leave()) await this.#interrupt(statement, late)
+      await unless(late, statement.idle)
+    } else statement?.drop()
+    if (this.broken) return
+    // What it is about to begin is not known yet.
+    if (this.#isBegun(undo) || (late.aborted && undo !== undefined))
+      await unless(late, this.#send(new Command(undo)).idle)
   }
 
   /** A cancel that reaches the server between two messages is lost, so it is told again. */
-  async #interrupt({ idle }: Exchange): Promise<void> {
+  async #interrupt({ idle }: Exchange, late: AbortSignal): Promise<void> {
     let over = false
     void idle.then(() => (over = true))
-    while (!over) {
-      await this.cancel()
+    while (!over && !late.aborted) {
+      await this.cancel(late)
       let timer: NodeJS.Timeout | undefined
       const later = new Promise<void>((resolve) => (timer = setTimeout(resolve, AGAIN)))
-      await Promise.race([idle, later])
+      await unless(late, Promise.race([idle, later]))
       clearTimeout(timer)
     }
   }
 
   /** Asks the server to give up what it does. Settles when it has been told, or cannot be reached. */
-  cancel(): Promise<void> {
+  cancel(late?: AbortSignal): Promise<void> {
     const { host, port } = this.client
     const { processID, secretKey } = this.client as unknown as Internals
     if (processID === null || secretKey === null) return Promise.resolve()
@@ -221,11 +238,18 @@ export class Session {
       // The server closes it when it has passed the message on. One that cannot be reached leaves us with what
       // dropping the connection does: it finds out when it writes.
       socket.once('close', () => resolve()).once('error', () => {})
-      socket.setTimeout(5000, () => socket.destroy())
+      socket.setTimeout(PATIENCE, () => socket.destroy())
+      late?.addEventListener('abort', () => socket.destroy())
       socket.write(packet)
       socket.resume()
     })
   }
+}
+
+/** Waits for it, but no longer than until the signal aborts. */
+async function unless(late: AbortSignal, work: Promise<void>): Promise<void> {
+  if (late.aborted) return
+  await Promise.race([work, new Promise<void>((resolve) => (late.onabort = () => resolve()))])
 }
 
 /** Nothing can be sent any more by a client that has told an error, so it need not wait for the other side. */
