@@ -75,6 +75,37 @@ describe('a file that is followed', () => {
     expect(await until(4)).toEqual(['a', 'b', 'c', 'd'])
   })
 
+  test('is not left for one that is empty: whoever writes may not have opened that yet', async () => {
+    const file = fileOf(path('log'), 'a\nhal')
+    const { until } = follow(file)
+    await until(1)
+    renameSync(file, path('log.1'))
+    writeFileSync(file, '')
+    await hasLooked()
+    appendFileSync(path('log.1'), 'f\nlate\n')
+    expect(await until(3)).toEqual(['a', 'half', 'late'])
+    appendFileSync(file, 'new\n')
+    expect(await until(4)).toEqual(['a', 'half', 'late', 'new'])
+    // One that has had the name in between is not kept waiting.
+    renameSync(path('log.1'), path('log.2'))
+    renameSync(file, path('log.1'))
+    writeFileSync(file, 'one\n')
+    await tick(file)
+    renameSync(path('log.1'), path('log.2'))
+    renameSync(file, path('log.1'))
+    writeFileSync(file, '')
+    expect(await until(5)).toEqual(['a', 'half', 'late', 'new', 'one'])
+  })
+
+  test('is left for an empty one where it was removed', async () => {
+    const file = fileOf(path('log'), 'a\nhal')
+    const { until } = follow(file)
+    await until(1)
+    unlinkSync(file)
+    writeFileSync(file, '')
+    expect(await until(2)).toEqual(['a', 'hal'])
+  })
+
   test('may be cut and written anew', async () => {
     const file = fileOf(path('log'), 'a\nb\n')
     const { until } = follow(file)

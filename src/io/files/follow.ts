@@ -1,6 +1,7 @@
 /**
  * A file that grows, as `tail -F` reads it: at its end, it is waited for more. When another file has taken its place,
- * or it was cut, it has ended, and whoever reads opens the name again.
+ * or it was cut, it has ended, and whoever reads opens the name again. As long as the new file is empty, whoever writes may
+ * not know of it, and writes to the old one.
  *
  * A slow reader may miss a whole file, which got its name and lost it again meanwhile. So what is opened next is the
  * oldest file with a name that rotation gives (`app.log.1`, `app.log-20261126`, `app.1.log`) that was written to after
@@ -81,15 +82,21 @@ export class Follower {
     // Opened before the folder is read: what loses the name in between is found there.
     const current = await open(this.file, 'r').catch(absent)
     const now = current && foundOf(this.file, await current.stat())
+    const next = await this.#between(last, now)
+    if (next === undefined) return current
+    await current?.close()
+    return (await this.#openFound(next)) ?? this.#openNext()
+  }
+
+  /** The oldest file that had the name after the last one, and before the one that has it now. */
+  async #between(last: Found, now: Found | undefined): Promise<Found | undefined> {
     const [next] = (await this.#folder())
       .filter((found) => this.#isRotated(found.path) && found.written >= last.written)
       // The one that had the name just now may have lost it meanwhile, and one after it as well: that is not its turn.
       .filter((found) => now === undefined || (found.id !== now.id && found.born < now.born))
-      .filter(({ id }) => !this.#seen.has(id))
+      .filter(({ id }) => id !== last.id && !this.#seen.has(id))
       .sort((a, b) => a.written - b.written)
-    if (next === undefined) return current
-    await current?.close()
-    return (await this.#openFound(next)) ?? this.#openNext()
+    return next
   }
 
   async #openFound({ path, id }: Found): Promise<FileHandle | undefined> {
@@ -107,9 +114,11 @@ export class Follower {
       from === 'end' ? stats.size : from,
       idOf(stats),
       this.stop,
-      (last) => {
+      async (last, now, begun) => {
+        if (!begun && (await this.#between(last, now)) === undefined) return false
         this.#last = last
         this.#seen.add(last.id)
+        return true
       },
     )
   }
@@ -162,8 +171,8 @@ class Following implements Blocks {
     public at: number,
     readonly id: string,
     readonly signal: AbortSignal,
-    /** Told when another file has the name. */
-    readonly moved: (last: Found) => void,
+    /** Told that another file has the name, and whether that has `begun`. Says whether the turn is that one's, or of one in between. */
+    readonly moved: (last: Found, now: Found, begun: boolean) => Promise<boolean>,
   ) {
     this.#blocks = new FileBlocks(file, handle.fd, at, id)
     this.#news = new News(file, signal)
@@ -191,8 +200,10 @@ class Following implements Blocks {
     // One that was moved away may still be written to, until there is a new one.
     if (there === undefined) return false
     if (idOf(there) === this.id) return there.size < this.at
-    this.moved(foundOf(this.file, await this.handle.stat()))
-    return true
+    const ours = await this.handle.stat()
+    // What was removed can be found by nobody who goes on later.
+    const begun = there.size > 0 || ours.nlink === 0
+    return this.moved(foundOf(this.file, ours), foundOf(this.file, there), begun)
   }
 
   close(): Promise<void> {
