@@ -53,22 +53,29 @@ export type OpenReader<T> = (
   from: unknown,
 ) => ChunkReader<T> | PromiseLike<ChunkReader<T>>
 
-/**
- * Makes a source of a connector. `open` is called once a run, with the position to begin at where there is one. `goesOn`:
- * whether a later process can go on where an earlier one had come to; by default it can.
- */
+/** How a later process goes on where an earlier one had come to. */
+export interface GoingOn {
+  /** Whether it can. Default: yes. */
+  goesOn?: boolean
+  /** The position at which the first of them begins, where a later one would not find the same beginning. */
+  beginning?: () => unknown
+}
+
+/** Makes a source of a connector. `open` is called once a run, with the position to begin at where there is one. */
 export function chunkSource<T>(
   make: string,
   options: ReadOptions,
   open: OpenReader<T>,
-  goesOn = true,
+  { goesOn = true, beginning }: GoingOn = {},
 ): Source<T> {
   const onError = onErrorOf(make, options)
   return part('source', make, options, {
     kernel: (port) => new Reading(port, new Feed(open, onError, false), false),
     keep(position) {
       if (!goesOn) throw new TypeError(`Cannot go on with ${make}: what it reads can be read only once`)
-      const feed = new Feed(open, onError, true, position as Position | undefined)
+      const at = position === undefined ? beginning?.() : undefined
+      const from = at === undefined ? position : { at }
+      const feed = new Feed(open, onError, true, from as Position | undefined)
       const { definitions } = part('source', make, options, {
         kernel: (port: Port<never, T>) => new Reading(port, feed, true),
       })

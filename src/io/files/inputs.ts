@@ -31,7 +31,7 @@ export async function filesOf(list: readonly string[], mayMatchNone: boolean): P
   return files
 }
 
-const isPattern = (path: string): boolean => /[*?[\]{}]/.test(path)
+export const isPattern = (path: string): boolean => /[*?[\]{}]/.test(path)
 
 async function missing(path: string): Promise<boolean> {
   return stat(path).then(

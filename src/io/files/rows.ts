@@ -2,6 +2,7 @@
  * Rows of files as a source: inputs are opened one after the other, read block by block, and a parser makes rows of
  * the bytes. Blocks end anywhere; a parser says how many bytes it has used up, and sees the rest again with the next.
  */
+import { statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import {
   type ReadOptions,
@@ -15,7 +16,7 @@ import type { Source } from '../../pipeline/stage.ts'
 import { type Blocks, idOf, isStandardInput, openBlocks } from './blocks.ts'
 import { type FilePosition, placed } from './file-positions.ts'
 import { Follower } from './follow.ts'
-import { checkInputs, filesOf, type Inputs } from './inputs.ts'
+import { checkInputs, filesOf, type Inputs, isPattern } from './inputs.ts'
 import { isPacked } from './packing.ts'
 import { beginsMark, byteOrderMark, checkEncoding, type Decoder, decoderFor } from './text.ts'
 
@@ -28,7 +29,7 @@ export interface FileOptions extends ReadOptions {
   encoding?: string
   /** Waits at the end of the file for more, as `tail -F` does: through rotation, and until the run is stopped. One file only. Default: no. */
   follow?: boolean
-  /** Where to begin with `follow`. Default: `'start'`. */
+  /** Where to begin with `follow`; `'end'` of a job is that at its first start. Default: `'start'`. */
   from?: 'start' | 'end'
 }
 
@@ -73,7 +74,10 @@ export function rowSource<T>(
       throw new Error(`Cannot follow ${list[0]}: ${files.length} files match, and only one can be followed`)
     return new RowReader(files, options, parserFor, context, from as FilePosition | undefined)
   }
-  const source = chunkSource(make, options, open, !list.some(isStandardInput))
+  const source = chunkSource(make, options, open, {
+    goesOn: !list.some(isStandardInput),
+    beginning: () => (options.from === 'end' ? endOf(list[0]) : undefined),
+  })
   const { encoding, follow = false, from = 'start' } = options
   if (encoding !== undefined) checkEncoding(make, encoding)
   const action = `create ${make}`
@@ -244,7 +248,7 @@ class RowReader<T> implements ChunkReader<T> {
     if (resumed?.done && !options.follow && this.#isThrough(resumed, before)) return void this.#index++
     const start = options.from === 'end' && !this.#last && !resumed ? 'end' : (resumed?.offset ?? 0)
     const blocks = this.#follower
-      ? await this.#follower.open(start, resumed?.id)
+      ? await this.#follower.open(start, resumed?.id || undefined)
       : await openBlocks(file, start === 'end' ? 0 : start, resumed)
     if (blocks === undefined) return
     if (blocks.live && this.context.goesOn) {
@@ -255,11 +259,12 @@ class RowReader<T> implements ChunkReader<T> {
     const size = isPacked(file) ? before?.size : undefined
     const fresh: FilePosition = { file, index, offset, line: 0, id: blocks.id, size }
     const isSame = resumed !== undefined && blocks.id === resumed.id && !blocks.beyond
-    if (offset > 0) Object.assign(fresh, await this.#beginningOf(file, blocks))
     if (resumed !== undefined && !isSame && !options.follow) return this.#replaced(blocks, resumed)
     this.#known.delete(index)
     // It is told anew with each position: left in this one, it would be passed over once more when the file grows.
     const { passed = 0, ...position } = isSame ? { ...resumed, size } : fresh
+    if (position.offset > 0 && position.encoding === undefined)
+      Object.assign(position, await this.#beginningOf(file, blocks))
     this.#skip = passed
     this.#reading = { blocks, left: NOTHING, position }
     if (this.#stop.signal.aborted) blocks.stop?.()
@@ -361,4 +366,15 @@ async function sizeOf(file: string): Promise<{ id: string; size: number } | unde
   if (isStandardInput(file)) return undefined
   const stats = await stat(file).catch(() => undefined)
   return stats && { id: idOf(stats), size: stats.size }
+}
+
+/** Where a file ends now, or where one begins that is not there yet; `undefined` where only opening it tells. */
+function endOf(file: string): FilePosition | undefined {
+  try {
+    const stats = statSync(file)
+    return { file, index: 0, offset: stats.size, line: 0, id: idOf(stats) }
+  } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT' && !isPattern(file)
+    return isMissing ? { file, index: 0, offset: 0, line: 0, id: '' } : undefined
+  }
 }
