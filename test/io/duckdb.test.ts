@@ -590,6 +590,10 @@ describe('writeDuckDb', () => {
     expect(error.message).toContain(
       'Cannot write to table "t" of the given DuckDBInstance: Constraint Error: NOT NULL',
     )
+    // It has taken back the transaction, so there are no other rows to go on with.
+    const rows = [{ name: 'b' }, { name: null }, { name: 'c' }]
+    const skipping = write(rows, 't', { database: instance, schema: 's', onError: 'skip' })
+    expect((await failed(skipping)).message).toContain('Constraint Error: NOT NULL')
     // The user's own connection and instance are still open.
     expect((await connection.run('FROM s.t')).rowCount).toBe(1)
     connection.closeSync()

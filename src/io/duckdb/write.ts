@@ -41,6 +41,8 @@ export interface Written {
  * - A property that is missing is NULL. One that is no column fails its row, unless `columns` leaves it out.
  * - Without a row and without `columns`, no table is made.
  * - DuckDB keeps a copy of the rows until the transaction ends, about as large as they are.
+ * - What a constraint of the table refuses, such as `UNIQUE` or `NOT NULL`, fails the run, whatever `onError` says: with it DuckDB
+ *   takes back the whole transaction.
  *
  * Ordered. Concurrency 1. Holds at most 61,440 rows, besides that copy. On error: fails; a row that does not fit the
  * columns follows `onError`.
