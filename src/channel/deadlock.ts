@@ -75,11 +75,13 @@ export function openHandles<T>({ handles }: Exchange<T>): string {
 
 /** `2 receives and 1 select` for such a list. */
 function counts(kinds: string[]): string {
-  const count = (kind: string): string => {
-    const n = kinds.filter((each) => each === kind).length
-    return `${n} ${kind}${n > 1 ? 's' : ''}`
-  }
+  const count = (kind: string): string => counted(kinds.filter((each) => each === kind).length, kind)
   return [...new Set(kinds)].map(count).join(' and ')
+}
+
+/** `2 receives` for 2 and `receive`. */
+export function counted(n: number, kind: string): string {
+  return `${n} ${kind}${n > 1 ? 's' : ''}`
 }
 
 /** Where `above` was called, not yet as text, which costs as much again. It keeps the `this` of the caller alive. */

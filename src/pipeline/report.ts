@@ -1,4 +1,5 @@
 /** What each stage of a run does or waits for, in words: for whom a run hangs, and for the page of `sluice/inspect`. */
+import { counted } from '../channel/deadlock.ts'
 import { room } from './edge.ts'
 import type { Task } from './task.ts'
 
@@ -10,20 +11,21 @@ export function shown(tasks: readonly Task[]): Task[] {
   return tasks.filter(({ definition }) => !definition.internal)
 }
 
-/** A line for each stage that is not through, indented below the stage whose branch it is in. */
+/** A line for each stage that is not through or has a branch that is not, indented below the stage whose branch it is in. */
 export function reportOf(tasks: readonly Task[]): string {
   const lines = shown(tasks)
-    .filter((task) => !task.left || task.calls > 0 || task.cleaning)
-    .map((task) => `\n  ${'  '.repeat(depthOf(task))}${titleOf(task)} ${doingOf(task)}`)
+    .filter(goesOn)
+    .map((task) => `${lineBreak(task)}${titleOf(task)} ${doingOf(task)}`)
   const more = lines.length - MOST_LINES
-  return (
-    lines.slice(0, MOST_LINES).join('') +
-    (more > 0 ? `\n  and ${more} ${more > 1 ? 'stages' : 'stage'} more` : '')
-  )
+  return lines.slice(0, MOST_LINES).join('') + (more > 0 ? `\n  and ${counted(more, 'stage')} more` : '')
 }
 
-function depthOf({ branchOf }: Task): number {
-  return branchOf ? 1 + depthOf(branchOf) : 0
+function goesOn(task: Task): boolean {
+  return doingOf(task) !== 'has ended' || task.attached.flat().some(goesOn)
+}
+
+function lineBreak({ branchOf }: Task): string {
+  return branchOf ? `${lineBreak(branchOf)}  ` : '\n  '
 }
 
 function titleOf({ label, index, name }: Task): string {
@@ -36,13 +38,11 @@ export function doingOf(task: Task): string {
   if (meter.doing === 'nothing' && !left) return 'has not begun'
   if (queued) return 'is at work'
   if (meter.doing === 'output') return `waits for ${roomOf(task)}`
-  const wanted = kernel ? (kernel.wants ?? (calls > 0 ? callsOf(calls) : undefined)) : calledOf(task)
+  const wanted = kernel
+    ? (kernel.wants ?? (calls > 0 ? `${counted(calls, 'call')} of its function to return` : undefined))
+    : calledOf(task)
   if (wanted !== undefined) return `waits for ${wanted}`
   return meter.doing === 'input' ? `waits for ${inputOf(task)}` : 'is at work'
-}
-
-function callsOf(calls: number): string {
-  return `${calls} ${calls > 1 ? 'calls' : 'call'} of its function to return`
 }
 
 /** What a custom stage waits for where that is no channel of the pipeline. */

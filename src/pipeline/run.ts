@@ -167,8 +167,10 @@ export class Execution<R> implements Run<R>, Owner {
     if (reader) output = this.#edge(definitions.at(-1)!)
     this.#building++
     const chain = this.#chain(definitions, output, input, input && task)
-    chain[0].label = label
-    if (reader) for (const each of chain) each.inputOf = task
+    for (const each of chain) {
+      each.label = label
+      if (reader) each.inputOf = task
+    }
     if (task.attached.length === 0) task.attached = []
     task.attached.push(chain)
     this.#building--

@@ -46,7 +46,7 @@ export class Task extends Driven implements Wakeable {
   inputOf: Task | undefined
   /** Unique in its run. */
   id!: string
-  /** What the branch that it begins is called. */
+  /** What the branch that it is in is called. */
   label: string | undefined
   /** The stage whose branch it is in. */
   branchOf: Task | undefined

@@ -329,8 +329,22 @@ describe('the report', () => {
       '  stage 0 "range" waits for room (256 of 256)',
       '  stage 1 "fanOut" waits for branch "slow" to take a value',
       '    branch "slow": stage 0 "into" waits for room (1 of 1)',
-      '    stage 1 "stuck" waits for 1 call of its function to return',
+      '    branch "slow": stage 1 "stuck" waits for 1 call of its function to return',
       '    branch "fast": stage 0 "fast one" waits for a value',
+    ])
+  })
+
+  test('names the stage and the branch of what hangs also where that stage, or the first of the branch, has ended', async () => {
+    const inner = pipeline(
+      map((n: number) => n),
+      fanOut({ stuck: map(never), well: map((n: number) => n) }),
+    )
+    const [warning] = await warningsOf(pipeline(range(3), fanOut({ inner, well: batch(2) }), drain()), 500)
+    expect(warning.split('\n').slice(1)).toEqual([
+      '  stage 1 "fanOut" has ended',
+      '    branch "inner": stage 1 "fanOut" has ended',
+      '      branch "stuck": stage 0 "map" waits for 1 call of its function to return',
+      '  stage 2 "drain" waits for a value',
     ])
   })
 
@@ -351,8 +365,8 @@ describe('the report', () => {
 
   test('is not longer than sixty lines, however many branches there are', async () => {
     const rows = [
-      [60, '  and 1 stage more'],
-      [200, '  and 141 stages more'],
+      [59, '  and 1 stage more'],
+      [200, '  and 142 stages more'],
     ] as const
     for (const [branches, last] of rows) {
       const pipe = pipeline(
@@ -366,7 +380,7 @@ describe('the report', () => {
       const [warning] = await warningsOf(pipe, 500)
       const lines = warning.split('\n')
       expect(lines).toHaveLength(1 + 60 + 1)
-      // The branches and the sink.
+      // groupBy, the branches and the sink.
       expect(lines.at(-1)).toBe(last)
     }
   })
