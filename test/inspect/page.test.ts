@@ -76,6 +76,13 @@ function expected({ stages, bottleneck }: RunStats): string[][] {
 /** The machine may be busy. */
 const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 10_000 })
 
+/** More stages than are in view. */
+function manySteps() {
+  const next = (_: unknown, i: number) => map((n: number) => n + 1, { name: `step ${i}` })
+  const [first, ...rest] = Array.from({ length: 29 }, next)
+  return rest.reduce<typeof first>((all, one) => pipeline(all, one), first)
+}
+
 const numbers = async (page: Page) => (await rows(page)).map((cells) => cells.slice(0, 4))
 
 describe.runIf(chromiumPath)('inspect() shows a page', { timeout: 60_000 }, () => {
@@ -128,10 +135,7 @@ describe.runIf(chromiumPath)('inspect() shows a page', { timeout: 60_000 }, () =
 
   test('with the numbers of stats(), of what comes into view', async () => {
     const [tx, rx] = channel<number>(10)
-    const next = (_: unknown, i: number) => map((n: number) => n + 1, { name: `step ${i}` })
-    const [first, ...rest] = Array.from({ length: 29 }, next)
-    const steps = rest.reduce<typeof first>((all, one) => pipeline(all, one), first)
-    const run = pipeline(source(rx), steps, drain()).start()
+    const run = pipeline(source(rx), manySteps(), drain()).start()
     await using inspector = await inspect(run, { interval: 20 })
     await using page = await open(inspector)
     const boxes = () =>
@@ -212,6 +216,22 @@ describe.runIf(chromiumPath)('inspect() shows a page', { timeout: 60_000 }, () =
     await inspector.close()
     await page.waitForSelector('#gone:not([hidden])')
     expect(await rows(page)).toEqual(before)
+  })
+
+  test('that keeps the last picture also of what is out of view and of a run that still went on', async () => {
+    const [tx, rx] = channel<number>(10)
+    const run = pipeline(source(rx), manySteps(), drain()).start()
+    const inspector = await inspect(run)
+    await using page = await open(inspector)
+    await tx.sendMany([1, 2, 3])
+    await eventually(async () => (await numbers(page))[0][2]).toBe('3')
+    page.removeAllListeners('console')
+    await inspector.close()
+    await page.waitForSelector('#gone:not([hidden])')
+    const received = (await numbers(page)).map((cells) => cells[1])
+    expect(received).toEqual(run.stats().stages.map((stage) => String(stage.received)))
+    tx.close()
+    await run.result
   })
 
   test('that follows the next run of a pipeline', async () => {

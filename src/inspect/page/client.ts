@@ -306,7 +306,10 @@ function start(first: Picture): void {
   })
   events.addEventListener('sample', (event) => show(parse<Sample>(event)))
   const gone = document.getElementById('gone')!
-  events.onerror = () => (gone.hidden = false)
+  events.onerror = () => {
+    gone.hidden = false
+    redraw(true)
+  }
   events.onopen = () => (gone.hidden = true)
 }
 
