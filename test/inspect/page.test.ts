@@ -155,6 +155,26 @@ describe.runIf(chromiumPath)('inspect() shows a page', { timeout: 60_000 }, () =
     expect(await boxes()).toEqual(Array.from({ length: 31 }, () => '3'))
   })
 
+  test('with the numbers of stats(), of each look where it looks but once a second', async () => {
+    const [tx, rx] = channel<number>(10)
+    const run = pipeline(source(rx), drain()).start()
+    await using inspector = await inspect(run, { interval: 1_000 })
+    await using page = await open(inspector)
+    // The time is written after all else.
+    const nextLook = async () => {
+      const before = await page.textContent('#elapsed')
+      await page.waitForFunction((text) => document.getElementById('elapsed')!.textContent !== text, before)
+    }
+    await nextLook()
+    await tx.sendMany([1, 2, 3])
+    await until(() => run.stats().stages[1].received === 3)
+    await nextLook()
+    expect((await numbers(page)).map((cells) => cells[1])).toEqual(['0', '3'])
+    expect(await page.textContent('.box:last-child span')).toMatch(/· 3$/)
+    tx.close()
+    await run.result
+  })
+
   test('that names the bottleneck, in words and not by colour alone', async () => {
     let calls = 0
     const slow = (n: number) => (calls++, new Promise<number>((resolve) => setTimeout(resolve, 5, n)))

@@ -239,6 +239,8 @@ function start(first: Picture): void {
       points = sample.points
       history = sample.stages.map(([, , , rate], i) => [...(history[i] ?? []), rate].slice(-60))
     }
+    // Where they come less than twice a second, nothing waits for a later one.
+    if (last && sample.elapsed - last.elapsed > 450) turn |= 3
     last = sample
     // Before all else: what asks where things are, after something was changed, has them all laid out anew.
     redraw(sample.state !== 'running')
