@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
@@ -320,6 +320,55 @@ describe('checkpoint()', () => {
     rmSync(file('d.log'))
     await job.run()
     expect(readFileSync(file('out.txt'), 'utf8')).toBe('a.log\nb.log\nc.log\nd.log\n')
+  })
+
+  describe('over the files that match a pattern', () => {
+    const job = () =>
+      checkpoint(
+        file('job'),
+        pipeline(readLines(file('app.log*')), writeLines(file('out.txt'), { append: true, sync: true })),
+      )
+    const add = (name: string, lines: string) => writeFileSync(file(name), lines, { flag: 'a' })
+    const written = () => readFileSync(file('out.txt'), 'utf8').trimEnd().split('\n')
+
+    test('goes on with each that a rotation has renamed, and reads the one that has the name now', async () => {
+      add('app.log', 'two\n')
+      add('app.log.1', 'one\n')
+      await job().run()
+      add('app.log', 'three\n')
+      renameSync(file('app.log.1'), file('app.log.2'))
+      renameSync(file('app.log'), file('app.log.1'))
+      add('app.log', 'four\n')
+      await job().run()
+      expect(written()).toEqual(['two', 'one', 'four', 'three'])
+    })
+
+    test('goes on in the middle of one that was renamed since', async () => {
+      const lines = numbers(0, 50_000).map(String)
+      add('app.log', `${lines.join('\n')}\n`)
+      const run = job().start({ capacity: 4 })
+      while ((run.stats().stages[1]?.received ?? 0) === 0) await new Promise(setImmediate)
+      await run.stop()
+      const before = written().length
+      expect(before).toBeLessThan(lines.length)
+      renameSync(file('app.log'), file('app.log.1'))
+      add('app.log', 'new\n')
+      await job().run()
+      expect(written()).toEqual([...lines.slice(0, before), 'new', ...lines.slice(before)])
+    })
+
+    test.each([['app.log'], ['app.log', 'app.log.1']])(
+      'reads a new one where that is gone which it had read last: %s %s',
+      async (...names) => {
+        for (const name of names) add(name, `${name}\n`)
+        await job().run()
+        rmSync(file(names.at(-1)!))
+        add('app.log.2', 'new\n')
+        await job().run()
+        await job().run()
+        expect(written()).toEqual([...names, 'new'])
+      },
+    )
   })
 
   test('passes over nothing of what is added to a file in whose middle an earlier run had stopped', async () => {

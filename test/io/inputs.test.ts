@@ -223,7 +223,8 @@ describe('a run that goes on', () => {
     execFileSync('mv', [file, path('b')])
     fileOf(file, manyText)
     await expect(run(resumed(readLines(file), position))).rejects.toThrow('another file has taken its place')
-    await expect(run(resumed(readLines(path('b')), position))).rejects.toThrow('it is not among the inputs')
+    const other = readLines(fileOf(path('c'), manyText))
+    await expect(run(resumed(other, position))).rejects.toThrow('it is not among the inputs')
   })
 })
 

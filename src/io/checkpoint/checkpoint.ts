@@ -57,8 +57,8 @@ export interface Job<R> {
  * - `readLines`, `readJsonl`, `readCsv` and `readBytes` go on in the middle of a file. Any other source is read again from its
  *   beginning, and what it gave before is passed over: it must give the same values in the same order. What can be read only once,
  *   such as the standard input or a pipe, cannot go on.
- * - A job whose sources had come to their end reads on only what has been added since, to whichever of its files; a new file of the same
- *   name, or one more that matches a pattern, is read whole.
+ * - A job whose sources had come to their end reads on only what has been added since, to whichever of its files, renamed ones included; a
+ *   new file of the same name, or one more that matches a pattern, is read whole.
  * - Stages begin anew with each part: what they keep from one value to the next (`scan`, `distinct`, `window`, a `batch` that is not
  *   full) is not kept beyond it, and `mergeSorted` is in order within a part. `zip` is refused. A stage that wants no more while there
  *   is more, such as `take`, fails the job: what was on the way to it is in no sink.

@@ -29,21 +29,40 @@ export interface FilePosition {
   others?: readonly FilePosition[]
 }
 
-/** The positions by the places that their files have among the inputs now. */
-export function placed(position: FilePosition, files: readonly string[]): Map<number, FilePosition> {
+/**
+ * The positions by the places that their files have among the inputs now; that of the file which was read last comes first.
+ * A file that was renamed, as a rotation does, is the same one: `ids` tell which file each of the inputs is, where it is there.
+ * Where it is not there, its name tells which one took its place.
+ */
+export function placed(
+  position: FilePosition,
+  files: readonly string[],
+  ids: readonly (string | undefined)[],
+): FilePosition[] {
   const { others = [], ...own } = position
   const all = [own, ...others]
   if (!all.every(isPosition)) throw new Error('Cannot go on reading: the position is not one of files')
-  const places = new Map<number, FilePosition>()
-  for (const each of all.sort((a, b) => a.index - b.index)) {
-    const { file, index } = each
-    const same = (name: string | undefined, place: number): boolean => name === file && !places.has(place)
-    const place = same(files[index], index) ? index : files.findIndex(same)
-    if (place >= 0) places.set(place, { ...each, index: place })
+  const found = new Map<FilePosition, number>()
+  const taken = new Set<number>()
+  const byIndex = [...all].sort((a, b) => a.index - b.index)
+  const isSame = (each: FilePosition, place: number): boolean => ids[place] === each.id
+  const hasName = (each: FilePosition, place: number): boolean => files[place] === each.file
+  for (const fits of [isSame, hasName])
+    for (const each of byIndex) {
+      if (found.has(each)) continue
+      const free = (place: number): boolean => !taken.has(place) && fits(each, place)
+      const place = free(each.index) ? each.index : files.findIndex((_file, at) => free(at))
+      if (place < 0) continue
+      found.set(each, place)
+      taken.add(place)
+    }
+  return all.flatMap((each) => {
+    const index = found.get(each)
+    if (index !== undefined) return [{ ...each, file: files[index], index }]
     // One that is through may have been removed since.
-    else if (!each.done) throw new Error(`Cannot go on reading ${file}: it is not among the inputs`)
-  }
-  return places
+    if (each.done) return []
+    throw new Error(`Cannot go on reading ${each.file}: it is not among the inputs`)
+  })
 }
 
 function isPosition(position: unknown): position is FilePosition {

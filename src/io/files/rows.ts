@@ -72,7 +72,8 @@ export function rowSource<T>(
     const files = await filesOf(list, from !== undefined && !options.follow)
     if (options.follow && files.length > 1)
       throw new Error(`Cannot follow ${list[0]}: ${files.length} files match, and only one can be followed`)
-    return new RowReader(files, options, parserFor, context, from as FilePosition | undefined)
+    const before = from === undefined ? [] : await placesNow(from as FilePosition, files)
+    return new RowReader(files, options, parserFor, context, before)
   }
   const source = chunkSource(make, options, open, {
     goesOn: !list.some(isStandardInput),
@@ -133,10 +134,11 @@ class RowReader<T> implements ChunkReader<T> {
     readonly options: FileOptions,
     readonly parserFor: (origin: Origin) => Parser<T>,
     readonly context: SourceContext,
-    readonly from: FilePosition | undefined,
+    /** Where an earlier run stood: in the file that it read last, and in others. */
+    readonly before: readonly FilePosition[],
   ) {
     if (options.follow) this.#follower = new Follower(files[0], this.#stop.signal)
-    this.#known = from ? placed(from, files) : new Map<number, FilePosition>()
+    this.#known = new Map(before.map((position) => [position.index, position]))
   }
 
   async next(): Promise<readonly T[] | undefined> {
@@ -272,14 +274,14 @@ class RowReader<T> implements ChunkReader<T> {
 
   /** Whether nothing has been added to a file that is through. One before that which was read last may have been removed. */
   #isThrough({ file, id, read, size }: FilePosition, now: { id: string; size: number } | undefined): boolean {
-    if (now === undefined) return file !== this.from!.file
+    if (now === undefined) return file !== this.before[0].file
     return now.id === id && now.size === (isPacked(file) ? size : read)
   }
 
   /** What the beginning of a file tells of which only the end is read: its encoding, and its header. */
   async #beginningOf(file: string, rest: Blocks): Promise<Pick<FilePosition, 'encoding' | 'state'>> {
     const options: FileOptions = { ...this.options, follow: false, from: 'start' }
-    const reader = new RowReader([file], options, this.parserFor, this.context, undefined)
+    const reader = new RowReader([file], options, this.parserFor, this.context, [])
     let parser: Parser<T> | undefined
     try {
       while (parser === undefined || ('begun' in parser && parser.begun === undefined)) {
@@ -352,13 +354,24 @@ class RowReader<T> implements ChunkReader<T> {
     if (row < rows.length || this.#bad < bad.length)
       return this.#withOthers({ ...this.#start!, passed: row + this.#bad })
     const position = this.#reading?.position ?? this.#last
-    return position ? this.#withOthers({ ...position, passed: this.#skip }) : this.from
+    if (position) return this.#withOthers({ ...position, passed: this.#skip })
+    return this.before.length > 0 ? this.#withOthers(this.before[0]) : undefined
   }
 
   #withOthers(position: FilePosition): FilePosition {
     const others = [...this.#known.values()].filter(({ index }) => index !== position.index)
     return others.length > 0 ? { ...position, others } : position
   }
+}
+
+/** Where an earlier run stood in the files there are now. */
+async function placesNow(position: FilePosition, files: readonly string[]): Promise<FilePosition[]> {
+  const there = await Promise.all(files.map(sizeOf))
+  return placed(
+    position,
+    files,
+    there.map((file) => file?.id),
+  )
 }
 
 /** Which file has this name, and how long it is, where there is one. */
