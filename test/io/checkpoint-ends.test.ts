@@ -364,18 +364,27 @@ describe('a run of a job', () => {
     expect(readdirSync(file('elsewhere'))).toEqual(['job'])
   })
 
-  test.each(['linked/job', 'dangling'])(
-    'has it to itself though it came only with its first part: %s',
-    async (name) => {
+  test.each([
+    ['linked/job', 'linked/job'],
+    ['linked/job', 'folder/job'],
+    ['dangling', 'dangling'],
+    ['dangling', 'folder/target'],
+    ['folder/target', 'linked/link'],
+  ])(
+    'has it to itself by each of its names though it came only with its first part: %s and %s',
+    async (name, other) => {
       mkdirSync(file('folder'))
+      symlinkSync('target', file('folder/link'))
       symlinkSync('folder', file('linked'))
       symlinkSync('folder/target', file('dangling'))
       const saved = deferred()
       const stages = pipeline(range(Infinity), forEach(turn))
       const first = checkpoint(file(name), stages, { every: 1, onSaved: () => saved.resolve() }).start()
       await using _ = first
+      const second = checkpoint(file(other), stages)
+      await expect(second.run()).rejects.toThrow('a job of this process is using it')
       await saved.promise
-      await expect(checkpoint(file(name), stages).run()).rejects.toThrow('a job of this process is using it')
+      await expect(second.run()).rejects.toThrow('a job of this process is using it')
     },
   )
 

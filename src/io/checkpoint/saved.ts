@@ -1,8 +1,8 @@
 /** The file of a checkpoint: read whole, and replaced whole, so that a crash leaves the old one or the new one. */
 import { createHash } from 'node:crypto'
-import { realpathSync } from 'node:fs'
+import { readlinkSync, realpathSync } from 'node:fs'
 import { open, readFile, rename, rm } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { placeOf, syncFolder, temporaryFor, whyNot } from '../../connect/new-file.ts'
 
 /** What is kept of a job. */
@@ -22,23 +22,29 @@ const taken = (shared[TAKEN] ??= new Set())
 
 /** Throws where a job with this file is running already. Gives what ends that. */
 export function takeFile(file: string): () => void {
-  // Also as it is called: what a link points at is known only once the file is there.
-  const paths = [resolve(file), pathOf(file)]
-  if (paths.some((path) => taken.has(path)))
-    throw new Error(`Cannot use the checkpoint ${file}: a job of this process is using it`)
-  for (const path of paths) taken.add(path)
+  const path = pathOf(resolve(file))
+  if (taken.has(path)) throw new Error(`Cannot use the checkpoint ${file}: a job of this process is using it`)
+  taken.add(path)
   return () => {
-    for (const path of paths) taken.delete(path)
+    taken.delete(path)
   }
 }
 
-/** One for all names of a file that is there. */
+/** One for all names of a file, whether it is there or not: links are followed, those of its folder, too. */
 function pathOf(file: string): string {
   try {
     return realpathSync(file)
-  } catch {
-    return resolve(file)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return file
   }
+  const folder = dirname(file)
+  let target: string
+  try {
+    target = readlinkSync(file)
+  } catch {
+    return join(pathOf(folder), basename(file))
+  }
+  return pathOf(resolve(folder, target))
 }
 
 export async function load(file: string): Promise<Saved | undefined> {
