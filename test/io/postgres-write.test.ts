@@ -586,6 +586,11 @@ describe.runIf(postgresBin)('writePostgres()', { timeout: 30_000 }, () => {
         'Cannot write column "name" of table "people": Cannot write a text with a NUL character',
       ],
       [
+        'has half of a character',
+        { id: 2, name: '🦆'.slice(0, 1) },
+        'Cannot write column "name" of table "people": Cannot write a text with half of a character',
+      ],
+      [
         'has a key that is no column',
         { id: 2, nme: 'b' },
         'Cannot write to table "people": it has no column "nme"',

@@ -19,8 +19,8 @@ const BYTEA = 17
 const TIMESTAMPTZ = 1184
 const TEXT_TYPES = new Set([25, 1043, 1042, 18, 19, 114, 3802, 142])
 
-/** What must be escaped, and what a text of the server cannot have. */
-const SPECIAL = /[\\\t\n\r\0]/
+/** What must be escaped, and what a text of the server cannot have, as half of a character. */
+const SPECIAL = /[\\\t\n\r\0\ud800-\udfff]/
 const ESCAPES: Record<string, string> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' }
 
 /** How an object becomes text in a column of this type. */
@@ -47,6 +47,9 @@ export function encoded(value: unknown, encode: Encode): string {
 
 function escaped(text: string): string {
   if (text.includes('\0')) throw new TypeError('Cannot write a text with a NUL character: Postgres has none')
+  // The types of ES2022 do not know it.
+  if (!(text as unknown as { isWellFormed(): boolean }).isWellFormed())
+    throw new TypeError('Cannot write a text with half of a character')
   return text.replace(/[\\\t\n\r]/g, (character) => ESCAPES[character])
 }
 
