@@ -40,6 +40,7 @@ import {
   window,
   writeTo,
 } from 'sluice'
+import { appendLog } from 'sluice/io'
 import { streamOf } from '../pipeline/support-sources.ts'
 import { map as ixMap } from 'ix/asynciterable/operators'
 
@@ -454,4 +455,21 @@ test('a handler of errors for any value does not make the values unknown', () =>
     forEach((length) => void length.toFixed(), { onError }),
   )
   expectTypeOf(lengths.run()).resolves.toEqualTypeOf<undefined>()
+})
+
+test('appendLog knows the values that its line is made of, and without one takes text alone', () => {
+  const log = pipeline(
+    source([{ id: 1 }]),
+    appendLog('app.log', {
+      line: (value) => {
+        expectTypeOf(value).toEqualTypeOf<{ id: number }>()
+        return String(value.id)
+      },
+      onAcknowledged: (values) => void expectTypeOf(values).toEqualTypeOf<readonly { id: number }[]>(),
+    }),
+  )
+  expect(log.describe().nodes).toHaveLength(2)
+  pipeline(source(['one']), appendLog('app.log', { onError: ({ value }) => void value.trim() }))
+  // @ts-expect-error -- a number is no line
+  pipeline(source([1]), appendLog('app.log'))
 })

@@ -48,11 +48,11 @@ export interface AppendLogOptions<T> extends WriteOptions<T>, LogOptions {
  * written // => [2, 8, 'one\ntwo\n']
  * await rm(folder, { recursive: true })
  */
-export function appendLog(file: string, options?: AppendLogOptions<string>): Sink<string, LogSummary>
 export function appendLog<T>(
   file: string,
   options: AppendLogOptions<T> & { line: (value: T) => string },
 ): Sink<T, LogSummary>
+export function appendLog(file: string, options?: AppendLogOptions<string>): Sink<string, LogSummary>
 export function appendLog<T>(file: string, options: AppendLogOptions<T> = {}): Sink<T, LogSummary> {
   return appendTo(systemDisk, file, options)
 }
