@@ -78,13 +78,13 @@ abstract class Iterating<T> implements Kernel<never, T> {
   }
 
   stop(): PromiseLike<unknown> | void {
-    const left = this.close()
     // What is pending is given one turn, so that a value which is as good as there is not lost; nobody waits for more.
+    // Before the iterator is left: its `return` may throw.
     nextTurn(() => {
       this.awaited = undefined
       this.port.wake()
     })
-    return left
+    return this.close()
   }
 
   close(): PromiseLike<unknown> | void {

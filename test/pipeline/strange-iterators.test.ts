@@ -2,10 +2,10 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
-import { concat, drain, forEach, map, pipeline, source, take, toArray } from 'sluice'
+import { concat, drain, fanIn, forEach, map, pipeline, range, source, take, toArray } from 'sluice'
 import { stageError, unhandledDuring } from './support-leaks.ts'
 import { naturals, probe } from './support-sources.ts'
-import { turns } from './support-waiting.ts'
+import { never, turns, until } from './support-waiting.ts'
 
 const boom = new Error('boom')
 const capacities = [0, 1, 256]
@@ -94,6 +94,25 @@ describe.each(capacities)('at capacity %i a source', (capacity) => {
       }
     })
     expect(unhandled).toEqual([])
+  })
+
+  test('that hangs and whose `return` throws does not hold up a stop', async () => {
+    const close = (): never => {
+      throw boom
+    }
+    const inputs = [
+      source(iterable<number>({ next: never, return: close })),
+      source<number>({
+        [Symbol.iterator]: () => ({ next: () => ({ value: never() as never }), return: close }),
+      }),
+    ]
+    for (const input of inputs) {
+      const seen: number[] = []
+      const seeing = forEach((n: number) => void seen.push(n))
+      const run = pipeline(fanIn(range(2), input), seeing).start({ capacity })
+      await until(() => seen.length === 2)
+      expect(await stageError(run.stop())).toMatchObject({ stage: 'source', cause: boom })
+    }
   })
 
   test('never gets two calls of `next` at a time, and none after its `return`', async () => {
