@@ -223,7 +223,8 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
           arrived.then(
             (value) => ({ done: false, value }),
             (error: unknown) => {
-              void rest.iterator.return?.()
+              // This error is what counts, whatever comes of that.
+              void (async () => rest.iterator.return?.())().catch(() => {})
               throw error
             },
           ),

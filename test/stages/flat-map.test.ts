@@ -7,6 +7,9 @@ import { naturals, probe, syncProbe, upTo } from '../pipeline/support-sources.ts
 import { never, rejection, stable, turns, until } from '../pipeline/support-waiting.ts'
 
 const boom = new Error('boom')
+const raise = (error: Error): never => {
+  throw error
+}
 
 describe('flatMap()', () => {
   test('takes arrays, iterables, generators, async iterables and promises of them', async () => {
@@ -206,6 +209,22 @@ describe.each([0, 1, 256])('promises in what flatMap() is given, at capacity %i'
     const run = pipeline(source(['a']), flatMap(rejecting)).run({ capacity })
     expect(await rejection(run)).toMatchObject({ stage: 'flatMap', value: 'a', cause: { message: 'boom' } })
     expect(closed).toBe(1)
+  })
+
+  test.for([
+    ['throws', () => raise(new Error('clean-up'))],
+    ['rejects', () => Promise.reject(new Error('clean-up')) as never],
+  ] as const)('that reject are the failure also where `return` %s', async ([, close]) => {
+    const rejecting: Iterable<never> = {
+      [Symbol.iterator]: () => ({ next: () => ({ value: Promise.reject(boom) as never }), return: close }),
+    }
+    const errors: unknown[] = []
+    const unhandled = await unhandledDuring(async () => {
+      const telling = flatMap(() => rejecting, { onError: ({ error }) => void errors.push(error) })
+      expect(await pipeline(range(2), telling).run({ capacity })).toEqual([])
+    })
+    expect(errors).toEqual([boom, boom])
+    expect(unhandled).toEqual([])
   })
 
   test('that reject before their turn find somebody, whether or not it comes', async () => {
