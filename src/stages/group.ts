@@ -1,6 +1,7 @@
 /** Many values as one, and back: `batch`, `window`, `unbatch`. */
 import { startTimer } from '../channel/clock.ts'
 import { demand, demandCount, demandFunction, demandNumber, demandOptions, demandTime } from '../errors.ts'
+import { leave } from '../pipeline/iterating.ts'
 import { hear } from '../pipeline/reading.ts'
 import { isThenable } from '../pipeline/results.ts'
 import { late } from '../pipeline/scheduler.ts'
@@ -269,7 +270,8 @@ export function unbatch<T>(options: StageOptions = {}): Stage<Iterable<T>, Await
               // One that throws is not returned, as in any loop.
               current = undefined
               const { done, value } = iterator.next() as IteratorResult<T, undefined>
-              if (port.left) return void (done || iterator.return?.())
+              // It has ended the run itself: nobody waits for what comes of that.
+              if (port.left) return void (done || leave(iterator, undefined)?.then(null, () => {}))
               if (done) break
               current = iterator
               if (isThenable(value)) wait(value, port)
@@ -278,7 +280,7 @@ export function unbatch<T>(options: StageOptions = {}): Stage<Iterable<T>, Await
             port.at++
           }
         },
-        close: () => void current?.return?.(),
+        close: () => current && leave(current, undefined),
       }
     },
   })

@@ -12,7 +12,7 @@ import {
   type Step,
   type VirtualTime,
 } from 'sluice/testing'
-import { stageError } from '../pipeline/support-leaks.ts'
+import { stageError, unhandledDuring } from '../pipeline/support-leaks.ts'
 import { naturals, probe, upTo } from '../pipeline/support-sources.ts'
 import { deferred, never, rejection, stable, turns } from '../pipeline/support-waiting.ts'
 
@@ -237,6 +237,18 @@ describe('unbatch()', () => {
       expect(error).toMatchObject({ stage: 'unbatch', value: many, cause: boom })
       expect([seen, closed]).toEqual([[1], times])
     }
+  })
+
+  test('fails where the `return` of an iterable that is left rejects, as source() does', async () => {
+    const boom = new Error('boom')
+    const endless: Iterable<number> = {
+      [Symbol.iterator]: () => ({ next: () => ({ value: 1 }), return: () => Promise.reject(boom) as never }),
+    }
+    const unhandled = await unhandledDuring(async () => {
+      const error = await stageError(pipeline(source([endless]), unbatch(), take(2)).run())
+      expect(error).toMatchObject({ stage: 'unbatch', cause: boom })
+    })
+    expect(unhandled).toEqual([])
   })
 
   test('waits for no promise among the values once the run is aborted', async () => {
