@@ -257,15 +257,16 @@ export class AwaitingIterator<T> extends Iterating<T> {
     if (!isStep(step)) return this.#failed(notAStep())
     this.awaited = undefined
     const values = this.#values
-    const { done, value } = step as IteratorResult<T, undefined>
-    if (done) this.over = true
-    else values.push(value)
-    if (this.#pause) return this.#deliver()
+    let pause: boolean
     try {
-      this.#pull()
+      const { done, value } = step as IteratorResult<T, undefined>
+      if (done) this.over = true
+      else values.push(value)
+      if (!(pause = this.#pause)) this.#pull()
     } catch (error) {
       return this.#fail(error)
     }
+    if (pause) return this.#deliver()
     if (port.left) return
     if (!this.#gathering) {
       this.#gathering = settled(this.#gathered)
@@ -293,13 +294,12 @@ export class AwaitingIterator<T> extends Iterating<T> {
   readonly #failed = (error: unknown): void => {
     const { awaited, port } = this
     this.awaited = undefined
-    if (port.left || awaited === undefined || this.over) return
-    this.over = true
-    this.#fail(error)
+    if (!port.left && awaited !== undefined && !this.over) this.#fail(error)
   }
 
   /** What came before goes out first. */
   #fail(error: unknown): void {
+    this.over = true
     if (this.#values.length === 0) return this.port.fail(error)
     this.#failure = { error }
     this.#deliver()

@@ -72,6 +72,31 @@ describe.each(capacities)('at capacity %i a source', (capacity) => {
     }
   })
 
+  test('whose steps throw when they are read fails the run, behind the values before', async () => {
+    const broken: PropertyDescriptor = {
+      get() {
+        throw boom
+      },
+    }
+    for (const key of ['done', 'value']) {
+      let n = 0
+      const step = () => Object.defineProperty({ value: n }, key, n++ < 2 ? {} : broken)
+      const next = step as () => never
+      const inputs = [
+        source(iterable<number>({ next: async () => next() })),
+        source<number>({ [Symbol.iterator]: () => ({ next }) }),
+      ]
+      for (const input of inputs) {
+        n = 0
+        const seen: number[] = []
+        const seeing = forEach((value: number) => void seen.push(value))
+        const error = await stageError(pipeline(input, seeing).run({ capacity }))
+        expect(error).toMatchObject({ stage: 'source', cause: boom, suppressed: [] })
+        expect(seen).toEqual([0, 1])
+      }
+    }
+  })
+
   test('whose `return` throws or rejects leaves the first failure the cause', async () => {
     const throwing = () => {
       throw new Error('clean-up')
