@@ -255,7 +255,8 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
       if (slot.state === 'failed' && !this.family.decided) {
         if (slot === this.#culprit || this.#inOrder) return port.fail(slot.result, { value: slot.value })
       } else if ((slot.result !== SKIPPED || this.family.decided) && !this.#emit(slot)) {
-        if (this.#inOrder || !this.#gone(slot)) return
+        // It may wait again, and not for room.
+        if (this.#inOrder || (slot.state as Slot<In, R>['state']) !== 'pending') return
         this.#shift()
         continue
       }
@@ -266,11 +267,6 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
       this.#unused.push(slot)
       this.#follow(slot)
     }
-  }
-
-  /** Whether the slot waits again, and not for room. */
-  #gone({ state }: Slot<In, R>): boolean {
-    return state === 'pending'
   }
 
   #emit(slot: Slot<In, R>): boolean {
