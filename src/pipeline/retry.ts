@@ -23,7 +23,7 @@ export interface RetryOptions {
   maxDelay?: number
   /** 0 to 1: a wait lies between `(1 - jitter) * delay` and `delay`. Default: 0.5. */
   jitter?: number
-  /** Whether this error is worth another call. Default: every error is. */
+  /** Whether this error is worth another call. If it throws, the stage fails. Default: every error is. */
   when?: (error: unknown, attempt: number) => boolean
 }
 
@@ -102,7 +102,16 @@ export function guarded<In, R>(port: Failing, fn: Fn<In, R>, options: CallOption
 
   const settle = async (error: unknown, value: In, index: number, context: StageContext): Promise<R> => {
     let made = 1
-    for (let wait = delay; made < attempts && !context.signal.aborted && when(error, made); wait *= factor) {
+    for (let wait = delay; made < attempts && !context.signal.aborted; wait *= factor) {
+      try {
+        if (!when(error, made)) break
+      } catch (thrown) {
+        // As an `onError` that throws: the error of the call is suppressed.
+        const onError = (): never => {
+          throw thrown
+        }
+        return recover(port, { onError }, error, value, made)
+      }
       await pause(Math.min(wait, maxDelay) * (1 - jitter * Math.random()), context.signal)
       if (context.signal.aborted) break
       made++

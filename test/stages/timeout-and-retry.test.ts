@@ -197,6 +197,23 @@ describe('retry', () => {
     expect(asked).toMatchObject([{ message: 'no 1' }, { message: 'no 2' }])
   })
 
+  test('loses no error where `when` throws: that is the cause, and the error of the call is suppressed', async () => {
+    const thrown = new Error('when threw')
+    const when = () => {
+      throw thrown
+    }
+    for (const onError of ['fail', 'skip'] as const) {
+      const run = pipeline(
+        range(1),
+        map(() => Promise.reject(boom), { retry: { when }, onError }),
+      ).start()
+      const error = await stageError(run.result)
+      expect(error).toMatchObject({ stage: 'map', value: 0, cause: thrown })
+      expect(error.suppressed).toMatchObject([{ stage: 'map', value: 0, cause: boom }])
+      expect(run.stats().stages[1].failed).toBe(1)
+    }
+  })
+
   test('calls with the same value and index, and keeps the order of an ordered map', async () => {
     const calls: string[] = []
     const run = pipeline(
