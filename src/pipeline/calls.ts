@@ -78,7 +78,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   readonly #concurrency: number
   readonly #inOrder: boolean
   readonly #by: ((value: In) => unknown) | undefined
-  #lastOfKey: Map<unknown, Slot<In, R>> | undefined
+  readonly #lastOfKey = new Map<unknown, Slot<In, R>>()
   readonly #replaces: boolean
   /** Behind a rendezvous there is room only when the next stage waits: its calls would never overlap with those of this one. */
   readonly ahead: boolean
@@ -156,15 +156,15 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   #call(): void {
     const slot = this.#slot()
     if (this.#by !== undefined) {
-      let key: unknown
+      // A key that no value has, should there be none.
+      slot.key = slot
       try {
-        key = slot.key = this.#by(slot.value)
+        slot.key = this.#by(slot.value)
       } catch (error) {
-        return this.#hold(slot, Promise.reject<R>(error))
+        return this.#hold(slot, recover<In, R>(this.port, this.options, error, slot.value, 0))
       }
-      const lastOfKey = (this.#lastOfKey ??= new Map<unknown, Slot<In, R>>())
-      const before = lastOfKey.get(key)
-      lastOfKey.set(key, slot)
+      const before = this.#lastOfKey.get(slot.key)
+      this.#lastOfKey.set(slot.key, slot)
       if (before !== undefined) {
         before.follower = slot
         return
@@ -238,7 +238,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     const { follower } = slot
     slot.follower = undefined
     if (follower !== undefined) this.#invoke(follower)
-    else this.#lastOfKey!.delete(slot.key)
+    else this.#lastOfKey.delete(slot.key)
   }
 
   /** A slot that has more to give is ready again, or has broken. */

@@ -37,7 +37,7 @@ export interface CallOptions<In> extends StageOptions {
   timeout?: number
   /** Further calls when one fails: how many, or how. Default: 0. */
   retry?: number | RetryOptions
-  /** What becomes of a value whose call failed. Default: `'fail'`, the stage fails. */
+  /** What becomes of a value whose call failed, or whose key: no call was made. Default: `'fail'`, the stage fails. */
   onError?: 'fail' | 'skip' | ((failure: CallFailure<In>) => void | PromiseLike<void>)
 }
 

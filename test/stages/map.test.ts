@@ -122,6 +122,24 @@ describe('ordered: { by }', () => {
     expect([work.inFlight, work.greatest, work.calls]).toEqual([0, 3, 50])
   })
 
+  test('leaves a value whose key cannot be found to `onError`, and still makes one call per key at a time', async () => {
+    const failures: unknown[] = []
+    const boom = new Error('no key')
+    const by = (n: number): string => {
+      if (n % 3 === 0) throw boom
+      return 'same'
+    }
+    const work = gauge(async (n: number) => (await turns(n % 5), n))
+    const onError = (failure: object) => void failures.push(failure)
+    const options = { concurrency: 4, ordered: { by } }
+    const wanted = upTo(60).filter((n) => n % 3 > 0)
+    expect(await pipeline(range(60), map(work, { ...options, onError })).run()).toEqual(wanted)
+    expect(failures).toHaveLength(20)
+    expect(failures[1]).toEqual({ value: 3, error: boom, stage: 'map', attempts: 0 })
+    expect(await pipeline(range(60), map(work, { ...options, onError: 'skip' })).run()).toEqual(wanted)
+    expect(work.greatest).toBe(1)
+  })
+
   test('fails with the value whose key cannot be found', async () => {
     const boom = new Error('no key')
     const by = (n: number): number => {
