@@ -223,7 +223,7 @@ describe('progress() on a terminal', () => {
     ['an error', new Error('too late'), 'aborted after 0.0 s: too late'],
     ['a text', 'enough', 'aborted after 0.0 s: enough'],
     ['undefined', undefined, 'aborted after 0.0 s: The run was aborted'],
-    ['what is no text', Object.create(null) as unknown, 'failed after 0.0 s'],
+    ['what is no text', Object.create(null) as unknown, 'aborted after 0.0 s'],
   ])('says that a run was aborted with %s', async (_, reason, said) => {
     start()
     const terminal = new Terminal()
@@ -848,6 +848,33 @@ describe('progress() without a terminal', () => {
     await end(run)
     expect([often.written.length, once.written.length]).toEqual([5, 1])
   })
+
+  test.each([false, true])(
+    'whose write() throws is told of once and let go of (a terminal: %s)',
+    async (isTTY) => {
+      start()
+      const warned = vi.spyOn(process, 'emitWarning').mockReturnValue()
+      let writes = 0
+      const write = () => {
+        if (writes++ > 1) throw new Error('unplugged\nfor ever')
+      }
+      const stream = { isTTY, write }
+      const run = slowRun()
+      const shown = [stream, stream].map((same) => progress(run, { stream: same, every: 125 }))
+      await time.advance(1_000)
+      await turn()
+      const before = writes
+      expect(stream.write).toBe(write)
+      await time.advance(2_000)
+      for (const each of shown) each.stop()
+      await end(run)
+      expect(writes).toBe(before)
+      const message = 'Cannot show progress any more: unplugged'
+      expect(warned.mock.calls).toEqual(Array(isTTY ? 1 : 2).fill([message, 'SluiceWarning']))
+      expect(time.pending).toBe(0)
+      warned.mockRestore()
+    },
+  )
 
   test('takes a terminal that knows no escape codes for none', async () => {
     start()

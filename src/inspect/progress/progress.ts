@@ -7,12 +7,13 @@
  * picture. The timer holds no process.
  */
 import { demand, demandNumber, demandOptions } from '../../errors.ts'
+import { has } from '../../pipeline/context.ts'
 import type { Run } from '../../pipeline/run.ts'
 import { hasEnded, listen } from '../listen.ts'
 import { type Head, summary, table } from './picture.ts'
 import { Rows } from './rows.ts'
-import { type Line, type Picture, type ProgressStream, type Screen, screenOf } from './screen.ts'
-import { plain } from './width.ts'
+import { type Line, type Picture, type ProgressStream, type Screen, screenOf, warnOf } from './screen.ts'
+import { firstLine, plain } from './width.ts'
 
 export type { ProgressStream } from './screen.ts'
 
@@ -63,6 +64,7 @@ const LEAST_LINES = 3
  *   `fs.writeSync`, child processes that inherit the terminal, `console` in Bun and Deno.
  * - The last picture stays. It comes before anybody who awaits the result goes on.
  * - Several at a time share the block.
+ * - Where `write` of the stream throws, a process warning says so once, and no more is shown: the run goes on.
  * - Costs nothing per value. Holds no process, takes no rejection away, and needs nothing put right after a signal.
  *
  * Honours `NO_COLOR`. A value counts for a stage when it has come in, for a source when it has gone out.
@@ -146,15 +148,19 @@ class Display implements Progress, Picture {
   /** The last picture, headed by how it has ended. */
   finish(state: string, reason = ''): void {
     if (this.#over) return
+    this.#end()
+    this.#look(state, reason)
+    if (!this.#screen) return this.#say()
+    const { width, height } = this.#screen.size
+    this.#screen.remove(this, this.lines(width, Math.max(height, LEAST_LINES)))
+  }
+
+  #end(): void {
     this.#over = true
     clearInterval(this.#timer)
     this.#stopListening()
     open.delete(this)
     if (open.size === 0) host.process?.off?.('exit', exits)
-    this.#look(state, reason)
-    if (!this.#screen) return this.#say()
-    const { width, height } = this.#screen.size
-    this.#screen.remove(this, this.lines(width, Math.max(height, LEAST_LINES)))
   }
 
   #tick(): void {
@@ -170,7 +176,12 @@ class Display implements Progress, Picture {
   }
 
   #say(): void {
-    this.stream.write(`${summary(this.#head, this.rows.all)}\n`)
+    try {
+      this.stream.write(`${summary(this.#head, this.rows.all)}\n`)
+    } catch (error) {
+      this.#end()
+      warnOf(error)
+    }
   }
 
   #heard(message: unknown): void {
@@ -187,12 +198,5 @@ class Display implements Progress, Picture {
 
 /** How a run has ended that rejects, and the first line of why. */
 function whyOf(error: unknown): [state: string, reason: string] {
-  try {
-    const { name, message = error } = Object(error) as { name?: unknown; message?: unknown }
-    const [line] = String(message).split('\n')
-    return [name === 'StageError' ? 'failed after' : 'aborted after', plain(line.replace(/:$/, ''))]
-  } catch {
-    // An error can be anything, even what is no text.
-    return ['failed after', '']
-  }
+  return [has(error, 'name', 'StageError') ? 'failed after' : 'aborted after', firstLine(error)]
 }

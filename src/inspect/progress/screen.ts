@@ -12,6 +12,7 @@
  */
 import { Cursor, ESC } from './cursor.ts'
 import { Tap } from './tap.ts'
+import { firstLine } from './width.ts'
 
 /** Where progress is shown: `process.stderr`, or what looks like it. */
 export interface ProgressStream {
@@ -39,6 +40,7 @@ interface Host {
     readonly stderr?: ProgressStream
     prependListener?(event: 'warning', listener: () => void): void
     off?(event: 'warning', listener: () => void): void
+    emitWarning?(message: string, type: string): void
   }
   setImmediate?(call: () => void): { unref?(): void }
 }
@@ -57,6 +59,12 @@ export function screenOf(stream: ProgressStream): Screen {
   const pair = stream === stdout || stream === stderr ? [stdout, stderr] : []
   const streams = new Set([stream, ...pair.filter((each) => each?.isTTY)] as ProgressStream[])
   return [...screens].find((screen) => screen.streams.has(stream)) ?? new Screen(stream, streams)
+}
+
+/** Says that a stream has thrown: what it was to show concerns nobody else. */
+export function warnOf(error: unknown): void {
+  const message = `Cannot show progress any more: ${firstLine(error)}`
+  host.process?.emitWarning?.(message, 'SluiceWarning')
 }
 
 export class Screen {
@@ -156,10 +164,20 @@ export class Screen {
   #write(text: string): void {
     this.#drawing = true
     try {
-      this.#taps[0].write(text)
+      this.#taps[0]?.write(text)
+    } catch (error) {
+      this.#giveUp(error)
     } finally {
       this.#drawing = false
     }
+  }
+
+  /** Nothing can be shown here any more. */
+  #giveUp(error: unknown): void {
+    this.#pictures.clear()
+    this.#drawn = []
+    this.#close()
+    warnOf(error)
   }
 
   /** The program writes. */
@@ -194,7 +212,7 @@ export class Screen {
 
   #close(): void {
     screens.delete(this)
-    for (const tap of this.#taps.reverse()) tap.release()
+    for (const tap of this.#taps.splice(0).reverse()) tap.release()
     if (this.#isOfProcess) host.process?.off?.('warning', this.#warned)
   }
 

@@ -59,6 +59,17 @@ export function plain(text: string): string {
   })
 }
 
+/** The first line of what an error says. It can be anything, even what is no text. */
+export function firstLine(error: unknown): string {
+  try {
+    const { message = error } = Object(error) as { message?: unknown }
+    const [line] = String(message).split('\n')
+    return plain(line.replace(/:$/, ''))
+  } catch {
+    return ''
+  }
+}
+
 /** The text in so many cells at most, and where it is cut with a mark of that. */
 export function cut(text: string, width: number): string {
   if (widthOf(text) <= width) return text
