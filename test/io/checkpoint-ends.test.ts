@@ -413,6 +413,21 @@ describe('a run of a job', () => {
     expect(lines).toEqual([expect.stringContaining(`nightly  ${state} `)])
   })
 
+  test.each([
+    ['failed after', () => Promise.reject(new Error('no'))],
+    ['aborted after', (run: Run<unknown>) => run.abort(new Error('no'))],
+    ['aborted after', (run: Run<unknown>) => run.stop({ deadline: 0 })],
+  ])('is shown by progress() to have %s where that was so between two parts', async (state, onSaved) => {
+    const lines: string[] = []
+    const job = checkpoint(file('job'), pipeline(range(3), drain()), {
+      onSaved: () => onSaved(run).then(() => {}),
+    })
+    const run: Run<unknown> = job.start({ name: 'nightly' })
+    progress(run, { stream: { write: (line) => lines.push(line) } })
+    await run.result.catch(() => {})
+    expect(lines).toEqual([expect.stringContaining(`nightly  ${state} `)])
+  })
+
   describe('while onSaved takes for ever', () => {
     const hung = async (options?: RunOptions) => {
       const called = deferred()

@@ -185,18 +185,15 @@ class Display implements Progress, Picture {
   }
 
   #heard(message: unknown): void {
-    const ending = message as { run: unknown; error?: unknown }
+    const ending = message as { run: unknown; error?: unknown; aborted?: boolean }
     if (ending.run !== this.run) return
-    if ('error' in ending) this.finish(...whyOf(ending.error))
-    else this.finish('done in')
+    if (!('error' in ending)) return this.finish('done in')
+    // What a stage did not do was done to the run; a job may fail by itself, and says so.
+    const { error, aborted = !has(error, 'name', 'StageError') } = ending
+    this.finish(aborted ? 'aborted after' : 'failed after', firstLine(error))
   }
 
   get #isEnded(): boolean {
     return hasEnded(this.run)
   }
-}
-
-/** How a run has ended that rejects, and the first line of why. */
-function whyOf(error: unknown): [state: string, reason: string] {
-  return [has(error, 'name', 'StageError') ? 'failed after' : 'aborted after', firstLine(error)]
 }

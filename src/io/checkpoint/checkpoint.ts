@@ -147,7 +147,7 @@ class JobRun<R> implements Run<JobResult<R>> {
     this.#givenUp = AbortSignal.any([this.#signal, this.#late.signal])
     let over!: () => void
     this.#over = new Promise((resolve) => (over = resolve))
-    const end = (failure: { error?: unknown }): void => {
+    const end = (failure: { error?: unknown; aborted?: boolean }): void => {
       this.ended = performance.now()
       ENDED.publish({ run: this, ...failure })
       over()
@@ -155,7 +155,8 @@ class JobRun<R> implements Run<JobResult<R>> {
     this.result = this.#run().then(
       (result) => (end({}), result),
       (error: unknown) => {
-        end({ error })
+        const aborted = error === this.#givenUp.reason || error instanceof DrainTimeoutError
+        end({ error, aborted })
         throw error
       },
     )
