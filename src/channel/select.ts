@@ -8,7 +8,7 @@
 import { demand, demandOptions, demandSignal } from '../errors.ts'
 import { onAbort } from './clock.ts'
 import { openHandles } from './deadlock.ts'
-import { HANDLE, type Handle, isOver } from './exchange.ts'
+import { type Exchange, HANDLE, type Handle, isOver } from './exchange.ts'
 import type { Receiver, Sender } from './handles.ts'
 import { isReady, type Mode, type Owner, perform, Wait } from './waiting.ts'
 
@@ -86,10 +86,18 @@ class Case implements Mode<unknown, Outcome> {
     const cores = new Set(this.all.map(({ handle }) => handle.core))
     cores.delete(this.handle.core)
     // Timers and never() have nobody at their other end.
-    return [...cores]
-      .map((core) => core.deadlock && `\nalso on channel "${core.name}": ${openHandles(core)}`)
-      .join('')
+    return [...cores].map((core) => core.deadlock && alsoOn(core)).join('')
   }
+}
+
+/** What was said of channels in this turn: thousands of selects may wait on one that has as many handles. */
+const said = /* @__PURE__ */ new Map<Exchange<unknown>, string>()
+
+function alsoOn(core: Exchange<unknown>): string {
+  if (said.size === 0) queueMicrotask(() => said.clear())
+  const text = said.get(core) ?? `\nalso on channel "${core.name}": ${openHandles(core)}`
+  said.set(core, text)
+  return text
 }
 
 function casesOf(cases: Cases): Case[] {

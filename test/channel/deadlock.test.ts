@@ -320,4 +320,18 @@ describe.concurrent('a select in a program whose event loop runs dry', () => {
     expect(result.stderr).toContain('stuck')
     expect(result.code).toBe(1)
   })
+  it('is reported also where ten thousand wait, each with clones of its own, in a time that grows with their number', async () => {
+    // No timing is asserted; but to name all clones for each of them takes a minute.
+    const result = await runProgram(`
+      import { channel, select } from 'sluice'
+      const [tx, rx] = channel<number>(0, { name: 'left' })
+      const [other, more] = channel<number>(0, { name: 'right' })
+      const selects = Array.from({ length: 10_000 }, () => select({ rx: rx.clone(), more: more.clone() }))
+      const ended = await Promise.allSettled(selects)
+      console.log(new Set(ended.map((end) => end.status === 'rejected' && String(end.reason))).size)
+      export { tx, other }
+    `)
+    expect(result.stdout).toBe('1\n')
+    expect(result.code).toBe(0)
+  })
 })
