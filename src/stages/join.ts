@@ -1,6 +1,8 @@
 /** Several inputs into one, in step: `interleave`, `zip`, `mergeSorted` wait for the value of a particular input. */
-import { demandFunction } from '../errors.ts'
+import { demand, demandFunction } from '../errors.ts'
 import { skip } from '../pipeline/edge.ts'
+import { heard } from '../pipeline/iterating.ts'
+import { isThenable } from '../pipeline/results.ts'
 import { late } from '../pipeline/scheduler.ts'
 import { Inlet } from '../pipeline/inlets.ts'
 import { type Chains, type FanInInput, type Inputs, joining } from '../pipeline/inputs.ts'
@@ -121,6 +123,13 @@ export function zip<T extends unknown[]>(...inputs: Inputs<T>): Source<{ [K in k
   ) as Source<never>
 }
 
+/** A promise is no order, and may reject. */
+function refuse(promise: PromiseLike<unknown>): void {
+  heard(promise)
+  const wanted = 'a function that gives a number at once'
+  demand(false, 'merge sorted', 'compare', wanted, promise, TypeError)
+}
+
 /** The inlets stand in the order of their next values; those whose value is not known yet beside them. */
 class MergingSorted<T> extends Choosing<T, T> {
   readonly #order: Inlet<T>[] = []
@@ -160,8 +169,10 @@ class MergingSorted<T> extends Choosing<T, T> {
     for (let high = order.length; low < high && !port.left;) {
       const middle = (low + high) >> 1
       const other = order[middle]
+      const sign: unknown = this.compare(head(other), head(inlet))
+      if (isThenable(sign)) refuse(sign)
       // Equal values come in the order of their inputs.
-      if ((this.compare(head(other), head(inlet)) || other.place - inlet.place) < 0) low = middle + 1
+      if (((sign as number) || other.place - inlet.place) < 0) low = middle + 1
       else high = middle
     }
     order.splice(low, 0, inlet)
@@ -173,7 +184,7 @@ class MergingSorted<T> extends Choosing<T, T> {
  * inputs.
  *
  * Ordered. Concurrency 1. Holds nothing. On error: fails with the error of the input, and closes the others; fails
- * where `compare` throws.
+ * where `compare` throws, or gives a promise.
  *
  * @throws TypeError for a `compare` that is no function, or an input that cannot be read.
  * @example

@@ -18,7 +18,7 @@ import {
   take,
   zip,
 } from 'sluice'
-import { stageError } from '../pipeline/support-leaks.ts'
+import { stageError, unhandledDuring } from '../pipeline/support-leaks.ts'
 import { law } from '../pipeline/support-random.ts'
 import { type Ending, naturals, probe, streamOf, syncProbe, upTo } from '../pipeline/support-sources.ts'
 import { deferred, never, rejection, stable, turns } from '../pipeline/support-waiting.ts'
@@ -312,6 +312,19 @@ describe.each(capacities)('the joins at capacity %i', (capacity) => {
       const out = await pipeline(mergeSorted((a, b) => a.n - b.n, ...inputs)).run({ capacity })
       expect(out).toEqual(lists.flat().sort((a, b) => a.n - b.n))
     })
+  })
+
+  test('mergeSorted() fails where compare gives a promise, which may reject: that is no order', async () => {
+    for (const give of [() => Promise.resolve(-1), () => Promise.reject(boom)]) {
+      const unhandled = await unhandledDuring(async () => {
+        const compare = give as unknown as () => number
+        const error = await stageError(pipeline(mergeSorted(compare, [1, 3], [2])).run())
+        const message =
+          'Cannot merge sorted: "compare" must be a function that gives a number at once, got Promise'
+        expect(error).toMatchObject({ stage: 'mergeSorted', cause: { name: 'TypeError', message } })
+      })
+      expect(unhandled).toEqual([])
+    }
   })
 
   test('mergeSorted() fails where compare throws, after what was in order before', async () => {
