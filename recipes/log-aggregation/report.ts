@@ -6,10 +6,11 @@ import { type SourceTally, type Tally } from './tally.ts'
 
 const refresh = 200
 const number = (value: number) => Math.round(value).toLocaleString('en')
+const short = (value: number) => value.toLocaleString('en', { notation: 'compact' })
 /** How many of what: `1 line`, `1,000 lines`. */
-export const counted = (count: number, one: string, many = `${one}s`) =>
-  `${number(count)} ${count === 1 ? one : many}`
-const inBatches = (count: number) => counted(count, 'batch', 'batches')
+export const counted = (count: number, one: string, many = `${one}s`, text = number) =>
+  `${text(count)} ${count === 1 ? one : many}`
+const inBatches = (count: number, text = number) => counted(count, 'batch', 'batches', text)
 const eraseLine = '\r\u001B[K'
 
 /** Says something on stderr, in the place of the progress. */
@@ -25,8 +26,14 @@ export function showProgress(tally: Tally, stats: () => RunStats): () => Promise
     const [read, { seconds }] = [tally.sum('read'), tally]
     const rate = (read - before.read) / (seconds - before.seconds)
     before = { read, seconds }
-    const text = `${counted(read, 'line')}, ${number(rate)}/s, ${inBatches(tally.batches)} | ${fill(stats())}`
-    process.stdout.write(eraseLine + text.slice(0, (process.stdout.columns || 80) - 1))
+    const line = (text: typeof number, fills: Fill[]) =>
+      `${counted(read, 'line', 'lines', text)}, ${text(rate)}/s, ${inBatches(tally.batches, text)} | ${inWords(fills)}`
+    const room = (process.stdout.columns || 80) - 1
+    const fills = fillsOf(stats())
+    const fewer = withInputsAsOne(fills, tally.sources.length)
+    const shortest = line(short, fewer)
+    const drawn = [line(number, fills), line(number, fewer)].find(({ length }) => length <= room) ?? shortest
+    process.stdout.write(eraseLine + drawn.slice(0, room))
   }
   const drawing = pipeline(source(tick(refresh)), forEach(draw)).start({ name: 'progress' })
   return async () => {
@@ -35,11 +42,23 @@ export function showProgress(tally: Tally, stats: () => RunStats): () => Promise
   }
 }
 
-/** How full the channel behind each stage is. */
-function fill({ stages }: RunStats): string {
-  return stages
-    .flatMap(({ name, output }) => (output ? [`${name} ${output.length}/${output.capacity}`] : []))
-    .join(' ')
+/** How full the channel behind a stage is. */
+interface Fill {
+  name: string
+  length: number
+  capacity: number
+}
+
+const fillsOf = ({ stages }: RunStats): Fill[] =>
+  stages.flatMap(({ name, output }) => (output ? [{ name, ...output }] : []))
+
+const inWords = (fills: Fill[]): string =>
+  fills.map(({ name, length, capacity }) => `${name} ${length}/${capacity}`).join(' ')
+
+/** Inputs may be many, and their names long. They come first. */
+function withInputsAsOne(fills: Fill[], count: number): Fill[] {
+  const sum = (key: 'length' | 'capacity') => fills.slice(0, count).reduce((all, fill) => all + fill[key], 0)
+  return [{ name: 'inputs', length: sum('length'), capacity: sum('capacity') }, ...fills.slice(count)]
 }
 
 /** Lines per source and level, and what became of them. */

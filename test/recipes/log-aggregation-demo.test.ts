@@ -108,4 +108,16 @@ describe('log aggregation shows', () => {
     expect(stdout).toContain('\r\u001B[Ksource ')
     expect(code).toBe(0)
   })
+
+  it.skipIf(!hasTerminal)(
+    'how full each channel is also where the terminal is too narrow for all inputs',
+    async () => {
+      using folder = new Folder()
+      const command = `stty cols 70; ${[process.execPath, ...program, '--seconds', '1'].join(' ')}`
+      const { stdout } = await folder.spawn('script', ['-qec', command, '/dev/null']).ended
+      const drawn = stdout.split('\r\u001B[K').filter((line) => line.includes(' | '))
+
+      expect(drawn[0]).toMatch(/ batch(es)? \| inputs \d\/6 fanIn \d\/2 parse \d+\/1024$/)
+    },
+  )
 })
