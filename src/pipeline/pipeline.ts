@@ -91,18 +91,19 @@ class Runnable extends Composed {
     const definitions = [...this.definitions]
     const made = this.#made
     let run: Run<unknown> | undefined
+    const next = (): Promise<IteratorResult<unknown>> => {
+      if (run === undefined) {
+        if (outlet.left) return Promise.resolve(END)
+        run = new Execution([...definitions, { name: 'loop', internal: true, kernel: outlet.open }], made)
+        outlet.follow(run.result)
+      }
+      return outlet.next()
+    }
     return {
-      next: () => {
-        if (run === undefined) {
-          if (outlet.left) return Promise.resolve(END)
-          run = new Execution([...definitions, { name: 'loop', internal: true, kernel: outlet.open }], made)
-          outlet.follow(run.result)
-        }
-        return outlet.next()
-      },
+      next,
       async return(value?: unknown) {
         outlet.leave()
-        await run?.result
+        await next() // The end, or a failure that nobody has been told.
         return { done: true, value }
       },
       [Symbol.asyncIterator]() {
@@ -115,8 +116,7 @@ class Runnable extends Composed {
 const END: IteratorResult<unknown> = { done: true, value: undefined }
 
 interface Asked {
-  resolve: (step: IteratorResult<unknown>) => void
-  reject: (error: unknown) => void
+  resolve: (step: IteratorResult<unknown> | PromiseLike<IteratorResult<unknown>>) => void
   /** Asked for after `return`: gets no value. */
   late: boolean
 }
@@ -128,8 +128,8 @@ class Outlet implements Kernel<unknown, undefined> {
   #asked: Asked[] = []
   /** How many values it was asked for that were there. */
   #taken = 0
-  /** How the run went: answers what is asked from then on. */
-  #answer: ((asked: Asked) => void) | undefined
+  /** How the run went: the answer to what is asked next. */
+  #outcome: IteratorResult<unknown> | Promise<IteratorResult<unknown>> | undefined
 
   readonly open = (port: Port<unknown, unknown>): this => {
     this.#port = port
@@ -143,16 +143,20 @@ class Outlet implements Kernel<unknown, undefined> {
     port.held = this.#asked.length === 0
   }
 
-  /** Once all of the run is over, loops end or fail; not before. */
+  readonly result = (): IteratorResult<unknown> => END
+
+  /** Once all of the run is over, loops end or fail; not before. A failure is told once, as by a generator. */
   follow(result: Promise<unknown>): void {
-    const answer = (how: (asked: Asked) => void): void => {
-      this.#answer = how
-      for (const asked of this.#asked.splice(0)) how(asked)
+    const over = (): void => {
+      this.#outcome = result as Promise<IteratorResult<unknown>>
+      for (const asked of this.#asked.splice(0)) this.#answer(asked)
     }
-    result.then(
-      () => answer(({ resolve }) => resolve(END)),
-      (error: unknown) => answer(({ reject }) => reject(error)),
-    )
+    result.then(over, over)
+  }
+
+  #answer({ resolve }: Asked): void {
+    resolve(this.#outcome!)
+    this.#outcome = END
   }
 
   next(): Promise<IteratorResult<unknown>> {
@@ -162,9 +166,9 @@ class Outlet implements Kernel<unknown, undefined> {
     // To look at the clock each time would cost half as much as the loop.
     if (takes && ((this.#taken++ & 3) !== 0 || !late()))
       return Promise.resolve({ done: false, value: port.take() })
-    return new Promise((resolve, reject) => {
-      const asked = { resolve, reject, late: this.left }
-      if (this.#answer) return this.#answer(asked)
+    return new Promise((resolve) => {
+      const asked = { resolve, late: this.left }
+      if (this.#outcome) return this.#answer(asked)
       this.#asked.push(asked)
       this.#port?.wake()
     })

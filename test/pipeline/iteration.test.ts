@@ -151,6 +151,23 @@ describe('for await over a pipeline', () => {
     for (const _ of upTo(2)) expect(await left.next()).toMatchObject({ done: true })
   })
 
+  test('says once that it has failed, and then `done`, as a generator does', async () => {
+    const failing = pipeline(
+      range(3),
+      map((n) => (n === 1 ? Promise.reject(new Error('boom')) : n)),
+    )
+    const results = failing[Symbol.asyncIterator]()
+    expect(await results.next()).toEqual({ done: false, value: 0 })
+    await stageError(results.next())
+    expect(await results.next()).toEqual({ done: true, value: undefined })
+    expect(await results.return?.('left')).toEqual({ done: true, value: 'left' })
+
+    const asked = failing[Symbol.asyncIterator]()
+    const [, second, third] = [asked.next(), asked.next(), asked.next()]
+    await stageError(second)
+    expect(await third).toEqual({ done: true, value: undefined })
+  })
+
   test('leaves no rejection unhandled where calls in flight fail after the loop was left', async () => {
     const unhandled = await unhandledDuring(async () => {
       const pipe = pipeline(
