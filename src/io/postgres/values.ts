@@ -6,6 +6,7 @@
  */
 import { isUtf8 } from 'node:buffer'
 import pg from 'pg'
+import { isWellFormed } from '../../connect/well-formed.ts'
 
 /** A value of a parameter as `pg` sends it. Its types do not have this function. */
 const { prepareValue } = (
@@ -47,9 +48,7 @@ export function encoded(value: unknown, encode: Encode): string {
 
 function escaped(text: string): string {
   if (text.includes('\0')) throw new TypeError('Cannot write a text with a NUL character: Postgres has none')
-  // The types of ES2022 do not know it.
-  if (!(text as unknown as { isWellFormed(): boolean }).isWellFormed())
-    throw new TypeError('Cannot write a text with half of a character')
+  if (!isWellFormed(text)) throw new TypeError('Cannot write a text with half of a character')
   return text.replace(/[\\\t\n\r]/g, (character) => ESCAPES[character])
 }
 
