@@ -181,6 +181,20 @@ describe('inspect()', () => {
     })
   })
 
+  test('of one that is aborted says so, and with what', async () => {
+    const run = pipeline(
+      source([1]),
+      map(() => new Promise(() => {})),
+      drain(),
+    ).start()
+    run.result.catch(() => {})
+    await using inspector = await inspect(run)
+    await run.abort(new Error('enough'))
+    await expect
+      .poll(async () => (await events(inspector.url, 1))[0].data)
+      .toMatchObject({ sample: { state: 'aborted', report: 'Error: enough' } })
+  })
+
   test('shows no more failures than a page keeps, but the one that ends the run', async () => {
     let looks = 0
     const value = { [Symbol.for('nodejs.util.inspect.custom')]: () => String(++looks) }

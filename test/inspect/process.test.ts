@@ -166,7 +166,7 @@ describe.concurrent('progress() and the process', { timeout: 30_000 }, () => {
       progress(run)
       await run.result
     `)
-    expect(stderr).toMatch(/^stuck {2}aborted after [\d.]+ s: Deadlock in pipeline "stuck"/)
+    expect(stderr).toMatch(/^stuck {2}failed after [\d.]+ s: Deadlock in pipeline "stuck"/)
     expect(stderr).toContain('DeadlockError: Deadlock in pipeline "stuck"')
     expect(code).toBe(1)
   })

@@ -3,6 +3,7 @@ import { inspect as show } from 'node:util'
 import type { Graph } from '../../pipeline/graph.ts'
 import type { RunStats } from '../../pipeline/stats.ts'
 import { hasEnded, listen } from '../listen.ts'
+import { outcomeOf } from '../outcome.ts'
 import type { Failure, State } from './view.ts'
 
 /** A run, as far as it is looked at. */
@@ -90,7 +91,8 @@ export class Followed {
   }
 
   #ended(told: Pick<Told, 'error'>): void {
-    this.state = 'error' in told ? 'failed' : 'ended'
+    const outcome = outcomeOf(told)
+    this.state = outcome === 'completed' ? 'ended' : outcome
     this.report = 'error' in told ? messageOf(told.error) : ''
     this.whenEnded()
   }

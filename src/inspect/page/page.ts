@@ -13,7 +13,7 @@ header{display:flex;flex-wrap:wrap;gap:4px 28px;align-items:baseline;padding:12p
 h1{font-size:18px;margin:0}h2{font-size:14px;margin:0 0 6px}
 dl{display:flex;gap:6px;margin:0}dt{color:var(--faint)}dd{margin:0 16px 0 0;font-weight:600}#elapsed{width:11ch;height:1.45em;contain:strict}
 .failed,.stalled{color:var(--mark)}
-.failed::before{content:"✕ "}.stalled::before{content:"‖ "}.running::before{content:"▶ "}.ended::before{content:"■ "}
+.failed::before{content:"✕ "}.stalled::before{content:"‖ "}.running::before{content:"▶ "}.ended::before,.aborted::before{content:"■ "}
 main{display:flex;flex-wrap:wrap;gap:14px 20px;padding:14px 20px}#graph{flex:0 1 auto}#table{flex:1 1 800px;min-width:0}
 .scroll{overflow:auto;max-width:100%;max-height:calc(100vh - 130px);contain:content}
 :focus-visible{outline:2px solid var(--busy);outline-offset:2px}

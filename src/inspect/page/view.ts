@@ -9,7 +9,7 @@ import { drawn, type Drawing } from './drawing.ts'
 import type { Followed, Watched } from './follow.ts'
 import { History } from './history.ts'
 
-export type State = 'waiting' | 'running' | 'stalled' | 'ended' | 'failed'
+export type State = 'waiting' | 'running' | 'stalled' | 'ended' | 'failed' | 'aborted'
 
 /** What seldom changes. */
 export interface Shape extends Drawing {

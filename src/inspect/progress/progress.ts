@@ -7,9 +7,9 @@
  * picture. The timer holds no process.
  */
 import { demand, demandNumber, demandOptions } from '../../errors.ts'
-import { has } from '../../pipeline/context.ts'
 import type { Run } from '../../pipeline/run.ts'
 import { hasEnded, listen } from '../listen.ts'
+import { type Ending, outcomeOf } from '../outcome.ts'
 import { type Head, summary, table } from './picture.ts'
 import { Rows } from './rows.ts'
 import { type Line, type Picture, type ProgressStream, type Screen, screenOf, warnOf } from './screen.ts'
@@ -185,12 +185,11 @@ class Display implements Progress, Picture {
   }
 
   #heard(message: unknown): void {
-    const ending = message as { run: unknown; error?: unknown; aborted?: boolean }
+    const ending = message as Ending & { run: unknown }
     if (ending.run !== this.run) return
-    if (!('error' in ending)) return this.finish('done in')
-    // What a stage did not do was done to the run; a job may fail by itself, and says so.
-    const { error, aborted = !has(error, 'name', 'StageError') } = ending
-    this.finish(aborted ? 'aborted after' : 'failed after', firstLine(error))
+    const outcome = outcomeOf(ending)
+    if (outcome === 'completed') this.finish('done in')
+    else this.finish(`${outcome} after`, firstLine(ending.error))
   }
 
   get #isEnded(): boolean {

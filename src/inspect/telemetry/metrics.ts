@@ -22,8 +22,9 @@ import type { Core } from '../../channel/core.ts'
 import type { Execution } from '../../pipeline/run.ts'
 import type { StageStats } from '../../pipeline/stats.ts'
 import type { Task } from '../../pipeline/task.ts'
+import { outcomeOf } from '../outcome.ts'
 import { attempt } from './attempt.ts'
-import { ERROR, INDEX, OUTCOME, outcomeOf, PIPELINE, type RunMessage, STAGE, STATE, typeOf } from './names.ts'
+import { ERROR, INDEX, OUTCOME, PIPELINE, type RunMessage, STAGE, STATE, typeOf } from './names.ts'
 
 type Counts = Record<(typeof values)[number] | (typeof states)[number], number>
 

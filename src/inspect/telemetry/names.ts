@@ -3,6 +3,7 @@
  * with dots, no plural, no unit in a name.
  */
 import type { Execution } from '../../pipeline/run.ts'
+import { isNamed, nameOf } from '../outcome.ts'
 
 /** The message of a run; its stages add `stage` and `id`. What may be missing is only there where it applies. */
 export interface RunMessage {
@@ -31,20 +32,6 @@ export const ERROR = 'error.type'
 /** What the conventions say of an error that has no type. */
 const OTHER = '_OTHER'
 
-/** Told by name: an entry has no copy of the classes of the core. */
-function isNamed(error: unknown, ...names: string[]): error is Error {
-  return names.includes(nameOf(error))
-}
-
-/** Empty for what is no error. Anything can be thrown, even what throws when it is looked at. */
-function nameOf(error: unknown): string {
-  try {
-    return error instanceof Error ? String(error.name) : ''
-  } catch {
-    return ''
-  }
-}
-
 /** `error.type`: of a failed stage, that of what its function threw. */
 export function typeOf(error: unknown): string {
   if (isNamed(error, 'StageError')) return typeOf(error.cause)
@@ -54,13 +41,6 @@ export function typeOf(error: unknown): string {
 /** The stage that a run failed at. */
 export function culpritOf(error: unknown): string | undefined {
   return isNamed(error, 'StageError') ? (error as Error & { stage?: string }).stage : undefined
-}
-
-/** `failed`: by itself. `aborted`: by whoever runs it. */
-export function outcomeOf(message: RunMessage): 'completed' | 'failed' | 'aborted' {
-  // Anything can be the reason of an abort, `undefined` too.
-  if (!('error' in message)) return 'completed'
-  return isNamed(message.error, 'StageError', 'DeadlockError') ? 'failed' : 'aborted'
 }
 
 /** Ended on purpose: that is no error. */

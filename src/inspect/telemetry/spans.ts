@@ -14,6 +14,7 @@ import {
   trace,
   type Tracer,
 } from '@opentelemetry/api'
+import { outcomeOf } from '../outcome.ts'
 import {
   BOTTLENECK,
   culpritOf,
@@ -22,7 +23,6 @@ import {
   INDEX,
   isAbort,
   OUTCOME,
-  outcomeOf,
   PIPELINE,
   REPORT,
   type RunMessage,
