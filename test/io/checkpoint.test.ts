@@ -315,6 +315,7 @@ describe('checkpoint()', () => {
     await job.run()
     for (const name of ['a.log', 'b.log']) rmSync(file(name))
     await job.run()
+    await job.run()
     add('d.log')
     await job.run()
     rmSync(file('d.log'))

@@ -59,9 +59,9 @@ export function placed(
   return all.flatMap((each) => {
     const index = found.get(each)
     if (index !== undefined) return [{ ...each, file: files[index], index }]
-    // One that is through may have been removed since.
-    if (each.done) return []
-    throw new Error(`Cannot go on reading ${each.file}: it is not among the inputs`)
+    if (!each.done) throw new Error(`Cannot go on reading ${each.file}: it is not among the inputs`)
+    // One that is through may have been removed since. That which was read last is kept, behind all: there may be no other.
+    return each === own ? [{ ...each, index: files.length }] : []
   })
 }
 
