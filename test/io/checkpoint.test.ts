@@ -461,31 +461,48 @@ describe('checkpoint()', () => {
     expect(seen).toEqual(lines('new'))
   })
 
-  test.each<[string, (() => void) | undefined]>([
-    ['is there', () => writeFileSync(file('in.csv'), 'n,s\n1,old\n')],
-    ['is not there yet', undefined],
-  ])(
-    'begins at the end that a file had which %s when it was started first, also after a kill before anything came',
-    async (_, make) => {
+  describe('that follows from the end and is killed before anything came', () => {
+    const seen: unknown[] = []
+    let run: Run<unknown>
+    const begin = (onSaved?: () => void) => {
+      const each = forEach((row) => {
+        seen.push(row)
+        void run.stop()
+      })
+      const input = readCsv(file('in.csv'), { follow: true, from: 'end', types: { n: 'number' } })
+      run = checkpoint(file('job'), pipeline(input, each), onSaved && { every: 1, onSaved }).start()
+      return run.result
+    }
+    /** It is through with a part: positions have been saved, and nothing has come. */
+    const beginAndKill = () =>
+      expect(begin(() => void run.abort(new Error('killed')).catch(() => {}))).rejects.toThrow('killed')
+    beforeEach(() => void seen.splice(0))
+
+    test.each<[string, (() => void) | undefined]>([
+      ['is there', () => writeFileSync(file('in.csv'), 'n,s\n1,old\n')],
+      ['is not there yet', undefined],
+    ])('begins at the end that a file had which %s when it was started first', async (_, make) => {
       make?.()
-      const seen: unknown[] = []
-      let run: Run<unknown>
-      const begin = (onSaved?: () => void) => {
-        const each = forEach((row) => {
-          seen.push(row)
-          void run.stop()
-        })
-        const input = readCsv(file('in.csv'), { follow: true, from: 'end', types: { n: 'number' } })
-        run = checkpoint(file('job'), pipeline(input, each), onSaved && { every: 1, onSaved }).start()
-        return run.result
-      }
-      // It is through with a part: positions have been saved, and nothing has come.
-      await expect(begin(() => void run.abort(new Error('killed')).catch(() => {}))).rejects.toThrow('killed')
+      await beginAndKill()
       writeFileSync(file('in.csv'), make ? '2,new\n' : 'n,s\n2,new\n', { flag: 'a' })
       await begin()
       expect(seen).toEqual([{ n: 2, s: 'new' }])
-    },
-  )
+    })
+
+    test.each([
+      ['there is no other one', undefined],
+      ['the new one is empty', ''],
+      ['the new one has other columns', 's,n\nnewer,3\n'],
+    ])('knows the columns of a file that was moved away since: %s', async (_, text) => {
+      writeFileSync(file('in.csv'), 'n,s\n1,old\n')
+      await beginAndKill()
+      writeFileSync(file('in.csv'), '2,new\n', { flag: 'a' })
+      renameSync(file('in.csv'), file('in.csv.1'))
+      if (text !== undefined) writeFileSync(file('in.csv'), text)
+      await begin()
+      expect(seen[0]).toEqual({ n: 2, s: 'new' })
+    })
+  })
 
   test('an input that was replaced before it was read to its end is an error that names it', async () => {
     writeFileSync(file('in.txt'), numbers(0, 50_000).join('\n'))

@@ -33,6 +33,8 @@ export interface Blocks {
   readonly live: boolean
   /** A pipe or a device, packed or not: what it has given may be all for a long time. */
   readonly slow?: boolean
+  /** The same file from its beginning, whatever its name is by now: for a while beside these, which keep it open. */
+  beginning?(): Blocks
   /** Where to begin lies behind the end of the file: it has been cut. */
   readonly beyond?: boolean
   /** Which file it is: the same number is the same file. */
@@ -154,6 +156,11 @@ export class FileBlocks implements Blocks {
     this.#used = block
     if (!this.#closing) void this.#read()
     return whole
+  }
+
+  beginning(): Blocks {
+    const blocks = new FileBlocks(this.file, this.fd, 0, this.id)
+    return Object.assign(blocks, { close: () => blocks.settled() })
   }
 
   /** A descriptor must not be closed, and perhaps used again, under a read: waits for the last one. */

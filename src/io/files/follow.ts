@@ -206,6 +206,10 @@ class Following implements Blocks {
     return this.moved(foundOf(this.file, ours), foundOf(this.file, there), begun)
   }
 
+  beginning(): Blocks {
+    return this.#blocks.beginning()
+  }
+
   close(): Promise<void> {
     return (this.#closed ??= this.#close())
   }

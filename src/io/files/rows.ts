@@ -282,6 +282,13 @@ class RowReader<T> implements ChunkReader<T> {
   async #beginningOf(file: string, rest: Blocks): Promise<Pick<FilePosition, 'encoding' | 'state'>> {
     const options: FileOptions = { ...this.options, follow: false, from: 'start' }
     const reader = new RowReader([file], options, this.parserFor, this.context, [])
+    const blocks = rest.beginning?.()
+    if (blocks)
+      reader.#reading = {
+        blocks,
+        left: NOTHING,
+        position: { file, index: 0, offset: 0, line: 0, id: rest.id },
+      }
     let parser: Parser<T> | undefined
     try {
       while (parser === undefined || ('begun' in parser && parser.begun === undefined)) {
