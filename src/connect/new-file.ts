@@ -13,12 +13,13 @@ export function absent(error: NodeJS.ErrnoException): undefined {
 export async function placeOf(file: string): Promise<string> {
   const place = await realpath(file).catch(absent)
   if (place !== undefined) return place
+  // The `..` of a link are those of the folder that it is really in.
+  const folder = await realpath(dirname(file)).catch(absent)
+  if (folder === undefined) return file
   const target = await readlink(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EINVAL') absent(error)
   })
-  if (target !== undefined) return placeOf(resolve(dirname(file), target))
-  const folder = await realpath(dirname(file)).catch(absent)
-  return folder === undefined ? file : join(folder, basename(file))
+  return target === undefined ? join(folder, basename(file)) : placeOf(resolve(folder, target))
 }
 
 /** A name beside its place, no longer than names can be. `mark` tells it from others. */

@@ -370,6 +370,7 @@ describe('a run of a job', () => {
     ['dangling', 'dangling'],
     ['dangling', 'folder/target'],
     ['folder/target', 'linked/link'],
+    ['near/up', 'deep/target'],
   ])(
     'has it to itself by each of its names though it came only with its first part: %s and %s',
     async (name, other) => {
@@ -377,6 +378,9 @@ describe('a run of a job', () => {
       symlinkSync('target', file('folder/link'))
       symlinkSync('folder', file('linked'))
       symlinkSync('folder/target', file('dangling'))
+      mkdirSync(file('deep/er'), { recursive: true })
+      symlinkSync('deep/er', file('near'))
+      symlinkSync('../target', file('deep/er/up'))
       const saved = deferred()
       const stages = pipeline(range(Infinity), forEach(turn))
       const first = checkpoint(file(name), stages, { every: 1, onSaved: () => saved.resolve() }).start()

@@ -102,6 +102,14 @@ describe('a file appears whole or not at all', () => {
     for (const link of ['link.txt', 'dangling.txt']) expect(lstatSync(path(link)).isSymbolicLink()).toBe(true)
   })
 
+  test('where a link says that is reached through a linked folder', async () => {
+    mkdirSync(path('deep/er'), { recursive: true })
+    symlinkSync('deep/er', path('near'))
+    symlinkSync('../out.txt', path('near/up'))
+    await write(['new'], writeLines(path('near/up')))
+    expect(text(path('deep/out.txt'))).toBe('new\n')
+  })
+
   test('with a name as long as names can be', async () => {
     const file = path('x'.repeat(255))
     await write(['a'], writeLines(file))

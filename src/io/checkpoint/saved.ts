@@ -37,14 +37,15 @@ function pathOf(file: string): string {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return file
   }
-  const folder = dirname(file)
+  // The `..` of a link are those of the folder that it is really in.
+  const place = join(pathOf(dirname(file)), basename(file))
   let target: string
   try {
-    target = readlinkSync(file)
+    target = readlinkSync(place)
   } catch {
-    return join(pathOf(folder), basename(file))
+    return place
   }
-  return pathOf(resolve(folder, target))
+  return pathOf(resolve(dirname(place), target))
 }
 
 export async function load(file: string): Promise<Saved | undefined> {
