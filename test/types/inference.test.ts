@@ -470,6 +470,8 @@ test('appendLog knows the values that its line is made of, and without one takes
   )
   expect(log.describe().nodes).toHaveLength(2)
   pipeline(source(['one']), appendLog('app.log', { onError: ({ value }) => void value.trim() }))
+  // Outside of a pipeline nothing tells another type.
+  expectTypeOf(appendLog('app.log', { line: (value) => value.trim() })).toEqualTypeOf(appendLog('app.log'))
   // @ts-expect-error -- a number is no line
   pipeline(source([1]), appendLog('app.log'))
 })

@@ -48,7 +48,7 @@ export interface AppendLogOptions<T> extends WriteOptions<T>, LogOptions {
  * written // => [2, 8, 'one\ntwo\n']
  * await rm(folder, { recursive: true })
  */
-export function appendLog<T>(
+export function appendLog<T = string>(
   file: string,
   options: AppendLogOptions<T> & { line: (value: T) => string },
 ): Sink<T, LogSummary>
