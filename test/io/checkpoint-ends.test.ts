@@ -18,6 +18,7 @@ import {
   balance,
   concat,
   drain,
+  DrainTimeoutError,
   fanIn,
   fanOut,
   first,
@@ -419,6 +420,8 @@ describe('a run of a job', () => {
 
   test.each([
     ['failed after', () => Promise.reject(new Error('no'))],
+    ['failed after', () => Promise.reject(undefined)],
+    ['failed after', () => Promise.reject(new DrainTimeoutError(['of another run'], 1))],
     ['aborted after', (run: Run<unknown>) => run.abort(new Error('no'))],
     ['aborted after', (run: Run<unknown>) => run.stop({ deadline: 0 })],
   ])('is shown by progress() to have %s where that was so between two parts', async (state, onSaved) => {

@@ -155,8 +155,9 @@ class JobRun<R> implements Run<JobResult<R>> {
     this.result = this.#run().then(
       (result) => (end({}), result),
       (error: unknown) => {
-        const aborted = error === this.#givenUp.reason || error instanceof DrainTimeoutError
-        end({ error, aborted })
+        const isAborted = this.#givenUp.aborted && error === this.#givenUp.reason
+        const isLate = this.#stopped !== undefined && error instanceof DrainTimeoutError
+        end({ error, aborted: isAborted || isLate })
         throw error
       },
     )
