@@ -54,6 +54,11 @@ describe('readers take', () => {
     ])
     expect(await run(readLines(path('a\\[1\\]', 'p*', '*.log')))).toEqual(plain)
     await expect(run(readLines(path('a[1]', '*.log')))).rejects.toThrow('no file matches')
+    for (const folder of ['logs (old)', '(b)', '!c']) {
+      mkdirSync(path(folder))
+      fileOf(path(folder, '1.log'), folder)
+      expect(await run(readLines(path(folder, '*.log')))).toEqual([folder])
+    }
     const relation = relative('.', path('a[1]', 'plain', '*.log'))
     expect(await run(readLines(relation))).toEqual(plain)
   })

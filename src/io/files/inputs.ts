@@ -67,7 +67,8 @@ async function folderOf(pattern: string): Promise<string> {
   for (let end = pattern.indexOf('/'); end >= 0; end = pattern.indexOf('/', end + 1)) {
     const outer = pattern.slice(0, end + 1)
     if (await missing(outer)) break
-    if (isPattern(outer)) folder = outer
+    // Parentheses and `!` make no path a pattern, but mean something in one.
+    if (/[*?[\]{}()!]/.test(outer)) folder = outer
   }
   return folder
 }
