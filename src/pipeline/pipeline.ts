@@ -116,7 +116,7 @@ class Runnable extends Composed {
 const END: IteratorResult<unknown> = { done: true, value: undefined }
 
 interface Asked {
-  resolve: (step: IteratorResult<unknown> | PromiseLike<IteratorResult<unknown>>) => void
+  resolve: (step: IteratorResult<unknown> | Promise<IteratorResult<unknown>>) => void
   /** Asked for after `return`: gets no value. */
   late: boolean
 }
@@ -129,7 +129,7 @@ class Outlet implements Kernel<unknown, undefined> {
   /** How many values it was asked for that were there. */
   #taken = 0
   /** How the run went: the answer to what is asked next. */
-  #outcome: IteratorResult<unknown> | Promise<IteratorResult<unknown>> | undefined
+  #outcome: Promise<IteratorResult<unknown>> | undefined
 
   readonly open = (port: Port<unknown, unknown>): this => {
     this.#port = port
@@ -156,7 +156,8 @@ class Outlet implements Kernel<unknown, undefined> {
 
   #answer({ resolve }: Asked): void {
     resolve(this.#outcome!)
-    this.#outcome = END
+    // A promise too: who asked first hears first.
+    this.#outcome = this.#outcome!.catch(() => END)
   }
 
   next(): Promise<IteratorResult<unknown>> {

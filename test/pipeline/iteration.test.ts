@@ -168,6 +168,29 @@ describe('for await over a pipeline', () => {
     expect(await third).toEqual({ done: true, value: undefined })
   })
 
+  test('answers in the order in which it was asked, at a failure and at the end', async () => {
+    for (const end of ['done', 'failed']) {
+      const results = pipeline(
+        source(
+          (async function* () {
+            await turns(1)
+            if (end === 'failed') throw new Error('boom')
+          })(),
+        ),
+      )[Symbol.asyncIterator]()
+      const heard: string[] = []
+      const asked = [results.next(), results.next(), results.next()]
+      const all = asked.map((step, i) =>
+        step.then(
+          () => heard.push(`${i} done`),
+          () => heard.push(`${i} failed`),
+        ),
+      )
+      await Promise.all(all)
+      expect(heard).toEqual([`0 ${end}`, '1 done', '2 done'])
+    }
+  })
+
   test('leaves no rejection unhandled where calls in flight fail after the loop was left', async () => {
     const unhandled = await unhandledDuring(async () => {
       const pipe = pipeline(
