@@ -74,7 +74,8 @@ abstract class Iterating<T> implements Kernel<never, T> {
   /** Called when it has been asked, with what it gave last; with nothing where it threw. */
   protected exit(step?: unknown): void {
     this.#inside = false
-    if (this.#outside) this.#outside(step === undefined ? undefined : this.#leave(step))
+    // Its `return` may throw.
+    this.#outside?.(new Promise((resolve) => resolve(step && this.#leave(step))))
   }
 
   stop(): PromiseLike<unknown> | void {

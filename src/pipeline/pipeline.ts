@@ -154,10 +154,11 @@ class Outlet implements Kernel<unknown, undefined> {
     result.then(over, over)
   }
 
-  #answer({ resolve }: Asked): void {
-    resolve(this.#outcome!)
+  #answer(asked: Asked): void {
+    const outcome = this.#outcome!
+    asked.resolve(outcome)
     // A promise too: who asked first hears first.
-    this.#outcome = this.#outcome!.catch(() => END)
+    this.#outcome = outcome.catch(() => END)
   }
 
   next(): Promise<IteratorResult<unknown>> {

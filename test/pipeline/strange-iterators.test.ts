@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { concat, drain, fanIn, forEach, map, pipeline, range, source, take, toArray } from 'sluice'
 import { stageError, unhandledDuring } from './support-leaks.ts'
 import { naturals, probe } from './support-sources.ts'
-import { never, turns, until } from './support-waiting.ts'
+import { never, rejection, turns, until } from './support-waiting.ts'
 
 const boom = new Error('boom')
 const capacities = [0, 1, 256]
@@ -137,6 +137,29 @@ describe.each(capacities)('at capacity %i a source', (capacity) => {
       const run = pipeline(fanIn(range(2), input), seeing).start({ capacity })
       await until(() => seen.length === 2)
       expect(await stageError(run.stop())).toMatchObject({ stage: 'source', cause: boom })
+    }
+  })
+
+  test('that stops its own run, and whose `return` throws, fails it', async () => {
+    const close = (): never => {
+      throw boom
+    }
+    const give = (value: number) => ({ done: false, value })
+    const steps = [give, async (value: number) => give(value), never]
+    for (const answer of steps) {
+      let at = 0
+      const next = () => {
+        if (at === 2) stopped = run.stop()
+        return at++ < 2 ? give(at) : answer(at)
+      }
+      let stopped: Promise<unknown> | undefined
+      const input =
+        answer === give
+          ? { [Symbol.iterator]: () => ({ next, return: close }) }
+          : iterable<number>({ next: async () => next(), return: close })
+      const run = pipeline(source(input as Iterable<number>), drain()).start({ capacity })
+      expect(await stageError(run.result)).toMatchObject({ stage: 'source', cause: boom })
+      expect(await rejection(stopped!)).toMatchObject({ cause: boom })
     }
   })
 
