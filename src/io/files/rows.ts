@@ -29,7 +29,7 @@ export interface FileOptions extends ReadOptions {
   encoding?: string
   /** Waits at the end of the file for more, as `tail -F` does: through rotation, and until the run is stopped. One file only. Default: no. */
   follow?: boolean
-  /** Where to begin with `follow`; `'end'` of a job is that at its first start. Default: `'start'`. */
+  /** Where to begin with `follow`; `'end'` of a job is that at its first start, of a pattern that at the start at which something comes. Default: `'start'`. */
   from?: 'start' | 'end'
 }
 
