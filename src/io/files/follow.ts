@@ -10,6 +10,7 @@
 import { type Stats, watch } from 'node:fs'
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
+import { absent } from '../../connect/new-file.ts'
 import { type Blocks, cannotRead, FileBlocks, idOf } from './blocks.ts'
 
 /** Milliseconds after which is looked anyway: file systems of networks tell nothing. */
@@ -90,8 +91,8 @@ export class Follower {
 
   /** The oldest file that had the name after the last one, and before the one that has it now. */
   async #between(last: Found, now: Found | undefined): Promise<Found | undefined> {
-    const [next] = (await this.#folder())
-      .filter((found) => this.#isRotated(found.path) && found.written >= last.written)
+    const [next] = (await this.#folder((name) => this.#isRotated(name)))
+      .filter((found) => found.written >= last.written)
       // The one that had the name just now may have lost it meanwhile, and one after it as well: that is not its turn.
       .filter((found) => now === undefined || (found.id !== now.id && found.born < now.born))
       .filter(({ id }) => id !== last.id && !this.#seen.has(id))
@@ -123,14 +124,16 @@ export class Follower {
     )
   }
 
-  async #folder(): Promise<Found[]> {
+  /** The files beside it, of those names that are wanted. */
+  async #folder(wanted = (_name: string): boolean => true): Promise<Found[]> {
     const folder = dirname(this.file)
-    const found = await Promise.all((await readdir(folder)).map((name) => lookAt(join(folder, name))))
+    const names = (await readdir(folder)).filter(wanted)
+    const found = await Promise.all(names.map((name) => lookAt(join(folder, name))))
     return found.filter((file) => file !== undefined)
   }
 
-  #isRotated(path: string): boolean {
-    const [name, base] = [basename(path), basename(this.file)]
+  #isRotated(name: string): boolean {
+    const base = basename(this.file)
     const extension = extname(base)
     const stem = base.slice(0, base.length - extension.length)
     const inside = name.startsWith(stem) && name.endsWith(extension) && name.length > base.length
@@ -150,11 +153,6 @@ async function lookAt(path: string): Promise<Found | undefined> {
 
 function foundOf(path: string, stats: Stats): Found {
   return { path, id: idOf(stats), written: stats.mtimeMs, born: stats.birthtimeMs }
-}
-
-/** A file may not be there, or not be there any more. */
-function absent(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error
 }
 
 class Following implements Blocks {
