@@ -5,7 +5,11 @@
 // process and a fresh file on the same disk; before each, what the last one left in memory is written to the disk. Time
 // goes from the first line to the end of the log (of pino: until all has been written).
 //
-// `cat` copies a file of the same lines, which is in the cache, into the file (`cat lines >> file`). The rate of
+// Each process has appended the half a million lines once before, to another file: "at first" is how fast that was, with all
+// that a process does but once, to compile and to ask the system for the memory of its heap.
+//
+// `cat` copies a file of the same lines, which is in the cache, into the file (`cat lines >> file`). It runs before and after
+// each run: the machine may be half as fast a minute later, and the part is of what it could do then. The rate of
 // `fdatasync` is that of a plain loop of write and fdatasync of 64 kB each, in the same place.
 
 import { execFileSync } from 'node:child_process'
@@ -44,7 +48,6 @@ const size = statSync(lines).size
 
 /** What each row is, as what the worker is told. */
 const rows = {
-  cat: 'lines >> file',
   'bare loop': 'buffer.write(line) for each, writeSync at 256 kB; promises nothing',
   'sluice sink written': 'pipeline(source(lines), appendLog(file))',
   'sluice sink synced': "the same, level: 'synced'",
@@ -56,51 +59,64 @@ const rows = {
 }
 type Row = keyof typeof rows
 const wanted = (Object.keys(rows) as Row[]).filter((row) => options.only === '' || options.only.includes(row))
-const measured = new Map<Row, number[]>(wanted.map((row) => [row, []]))
-
 printMachine(['pino'])
 console.log(
   `\nappend-log: ${(size / 1e6).toFixed(0)} MB, lines of ${(text.length / logLines().length).toFixed(0)} bytes, ${options.rounds} rounds`,
 )
-const rate = syncRate()
+const syncs = syncRate()
+/** Of each run: how fast it was, and its part of what `cat` did just before and after it. */
+const measured = new Map<Row, (Run & { ofCat: number })[]>(wanted.map((row) => [row, []]))
+const cats = [cat()]
 for (let round = 0; round < Number(options.rounds); round++) {
-  for (const row of round % 2 === 0 ? wanted : wanted.toReversed()) measured.get(row)!.push(run(row))
+  for (const row of round % 2 === 0 ? wanted : wanted.toReversed()) {
+    const run = append(row)
+    const before = cats.at(-1)!
+    cats.push(cat())
+    measured.get(row)!.push({ ...run, ofCat: (2 * run.speed) / (before + cats.at(-1)!) })
+  }
 }
-print('', 'MB/s', 'of cat', 'lowest', 'highest')
-const cat = median(measured.get('cat') ?? [NaN])
+print('', 'MB/s', 'of cat', 'lowest', 'highest', 'at first')
+printRow('cat', cats, '')
 for (const row of wanted) {
-  const speeds = measured.get(row)!
-  const middle = median(speeds)
-  const figures = [middle, Math.min(...speeds), Math.max(...speeds)].map((speed) =>
-    speed.toFixed(speed < 10 ? 2 : 0),
-  )
-  print(
+  const runs = measured.get(row)!
+  const ofCat = 100 * median(runs.map((run) => run.ofCat))
+  const first = rounded(median(runs.map((run) => run.first)))
+  printRow(
     row,
-    figures[0],
-    `${((100 * middle) / cat).toFixed(middle < cat / 100 ? 1 : 0)} %`,
-    figures[1],
-    figures[2],
+    runs.map(({ speed }) => speed),
+    `${rounded(ofCat)} %`,
+    first,
   )
 }
 console.log(
-  `\nfdatasync: ${rate.toFixed(0)} a second, of 64 kB each: ${((rate * 65_536) / 1e6).toFixed(0)} MB/s`,
+  `\nfdatasync: ${syncs.toFixed(0)} a second, of 64 kB each: ${((syncs * 65_536) / 1e6).toFixed(0)} MB/s`,
 )
+console.log('cat: lines >> file')
 for (const row of wanted) console.log(`${row}: ${rows[row]}`)
 
+/** Megabytes a second; those of the first lines of the process. */
+interface Run {
+  speed: number
+  first: number
+}
+
+function append(row: Row): Run {
+  afresh()
+  const said = execFileSync(process.execPath, [worker, row, out, String(times)], { encoding: 'utf8' })
+  return JSON.parse(said) as Run
+}
+
 /** Megabytes a second. */
-function run(row: Row): number {
+function cat(): number {
+  afresh()
+  const began = performance.now()
+  execFileSync('sh', ['-c', 'cat "$0" >> "$1"', lines, out])
+  return size / (performance.now() - began) / 1000
+}
+
+function afresh(): void {
   rmSync(out, { force: true })
   execFileSync('sync')
-  if (row === 'cat') {
-    const began = performance.now()
-    execFileSync('sh', ['-c', 'cat "$0" >> "$1"', lines, out])
-    return size / (performance.now() - began) / 1000
-  }
-  const said = execFileSync(process.execPath, [worker, row, out, String(times)], { encoding: 'utf8' })
-  const { milliseconds, bytes } = JSON.parse(said) as { milliseconds: number; bytes: number }
-  if (statSync(out).size !== bytes)
-    throw new Error(`${row} wrote ${statSync(out).size} bytes instead of ${bytes}`)
-  return bytes / milliseconds / 1000
 }
 
 /** How many times a second 64 kB can be written and synced. */
@@ -115,6 +131,21 @@ function syncRate(): number {
   }
   closeSync(fd)
   return syncs / 2
+}
+
+function printRow(name: string, speeds: number[], ofCat: string, first = ''): void {
+  print(
+    name,
+    rounded(median(speeds)),
+    ofCat,
+    rounded(Math.min(...speeds)),
+    rounded(Math.max(...speeds)),
+    first,
+  )
+}
+
+function rounded(figure: number): string {
+  return figure.toFixed(figure < 10 ? 2 : 0)
 }
 
 function print(name: string, ...cells: string[]): void {

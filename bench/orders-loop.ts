@@ -9,11 +9,28 @@ import { filter, map, pipeline } from 'sluice'
 import { readCsv, writeJsonl } from 'sluice/io'
 
 interface Order {
+  id: number
+  customer: string
+  city: string
   status: string
   amount: number
   quantity: number
   note: string
 }
+
+/**
+ * The columns written out: on Node 20 `{ ...order, total }` gives each object a shape of its own, which costs a microsecond a
+ * row, here as in the loop (half a second).
+ */
+const withTotal = ({ id, customer, city, status, amount, quantity }: Order) => ({
+  id,
+  customer,
+  city,
+  status,
+  amount,
+  quantity,
+  total: amount * quantity,
+})
 
 const numbers = ['id', 'amount', 'quantity']
 
@@ -32,7 +49,7 @@ const rivals: Record<string, (input: string, output: string) => Promise<unknown>
         },
       }),
       filter((order) => order.status === 'paid'),
-      map(({ note: _, ...order }) => ({ ...order, total: order.amount * order.quantity })),
+      map(withTotal),
       writeJsonl(output),
     ).run(),
 
@@ -43,8 +60,7 @@ const rivals: Record<string, (input: string, output: string) => Promise<unknown>
     let text = ''
     const each = (order: Order): boolean => {
       if (order.status !== 'paid') return true
-      const { note: _, ...rest } = order
-      text += `${JSON.stringify({ ...rest, total: order.amount * order.quantity })}\n`
+      text += `${JSON.stringify(withTotal(order))}\n`
       return true
     }
     let parser: ReturnType<typeof initParser> | undefined
@@ -65,13 +81,23 @@ const rivals: Record<string, (input: string, output: string) => Promise<unknown>
       objectMode: true,
       transform(order: Order, _encoding, done) {
         if (order.status !== 'paid') return done()
-        const { note: _, ...rest } = order
-        done(null, `${JSON.stringify({ ...rest, total: order.amount * order.quantity })}\n`)
+        done(null, `${JSON.stringify(withTotal(order))}\n`)
       },
     })
     const cast = (value: string, { header, column }: { header: boolean; column: string | number }) =>
       !header && numbers.includes(String(column)) ? Number(value) : value
     await streams(createReadStream(input), parse({ columns: true, cast }), paid, createWriteStream(output))
+  },
+
+  // Its own SQL from end to end: no row passes through JavaScript.
+  async duckdb(input, output) {
+    const { DuckDBInstance } = await import('@duckdb/node-api')
+    const connection = await (await DuckDBInstance.create()).connect()
+    await connection.run(
+      `COPY (SELECT * EXCLUDE (note), amount * quantity AS total FROM read_csv('${input}')
+         WHERE status = 'paid') TO '${output}' (FORMAT json)`,
+    )
+    connection.closeSync()
   },
 }
 

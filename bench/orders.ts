@@ -31,8 +31,6 @@ interface Run {
 
 const program = await bundleForNode('bench/orders-loop.ts')
 const inNode = (name: string) => ({ command: process.execPath, args: [program, name, input, output] })
-const query = `COPY (SELECT * EXCLUDE (note), amount * quantity AS total FROM read_csv('${input}')
-  WHERE status = 'paid') TO '${output}' (FORMAT json)`
 const miller = [
   '--icsv',
   '--ojsonl',
@@ -62,14 +60,14 @@ const rivals = {
       input,
     ],
   },
-  duckdb: { command: 'duckdb', args: ['-c', query] },
+  'duckdb, all in SQL': inNode('duckdb'),
 }
 type Rival = keyof typeof rivals
 const names = Object.keys(rivals) as Rival[]
 const running = names.filter((name) => isHere(name))
 
 await writeOrders()
-printMachine(['sluice', 'udsv', 'csv-parse'])
+printMachine(['sluice', 'udsv', 'csv-parse', '@duckdb/node-api'])
 console.log(
   `\norders: ${whole(count)} rows, ${Math.round(statSync(input).size / 1e6)} MB, ${options.rounds} rounds`,
 )
@@ -97,7 +95,7 @@ for (const name of names) {
 }
 
 function isHere(name: Rival): boolean {
-  if (name !== 'mlr' && name !== 'duckdb') return true
+  if (name !== 'mlr') return true
   try {
     execFileSync(name, ['--version'], { stdio: 'ignore' })
     return true
