@@ -1,5 +1,5 @@
 // Stages with many inputs or many branches, beside a single stage of the same library: what they cost is to be
-// seen from a plain `map`.
+// seen from a plain `map`. The loops keep no bound, and have no tasks: they show what it costs to find an input or a branch.
 
 import type { Job, Rival, Scenario } from '../scenario.ts'
 import { addOne, countOne } from './cheap-functions.ts'
@@ -33,6 +33,18 @@ function branching(scenario: Pick<Scenario, 'name' | 'claim'>, rivals: Record<st
 export const fanIn = branching(
   { name: 'fan-in', claim: `${inputs.toLocaleString('en')} ranges merged into one` },
   {
+    'hand-written loop': async () => (values) => {
+      let open = shares(values).map((share) => ({ at: 0, share }))
+      let total = 0
+      while (open.length > 0) {
+        for (const input of open) {
+          const until = Math.min(input.at + 32, input.share)
+          for (; input.at < until; input.at++) total = countOne(total)
+        }
+        open = open.filter(({ at, share }) => at < share)
+      }
+      return total
+    },
     sluice: async () => {
       const { count, fanIn, pipeline, range } = await import('sluice')
       return (values) => pipeline(fanIn(...shares(values).map((share) => range(share))), count()).run()
@@ -73,6 +85,13 @@ export const fanIn = branching(
 export const balance = branching(
   { name: 'balance', claim: `each value to one of ${copies} copies of a map` },
   {
+    'hand-written loop': async () => (values) => {
+      const branches = Array.from({ length: copies }, () => (value: number) => addOne(value))
+      let total = 0
+      for (let value = 0; value < values; value++)
+        if (branches[value % copies](value) > value) total = countOne(total)
+      return total
+    },
     sluice: async () => {
       const { balance, count, map, pipeline, range } = await import('sluice')
       return (values) => pipeline(range(values), balance(copies, map(addOne)), count()).run()
@@ -85,6 +104,17 @@ export const balance = branching(
 export const groupBy = branching(
   { name: 'group-by', claim: `a copy of a map for each of ${keys.toLocaleString('en')} keys, merged again` },
   {
+    'hand-written loop': async () => (values) => {
+      const branches = new Map<number, (value: number) => number>()
+      let total = 0
+      for (let value = 0; value < values; value++) {
+        const key = value % keys
+        let branch = branches.get(key)
+        if (!branch) branches.set(key, (branch = (each) => addOne(each)))
+        if (branch(value) > value) total = countOne(total)
+      }
+      return total
+    },
     sluice: async () => {
       const { count, groupBy, map, pipeline, range } = await import('sluice')
       const groups = groupBy(
