@@ -78,7 +78,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   readonly #concurrency: number
   readonly #inOrder: boolean
   readonly #by: ((value: In) => unknown) | undefined
-  readonly #lastOfKey = new Map<unknown, Slot<In, R>>()
+  readonly #lastOfKey: Map<unknown, Slot<In, R>> | undefined
   readonly #replaces: boolean
   /** Behind a rendezvous there is room only when the next stage waits: its calls would never overlap with those of this one. */
   readonly ahead: boolean
@@ -103,7 +103,10 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     this.#fn = guarded(port, fn, options)
     this.#concurrency = concurrency
     this.#inOrder = ordered === true
-    this.#by = typeof ordered === 'object' ? ordered.by : undefined
+    if (typeof ordered === 'object') {
+      this.#by = ordered.by
+      this.#lastOfKey = new Map()
+    }
     this.#replaces = port.replaces = family.replaces === true
     this.ahead = port.output?.capacity === 0
   }
@@ -163,8 +166,8 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
       } catch (error) {
         return this.#hold(slot, recover<In, R>(this.port, this.options, error, slot.value, 0))
       }
-      const before = this.#lastOfKey.get(slot.key)
-      this.#lastOfKey.set(slot.key, slot)
+      const before = this.#lastOfKey!.get(slot.key)
+      this.#lastOfKey!.set(slot.key, slot)
       if (before !== undefined) {
         before.follower = slot
         return
@@ -238,7 +241,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     const { follower } = slot
     slot.follower = undefined
     if (follower !== undefined) this.#invoke(follower)
-    else this.#lastOfKey.delete(slot.key)
+    else this.#lastOfKey!.delete(slot.key)
   }
 
   /** A slot that has more to give is ready again, or has broken. */
