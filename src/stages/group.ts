@@ -198,6 +198,9 @@ export function window<T>(size: number, step = 1, options: StageOptions = {}): S
   })
 }
 
+/** Of every member of a union. */
+type ValueOf<Many> = Many extends Iterable<infer Value> ? Value : never
+
 /**
  * Passes the values of arrays and other iterables on one by one. Promises among them are awaited, in order.
  *
@@ -209,7 +212,9 @@ export function window<T>(size: number, step = 1, options: StageOptions = {}): S
  *
  * await pipeline(source([[1, 2], [], [3]]), unbatch()).run() // => [1, 2, 3]
  */
-export function unbatch<T>(options: StageOptions = {}): Stage<Iterable<T>, Awaited<T>> {
+export function unbatch<T, Many extends Iterable<T> = Iterable<T>>(
+  options: StageOptions = {},
+): Stage<Many, Awaited<ValueOf<Many>>> {
   return part('stage', 'unbatch', options, {
     kernel() {
       let current: Iterator<T> | undefined
@@ -234,7 +239,7 @@ export function unbatch<T>(options: StageOptions = {}): Stage<Iterable<T>, Await
         get wants() {
           return awaited && 'a promise among its values'
         },
-        run(port: Port<Iterable<T>, Awaited<T>>) {
+        run(port: Port<Many, Awaited<ValueOf<Many>>>) {
           const { items } = port
           const out: unknown[] = port.out
           let given = 0

@@ -17,6 +17,7 @@ import {
   first,
   flatMap,
   forEach,
+  groupBy,
   idleTimeout,
   interval,
   last,
@@ -181,6 +182,26 @@ test('filter and takeWhile narrow a union by what tells its members apart, inlin
   const awaited = pipeline(source([[1, Promise.resolve('2')]]), unbatch()).run()
   expectTypeOf(awaited).toEqualTypeOf<Promise<(string | number)[]>>()
   expect(await awaited).toEqual([1, '2'])
+})
+
+test('unbatch() gives the values of every kind of iterable that comes in', async () => {
+  const mixed = pipeline(
+    range(3),
+    map((n) => (n % 2 === 0 ? [n] : new Set([String(n)]))),
+    unbatch(),
+  ).run()
+  expectTypeOf(mixed).toEqualTypeOf<Promise<(string | number)[]>>()
+  expect(await mixed).toEqual([0, '1', 2])
+  const perSize = pipeline(
+    source([[1, 2], [3]]),
+    groupBy(
+      (numbers) => numbers.length,
+      () => unbatch(),
+    ),
+  ).run()
+  expectTypeOf(perSize).toEqualTypeOf<Promise<number[]>>()
+  expect(await perSize).toHaveLength(3)
+  expectTypeOf(unbatch<string>()).toEqualTypeOf<Stage<Iterable<string>, string>>()
 })
 
 test('what alsoTo takes narrows a union as well, and leaves what goes on as it is', async () => {
