@@ -67,7 +67,8 @@ export interface VirtualTime extends Disposable {
  * Makes time stand still until the test moves it, for everything that uses the global `setTimeout`, `clearTimeout`,
  * `setInterval`, `clearInterval`, `Date` and `performance`. All times and timers of this package do.
  *
- * - A timeline is exact: before a timer fires, all promises and all stages have come to rest.
+ * - A timeline is exact: before a timer fires, all promises and all stages have come to rest. What several branches or inputs
+ *   give at one and the same time is merged in any order.
  * - Time starts at 0. `performance.now()` does too, and `Date` unless told otherwise.
  * - In Node also virtual: what modules import from `node:timers` and `node:timers/promises`. Not so in Bun, and nowhere
  *   for what a CommonJS module took out of `require('timers/promises')` before.
