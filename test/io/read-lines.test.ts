@@ -1,5 +1,6 @@
+import { gzipSync } from 'node:zlib'
 import { describe, expect, test, vi } from 'vitest'
-import { pipeline, type StageError } from 'sluice'
+import { pipeline, type StageError, through } from 'sluice'
 import { FormatError, type LineOptions, readBytes, readJsonl, readLines } from 'sluice/io'
 import { placeOfJsonError } from '../../src/io/files/json-place.ts'
 import { type Parser, rowSource } from '../../src/io/files/rows.ts'
@@ -94,6 +95,16 @@ describe('readBytes()', () => {
 
   test('refuses options that are none', () => {
     expect(() => readBytes('a', null as never)).toThrow('"options" must be an object, got null')
+  })
+
+  test('what it gives goes through a Web stream as it is', async () => {
+    const file = fileOf(path('packed'), gzipSync('a\nb\n'))
+    const unpacked = pipeline(
+      readBytes(file),
+      through(new DecompressionStream('gzip')),
+      through(new TextDecoderStream()),
+    )
+    expect((await unpacked.run()).join('')).toBe('a\nb\n')
   })
 })
 

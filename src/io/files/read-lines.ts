@@ -162,11 +162,14 @@ export function readJsonl<T = unknown>(path: Inputs, options: LineOptions = {}):
   return linesFrom('readJsonl', path, options, JsonLines<T>)
 }
 
+/** Bytes that nobody shares, as Web Streams want them. Before TypeScript 5.7 there is one type for all. */
+type OwnBytes = ReturnType<Uint8Array['slice']>
+
 /** Gives the bytes as they come. */
-class Bytes implements Parser<Uint8Array> {
+class Bytes implements Parser<OwnBytes> {
   readonly line = 0
 
-  parse(bytes: Buffer, _final: boolean, batch: Batch<Uint8Array>): number {
+  parse(bytes: Buffer, _final: boolean, batch: Batch<OwnBytes>): number {
     // The block is read into again.
     if (bytes.length > 0) batch.rows.push(new Uint8Array(bytes))
     return bytes.length
@@ -192,7 +195,7 @@ class Bytes implements Parser<Uint8Array> {
 export function readBytes(
   path: Inputs,
   options: Omit<FileOptions, 'encoding' | 'onError'> = {},
-): Source<Uint8Array> {
+): Source<OwnBytes> {
   demandOptions(options, 'create readBytes')
   return rowSource('readBytes', path, { ...options, encoding: 'latin1' }, () => new Bytes())
 }
