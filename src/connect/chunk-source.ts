@@ -43,9 +43,9 @@ export interface ChunkReader<T> {
 }
 
 /** What the sources of files and databases take. */
-export interface ReadOptions extends StageOptions {
+export interface ReadOptions<Raw = unknown> extends StageOptions {
   /** What becomes of a value that cannot be read. Default: `'fail'`, the stage fails. */
-  onError?: OnError<unknown>
+  onError?: OnError<Raw>
 }
 
 export type OpenReader<T> = (
@@ -64,7 +64,7 @@ export interface GoingOn {
 /** Makes a source of a connector. `open` is called once a run, with the position to begin at where there is one. */
 export function chunkSource<T>(
   make: string,
-  options: ReadOptions,
+  options: ReadOptions<never>,
   open: OpenReader<T>,
   { goesOn = true, beginning }: GoingOn = {},
 ): Source<T> {
@@ -123,7 +123,8 @@ class Feed<T> {
 
   constructor(
     readonly open: OpenReader<T>,
-    readonly onError: OnError<unknown>,
+    /** The values are those that the connector names. */
+    readonly onError: OnError<never>,
     readonly goesOn: boolean,
     readonly from?: Position,
   ) {
@@ -200,7 +201,7 @@ class Feed<T> {
       get signal() {
         return port().context.signal
       },
-      failed: (value, error) => recover(port(), onError, value, error),
+      failed: (value, error) => recover(port(), onError, value as never, error),
     }
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, expectTypeOf, test, vi } from 'vitest'
 import { map, pipeline, type Source, type StageError, toArray } from 'sluice'
-import { type CsvOptions, FormatError, readCsv } from 'sluice/io'
+import { type CsvOptions, FormatError, readCsv, readJsonl } from 'sluice/io'
 import { withBlocksOf } from './support-blocks.ts'
 import { cut, fileOf, outcome, resumed, run, useFolder } from './support-files.ts'
 
@@ -174,6 +174,14 @@ describe('types', () => {
     expectTypeOf(readCsv('x.csv', { types: { n: 'number?' } })).toExtend<Source<{ n: number | undefined }>>()
     // @ts-expect-error there is no such type
     expect(() => readCsv('x.csv', { types: { n: 'int' } })).toThrow('"types.n"')
+  })
+
+  test('what onError is told of is text, at compile time too', async () => {
+    const bad: string[] = []
+    const onError = ({ value }: { value: string }) => void bad.push(value)
+    await run(readCsv(csv('n\n1\ntwo\n'), { types: { n: 'number' }, onError }))
+    await run(readJsonl(csv('1\n{\n'), { onError }))
+    expect(bad).toEqual(['two', '{'])
   })
 
   test('a function among the types needs no annotation', async () => {

@@ -21,7 +21,7 @@ import { isPacked } from './packing.ts'
 import { beginsMark, byteOrderMark, checkEncoding, type Decoder, decoderFor } from './text.ts'
 
 /** What `readLines`, `readJsonl` and `readCsv` take. */
-export interface FileOptions extends ReadOptions {
+export interface FileOptions extends ReadOptions<string> {
   /**
    * The encoding of the text, as `TextDecoder` names it. Default: what a byte order mark says, else `'utf-8'`. Bytes
    * that are no text become U+FFFD.
@@ -37,7 +37,7 @@ export interface FileOptions extends ReadOptions {
 export interface Batch<T> {
   rows: T[]
   /** Rows that cannot be read: how many good ones came before, what is told of it, why. */
-  bad: { at: number; value: unknown; error: Error }[]
+  bad: { at: number; value: string; error: Error }[]
   /** The stage fails, whatever `onError` says, when these have gone out. */
   failure?: Error
 }
