@@ -211,6 +211,12 @@ describe('the place of a bad row', () => {
     ['behind a quote in a field', 'a,n\nx"y,w\n', options, ['2:5']],
     ['behind escaped quotes', 'a,n\n"x\\",\\"y",w\n', { ...options, escape: '\\' }, ['2:11']],
     ['behind white space', 'a , n\n x ,  w\n', { ...options, trim: true }, ['2:7']],
+    [
+      'of a field that is filled up, at the end of its row',
+      'a,b,n\nx\n"y\ny",z\n1,2,3\nw',
+      { ...options, short: 'fill' },
+      ['2:2', '4:5', '6:2'],
+    ],
     ['of a field in quotes', 'a,n\nx,"w"\n', options, ['2:3']],
     ['of each of many', 'a,n\nx\n"y\n",z\nx,1,2\n', options, ['2:1', '4:3', '5:1']],
     [

@@ -146,7 +146,7 @@ class CsvParser implements Parser<unknown>, CsvSink {
 
   #badField(error: unknown, from: number, to: number): void {
     if (!(error instanceof FieldError)) throw error
-    this.#bad(error.message, this.#startOf(error.index, from), from, to, error.cause)
+    this.#bad(error.message, this.#startOf(error.index, from, to), from, to, error.cause)
   }
 
   /** The first row that is not blank. */
@@ -210,8 +210,8 @@ class CsvParser implements Parser<unknown>, CsvSink {
     return { file: this.origin.file, line: this.#line, column: at - this.#lineStart + 1 }
   }
 
-  /** Where field `index` of the row begins: it is only looked for when something is wrong with it. */
-  #startOf(index: number, from: number): number {
+  /** Where field `index` of the row begins, at its end if it has none: it is only looked for when something is wrong with it. */
+  #startOf(index: number, from: number, to: number): number {
     const { delimiter, quote, escape, trim } = this.settings
     const text = this.#text
     let at = from
@@ -222,6 +222,7 @@ class CsvParser implements Parser<unknown>, CsvSink {
         for (at++; text[at] !== quote || (escape === quote && text[at + 1] === quote); at++)
           if (text[at] === escape && (text[at + 1] === quote || text[at + 1] === escape)) at++
       at = text.indexOf(delimiter, at)
+      if (at < 0 || at >= to) return to
     }
   }
 }
