@@ -262,6 +262,12 @@ const good: Case[] = [
   ],
   // Space and comments.
   ['trim leaves out white space around fields', ' a ,\t"b " , c\n', [['a', 'b ', 'c']], { trim: true }],
+  [
+    'trim leaves what is neither a space nor a tab',
+    '\u00A0a\u00A0,\u2028 \n',
+    [['\u00A0a\u00A0', '\u2028']],
+    { trim: true },
+  ],
   ['trim leaves tabs that are delimiters', 'a\t\tb\n', [['a', '', 'b']], { trim: true, delimiter: '\t' }],
   [
     'trim makes a line of spaces a blank one',

@@ -264,8 +264,8 @@ export class CsvScanner {
         let end = at
         if (rowEnd === LF && (code === LF || at === length) && end > start && text.charCodeAt(end - 1) === CR)
           end--
-        const field = text.slice(start, end)
-        fields[count++] = this.#trim ? field.trim() : field
+        while (end > start && this.#isPadding(text.charCodeAt(end - 1))) end--
+        fields[count++] = text.slice(start, end)
       }
       if (at >= length) {
         if (!final) {

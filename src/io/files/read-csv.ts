@@ -264,7 +264,7 @@ function settingsOf(path: Inputs, options: CsvOptions): OpenSettings {
  *
  * - What `path` and the options for files mean: see `readLines`. `header`, `types`, `short`, `maxRow`: see `CsvOptions`. `delimiter`: default
  *   `','`, and a tab for each file whose name ends in `.tsv`. `quote`: default `'"'`; `escape`: what stands before a quote that is meant, default the quote itself.
- *   `comment`: rows that begin with it are left out. `trim`: whether white space around fields is left out, default no.
+ *   `comment`: rows that begin with it are left out. `trim`: whether spaces and tabs around fields are left out, default no.
  * - RFC 4180: quotes, doubled quotes, delimiters and line ends in quoted fields, CR LF and LF (mixed, too) or CR. A byte
  *   order mark is left out. Blank lines are left out, but where there is only one column.
  * - Text stays text unless `types` says more; an integer that would lose digits is not one.
