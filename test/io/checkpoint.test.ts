@@ -461,6 +461,31 @@ describe('checkpoint()', () => {
     expect(seen).toEqual(lines('new'))
   })
 
+  test('that follows a file and is killed in its first part goes on with that file also where it was moved away', async () => {
+    writeFileSync(file('a.log'), 'one\n')
+    const seen: string[] = []
+    const until = (last: string, end: (run: Run<unknown>) => Promise<unknown>) => {
+      const run: Run<unknown> = checkpoint(
+        file('job'),
+        pipeline(
+          readLines(file('a.log'), { follow: true }),
+          forEach((line) => {
+            seen.push(line)
+            if (line === last) end(run).catch(() => {})
+          }),
+        ),
+        { every: Infinity },
+      ).start()
+      return run.result
+    }
+    await expect(until('one', (run) => run.abort(new Error('killed')))).rejects.toThrow('killed')
+    writeFileSync(file('a.log'), 'two\n', { flag: 'a' })
+    renameSync(file('a.log'), file('a.log.1'))
+    writeFileSync(file('a.log'), 'three\n')
+    await until('three', (run) => run.stop())
+    expect(seen).toEqual(['one', 'one', 'two', 'three'])
+  })
+
   describe('that follows from the end and is killed before anything came', () => {
     const seen: unknown[] = []
     let run: Run<unknown>

@@ -77,7 +77,7 @@ export function rowSource<T>(
   }
   const source = chunkSource(make, options, open, {
     goesOn: !list.some(isStandardInput),
-    beginning: () => (options.from === 'end' ? endOf(list[0]) : undefined),
+    beginning: () => (options.follow ? followedFrom(options.from, list[0]) : undefined),
   })
   const { encoding, follow = false, from = 'start' } = options
   if (encoding !== undefined) checkEncoding(make, encoding)
@@ -388,11 +388,11 @@ async function sizeOf(file: string): Promise<{ id: string; size: number } | unde
   return stats && { id: idOf(stats), size: stats.size }
 }
 
-/** Where a file ends now, or where one begins that is not there yet; `undefined` where only opening it tells. */
-function endOf(file: string): FilePosition | undefined {
+/** Where the file that has the name now is followed from, or one that is not there yet; `undefined` where only opening it tells. */
+function followedFrom(from: FileOptions['from'], file: string): FilePosition | undefined {
   try {
     const stats = statSync(file)
-    return { file, index: 0, offset: stats.size, line: 0, id: idOf(stats) }
+    return { file, index: 0, offset: from === 'end' ? stats.size : 0, line: 0, id: idOf(stats) }
   } catch (error) {
     const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT' && !isPattern(file)
     return isMissing ? { file, index: 0, offset: 0, line: 0, id: '' } : undefined
