@@ -1,10 +1,23 @@
 import { appendFileSync, renameSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { forEach, pipeline, type Run, type Source } from 'sluice'
 import { type CsvOptions, readCsv, type LineOptions, readLines } from 'sluice/io'
 import { law } from '../pipeline/support-random.ts'
 import { warningsDuring } from '../pipeline/support-leaks.ts'
 import { cut, fileOf, openFiles, resumed, run, useFolder } from './support-files.ts'
+
+/** Done once, when the names of a folder are known and nobody has looked at the files. */
+let listed: (() => void) | undefined
+vi.mock(import('node:fs/promises'), async (original) => {
+  const real = await original()
+  const readdir = async (folder: string) => {
+    const names = await real.readdir(folder)
+    listed?.()
+    listed = undefined
+    return names
+  }
+  return { ...real, readdir: readdir as typeof real.readdir }
+})
 
 const path = useFolder()
 const running: Run<unknown>[] = []
@@ -204,6 +217,16 @@ describe('a file that is followed', () => {
 })
 
 describe('a run that goes on with a file that was followed', () => {
+  test('goes on with the rest of a file that is being renamed once more', async () => {
+    const file = fileOf(path('log'), 'a\n')
+    const { position } = await cut(readLines(file, { follow: true }), 1)
+    appendFileSync(file, 'b\n')
+    renameSync(file, `${file}.1`)
+    fileOf(file, 'd\n')
+    listed = () => renameSync(`${file}.1`, `${file}.2`)
+    expect((await cut(resumed(readLines(file, { follow: true }), position), 2)).values).toEqual(['b', 'd'])
+  })
+
   test('reads what was added', async () => {
     const file = fileOf(path('log'), 'a\n')
     const { position } = await cut(readLines(file, { follow: true }), 1)

@@ -54,7 +54,9 @@ export class Follower {
 
   async #reopen(from: number | 'end', id: string): Promise<Blocks | undefined> {
     const there = await lookAt(this.file)
-    const found = there?.id === id ? there : (await this.#folder()).find((other) => other.id === id)
+    const find = async () => (await this.#folder()).find((other) => other.id === id)
+    // What is renamed while the folder is listed may be in neither place.
+    const found = there?.id === id ? there : ((await find()) ?? (await find()))
     if (found === undefined) return undefined
     const handle = await this.#openFound(found)
     // It is being moved right now.
