@@ -28,7 +28,7 @@ export interface SqliteConnection {
   close(): unknown
 }
 
-/** A path, `':memory:'`, or a database that is open. */
+/** A path, or a database that is open. `':memory:'` is refused: what is in it would be gone at the end. */
 export type SqliteDatabase = string | SqliteConnection
 
 interface Modules {
