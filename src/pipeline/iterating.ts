@@ -74,8 +74,10 @@ abstract class Iterating<T> implements Kernel<never, T> {
   /** Called when it has been asked, with what it gave last; with nothing where it threw. */
   protected exit(step?: unknown): void {
     this.#inside = false
-    // Its `return` may throw.
-    this.#outside?.(new Promise((resolve) => resolve(step && this.#leave(step))))
+    // Its `return` may throw, and is not called after an end.
+    this.#outside?.(
+      new Promise((resolve) => resolve(step && !(step as IteratorResult<T>).done && this.#leave(step))),
+    )
   }
 
   stop(): PromiseLike<unknown> | void {

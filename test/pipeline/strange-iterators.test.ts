@@ -140,6 +140,23 @@ describe.each(capacities)('at capacity %i a source', (capacity) => {
     }
   })
 
+  test('that ends its own run in the `next` that says its end is not left after that', async () => {
+    for (const end of ['stop', 'abort'] as const) {
+      let at = 0
+      let left = 0
+      const next = () => {
+        if (at++ < 2) return { done: false, value: at }
+        void run[end](boom as object)
+        return { done: true, value: undefined }
+      }
+      const close = () => ({ done: true, value: left++ })
+      const input = { [Symbol.iterator]: () => ({ next, return: close }) } as Iterable<number>
+      const run = pipeline(source(input), toArray()).start({ capacity })
+      expect(await run.result.catch((error: unknown) => error)).toEqual(end === 'stop' ? [1, 2] : boom)
+      expect(left).toBe(0)
+    }
+  })
+
   test('that stops its own run, and whose `return` throws, fails it', async () => {
     const close = (): never => {
       throw boom
