@@ -20,6 +20,8 @@ export interface Family<In, R, Out> {
   emit(port: Port<In, Out>, slot: Slot<In, R>): boolean
   /** It puts out one value for each at the most. */
   readonly replaces?: boolean
+  /** It judges its results in the order of their values, whatever `ordered` says. */
+  readonly inOrder?: boolean
   /**
    * Whether no result matters any more. A family that has it judges its results in the order of their values: a call
    * that failed counts when its turn comes, and then only if this is not yet `true`.
@@ -102,7 +104,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     const { concurrency = 1, ordered = true } = options
     this.#fn = guarded(port, fn, options)
     this.#concurrency = concurrency
-    this.#inOrder = ordered === true
+    this.#inOrder = ordered === true || family.inOrder === true
     if (typeof ordered === 'object') {
       this.#by = ordered.by
       this.#lastOfKey = new Map()

@@ -32,6 +32,7 @@ function judging<T>(port: Port<T, T>, isNew: Judge): Kernel<T, T> {
 function judgingKeys<T>(isNew: Judge): Family<T, unknown, T> {
   return {
     replaces: true,
+    inOrder: true,
     loop(port, fn, offset) {
       const { items, out, context, room } = port
       let { at, count } = port
@@ -66,9 +67,7 @@ function fresh<T>(
   checkCall(make, key === undefined ? judge : key, options, 'key')
   return part('stage', make, options, {
     kernel: (port) =>
-      key === undefined
-        ? judging(port, judge())
-        : new Calls(port, judgingKeys<T>(judge()), key, { ...options, ordered: true }),
+      key === undefined ? judging(port, judge()) : new Calls(port, judgingKeys<T>(judge()), key, options),
   })
 }
 

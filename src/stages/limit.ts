@@ -70,6 +70,7 @@ export function drop<T>(n: number, options: StageOptions = {}): Stage<T, T> {
 
 class TakingWhile<T> implements Family<T, unknown, T> {
   readonly replaces = true
+  readonly inOrder = true
   /** A value was the first for which the function said no. */
   decided = false
 
@@ -138,12 +139,13 @@ export function takeWhile<In>(fn: Fn<In, unknown>, options?: CallOptions<NoInfer
 export function takeWhile<In>(fn: Fn<In, unknown>, options: CallOptions<NoInfer<In>> = {}): Stage<In, In> {
   checkCall('takeWhile', fn, options)
   return part('stage', 'takeWhile', options, {
-    kernel: (port) => new Calls(port, new TakingWhile<In>(), fn, { ...options, ordered: true }),
+    kernel: (port) => new Calls(port, new TakingWhile<In>(), fn, options),
   })
 }
 
 class DroppingWhile<T> implements Family<T, unknown, T> {
   readonly replaces = true
+  readonly inOrder = true
   /** A value was the first for which the function said no: no more calls. */
   decided = false
 
@@ -201,7 +203,7 @@ export function dropWhile<In>(fn: Fn<In, unknown>, options: CallOptions<NoInfer<
     kernel(port) {
       const family = new DroppingWhile<In>()
       const call: Fn<In, unknown> = (value, index, context) => !family.decided && fn(value, index, context)
-      return new Calls(port, family, call, { ...options, ordered: true })
+      return new Calls(port, family, call, options)
     },
   })
 }

@@ -1,11 +1,27 @@
 /** What the function of a stage is called with, and how many of its calls are in flight. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { filter, flatMap, forEach, map, pipeline, range, source, take, tap } from 'sluice'
+import {
+  type CallOptions,
+  changes,
+  distinct,
+  dropWhile,
+  filter,
+  flatMap,
+  forEach,
+  map,
+  pipeline,
+  range,
+  source,
+  take,
+  takeWhile,
+  tap,
+} from 'sluice'
 import { gauge } from 'sluice/testing'
 import { warningsDuring } from '../pipeline/support-leaks.ts'
 import { naturals, probe, upTo } from '../pipeline/support-sources.ts'
 import { deferred, never, rejection, stable, turns, until } from '../pipeline/support-waiting.ts'
+import type { StageOf } from './stage-rows.ts'
 
 describe('the function of a stage', () => {
   const contexts: [
@@ -149,6 +165,21 @@ describe('concurrency', () => {
       forEach(async (n) => void (await slow[3](n)), options),
     ).run()
     expect(slow.map(({ greatest }) => greatest)).toEqual([3, 3, 3, 3])
+  })
+
+  type Make = (key: (n: number) => unknown, options: CallOptions<number>) => StageOf<number, number>
+  test.each<[string, number[], Make]>([
+    ['takeWhile', upTo(20), takeWhile],
+    ['dropWhile', [], dropWhile],
+    ['distinct', upTo(20), distinct],
+    ['changes', upTo(20), changes],
+  ])('is one call per key at a time where %s() is ordered by a key', async (_name, expected, make) => {
+    const parity = (n: number): number => n % 2
+    const slow = [0, 1].map(() => gauge((n: number) => turns(1 + (n % 3))))
+    const all = gauge(async (n: number) => (await slow[parity(n)](n), n + 1))
+    const judging = make(all, { concurrency: 4, ordered: { by: parity } })
+    expect(await pipeline(range(20), judging).run()).toEqual(expected)
+    expect([all.calls, all.greatest, ...slow.map(({ greatest }) => greatest)]).toEqual([20, 2, 1, 1])
   })
 
   test('above the number of values calls each once', async () => {
