@@ -116,10 +116,12 @@ const alone: Opening = (_, { definitions }) => ({ chain: definitions })
 export const merging: Opening = ({ output }, { kind, definitions }) => {
   if (kind === 'sink' || !output) return { chain: definitions }
   if (!output.writer!.join) new Gate(output)
-  // A user's stage has a channel to itself, and so has one that wants a capacity of its own.
+  // A user's stage has a channel to itself, and so has one that wants another capacity. A rendezvous in front of a rendezvous
+  // would only put one value more in the hands of each branch.
   const last = definitions.at(-1)!
   const { custom, capacity = output.capacity } = last
-  if (!custom && last.capacity === undefined) return { chain: definitions, output }
+  if (!custom && (last.capacity === undefined || (capacity === 0 && output.capacity === 0)))
+    return { chain: definitions, output }
   return { chain: [...definitions.slice(0, -1), { ...last, capacity }, passing], output }
 }
 

@@ -23,6 +23,18 @@ import { deferred, never, rejection, stable, turns } from '../pipeline/support-w
 const capacities = [0, 1, 2, 256]
 const boom = new Error('boom')
 const parity = (n: number) => (n % 2 === 0 ? 'even' : 'odd')
+
+test('route() holds no more than its bound where its branches have a capacity of 0, as all else has', async () => {
+  const input = probe(naturals)
+  const keep = map((n: number) => n, { capacity: 0 })
+  const branches = { 0: keep, 1: keep, 2: keep }
+  const thirds = route((n: number) => (n % 3) as 0 | 1 | 2, branches)
+  const run = pipeline(source(input), thirds, forEach(never)).start({ capacity: 0 })
+  await stable(() => input.pulled)
+  // One each for the source, the route, its branches and the sink.
+  expect(input.pulled).toBeLessThanOrEqual(6)
+  await Promise.all([rejection(run.result), run.abort()])
+})
 const evens = (n: number) => upTo(n).filter((k) => k % 2 === 0)
 const odds = (n: number) => upTo(n).filter((k) => k % 2 === 1)
 const ascending = (a: number, b: number) => a - b
