@@ -3,8 +3,8 @@
  * leaving are constant time, wherever in the line, and allocate nothing.
  */
 interface Member<Self> {
-  prev: Self | undefined
-  next: Self | undefined
+  prev?: Self | undefined
+  next?: Self | undefined
 }
 
 export class Line<T extends Member<T>> {

@@ -17,6 +17,7 @@ import {
   type Port,
 } from './stage.ts'
 import { type Trace, traceOf } from '../channel/deadlock.ts'
+import { Line } from '../channel/line.ts'
 import { late } from './scheduler.ts'
 import { DEFAULT_CAPACITY, Execution, type Made, type Run, type RunOptions } from './run.ts'
 
@@ -116,6 +117,8 @@ class Runnable extends Composed {
 const END: IteratorResult<unknown> = { done: true, value: undefined }
 
 interface Asked {
+  prev?: Asked | undefined
+  next?: Asked | undefined
   resolve: (step: IteratorResult<unknown> | Promise<IteratorResult<unknown>>) => void
   /** Asked for after `return`: gets no value. */
   late: boolean
@@ -125,7 +128,7 @@ interface Asked {
 class Outlet implements Kernel<unknown, undefined> {
   left = false
   #port: Port<unknown, unknown> | undefined
-  #asked: Asked[] = []
+  readonly #asked = new Line<Asked>()
   /** How many values it was asked for that were there. */
   #taken = 0
   /** How the run went: the answer to what is asked next. */
@@ -137,10 +140,12 @@ class Outlet implements Kernel<unknown, undefined> {
   }
 
   run(port: Port<unknown, undefined>): void {
-    while (port.at < port.end && this.#asked.length > 0 && !this.#asked[0].late)
-      this.#asked.shift()!.resolve({ done: false, value: port.items[port.at++] })
+    for (let asked; port.at < port.end && (asked = this.#asked.head) && !asked.late;) {
+      this.#asked.delete(asked)
+      asked.resolve({ done: false, value: port.items[port.at++] })
+    }
     if (this.left) port.finish()
-    port.held = this.#asked.length === 0
+    port.held = !this.#asked.head
   }
 
   readonly result = (): IteratorResult<unknown> => END
@@ -149,7 +154,7 @@ class Outlet implements Kernel<unknown, undefined> {
   follow(result: Promise<unknown>): void {
     const over = (): void => {
       this.#outcome = result as Promise<IteratorResult<unknown>>
-      for (const asked of this.#asked.splice(0)) this.#answer(asked)
+      for (const asked of this.#asked) this.#answer(asked)
     }
     result.then(over, over)
   }
@@ -163,15 +168,15 @@ class Outlet implements Kernel<unknown, undefined> {
 
   next(): Promise<IteratorResult<unknown>> {
     const port = this.#port
-    const takes = port !== undefined && port.stock > 0 && this.#asked.length === 0 && !this.left && !port.left
+    const takes = port !== undefined && port.stock > 0 && !this.#asked.head && !this.left && !port.left
     // The loop may do much for each value: when timers and I/O are due, it waits for a turn of the stage as others do.
     // To look at the clock each time would cost half as much as the loop.
     if (takes && ((this.#taken++ & 3) !== 0 || !late()))
       return Promise.resolve({ done: false, value: port.take() })
     return new Promise((resolve) => {
-      const asked = { resolve, late: this.left }
+      const asked: Asked = { resolve, late: this.left }
       if (this.#outcome) return this.#answer(asked)
-      this.#asked.push(asked)
+      this.#asked.add(asked)
       this.#port?.wake()
     })
   }

@@ -191,6 +191,19 @@ describe('for await over a pipeline', () => {
     }
   })
 
+  // No timing is asserted; but a line that is moved up for each answer would take far more.
+  test(
+    'answers hundreds of thousands of concurrent calls in time that grows with their number',
+    { timeout: 20_000 },
+    async () => {
+      const results = pipeline(range(500_000))[Symbol.asyncIterator]()
+      const asked = Array.from({ length: 500_001 }, () => results.next())
+      const steps = await Promise.all(asked)
+      expect(steps.at(-2)).toEqual({ done: false, value: 499_999 })
+      expect(steps.at(-1)).toEqual({ done: true, value: undefined })
+    },
+  )
+
   test('leaves no rejection unhandled where calls in flight fail after the loop was left', async () => {
     const unhandled = await unhandledDuring(async () => {
       const pipe = pipeline(
