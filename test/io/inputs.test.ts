@@ -9,6 +9,7 @@ import { describe, expect, test } from 'vitest'
 import { drain, forEach, pipeline, type Source, take } from 'sluice'
 import { readBytes, readCsv, readJsonl, readLines } from 'sluice/io'
 import { FileBlocks } from '../../src/io/files/blocks.ts'
+import { placed } from '../../src/io/files/file-positions.ts'
 import { bundledText } from '../support/bundled-program.ts'
 import { runInShell } from '../support/child-program.ts'
 import { cut, fileOf, openFiles, resumed, run, useFolder } from './support-files.ts'
@@ -219,6 +220,19 @@ describe('a run that goes on', () => {
       await expect(run(resumed(source, { at }))).rejects.toThrow('the position is not one of files')
     },
   )
+
+  // No timing is asserted; but to look through all files for each of them would take half a minute.
+  test('finds each of very many files where a new one came in front of all', { timeout: 10_000 }, () => {
+    const files = Array.from({ length: 60_001 }, (_, i) => `${i}.log`)
+    const ids = files.map((file) => `id of ${file}`)
+    const before = files
+      .slice(1)
+      .map((file, index) => ({ file, id: ids[index + 1], index, offset: 0, line: 0 }))
+    const [last, ...others] = before
+    expect(placed({ ...last, others }, files, ids)).toEqual(
+      before.map((each) => ({ ...each, index: each.index + 1 })),
+    )
+  })
 
   test('says so where its file was replaced or cut', async () => {
     const file = fileOf(path('a'), manyText)

@@ -45,17 +45,21 @@ export function placed(
   const found = new Map<FilePosition, number>()
   const taken = new Set<number>()
   const byIndex = [...all].sort((a, b) => a.index - b.index)
-  const isSame = (each: FilePosition, place: number): boolean => ids[place] === each.id
-  const hasName = (each: FilePosition, place: number): boolean => files[place] === each.file
-  for (const fits of [isSame, hasName])
+  for (const [key, keys] of [
+    ['id', ids],
+    ['file', files],
+  ] as const) {
+    const places = new Map<string | undefined, number[]>()
+    for (const [place, it] of keys.entries()) places.set(it, [...(places.get(it) ?? []), place])
     for (const each of byIndex) {
       if (found.has(each)) continue
-      const free = (place: number): boolean => !taken.has(place) && fits(each, place)
-      const place = free(each.index) ? each.index : files.findIndex((_file, at) => free(at))
-      if (place < 0) continue
+      const free = (places.get(each[key]) ?? []).filter((place) => !taken.has(place))
+      const place = free.includes(each.index) ? each.index : free[0]
+      if (place === undefined) continue
       found.set(each, place)
       taken.add(place)
     }
+  }
   return all.flatMap((each) => {
     const index = found.get(each)
     if (index !== undefined) return [{ ...each, file: files[index], index }]
