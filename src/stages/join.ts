@@ -130,9 +130,9 @@ function refuse(promise: PromiseLike<unknown>): void {
   demand(false, 'merge sorted', 'compare', wanted, promise, TypeError)
 }
 
-/** The inlets stand in the order of their next values; those whose value is not known yet beside them. */
+/** A heap of the inlets by their next values, the first of all at its top; those whose value is not known yet stand beside it. */
 class MergingSorted<T> extends Choosing<T, T> {
-  readonly #order: Inlet<T>[] = []
+  readonly #heap: Inlet<T>[] = []
   readonly #unknown: Inlet<T>[]
 
   constructor(
@@ -145,37 +145,60 @@ class MergingSorted<T> extends Choosing<T, T> {
   }
 
   override run(port: Port<never, T>): void {
-    const order = this.#order
+    const heap = this.#heap
     for (;;) {
       // To wait for an inlet may bring its value at once: then it is known the next time.
       for (const inlet of this.#unknown.splice(0)) {
         const has = this.look(port, inlet)
-        if (has) this.#insert(port, inlet)
+        if (has) this.#rise(port, inlet)
         else if (has === undefined) this.#unknown.push(inlet)
       }
       if (this.#unknown.length > 0) return
-      if (order.length === 0) return port.finish()
+      if (heap.length === 0) return port.finish()
       if (port.count >= port.room || ((port.count & 15) === 15 && late())) return
-      const first = order.shift()!
+      const first = heap[0]
       port.out[port.count++] = take(first, port)
-      this.#unknown.push(first)
+      if (first.stock > 0) this.#sink(port, first)
+      else {
+        this.#unknown.push(first)
+        const last = heap.pop()!
+        if (heap.length > 0) this.#sink(port, last)
+      }
     }
   }
 
-  #insert(port: Port<never, T>, inlet: Inlet<T>): void {
-    const order = this.#order
-    let low = 0
-    // `compare` may end the run: then there is nothing left to compare.
-    for (let high = order.length; low < high && !port.left;) {
-      const middle = (low + high) >> 1
-      const other = order[middle]
-      const sign: unknown = this.compare(head(other), head(inlet))
-      if (isThenable(sign)) refuse(sign)
-      // Equal values come in the order of their inputs.
-      if (((sign as number) || other.place - inlet.place) < 0) low = middle + 1
-      else high = middle
+  /** Puts an inlet in at the end, and moves it up to its place. */
+  #rise(port: Port<never, T>, inlet: Inlet<T>): void {
+    const heap = this.#heap
+    let at = heap.length
+    while (at > 0) {
+      const above = (at - 1) >> 1
+      if (!this.#before(port, inlet, heap[above])) break
+      heap[at] = heap[above]
+      at = above
     }
-    order.splice(low, 0, inlet)
+    heap[at] = inlet
+  }
+
+  /** Puts an inlet at the top, in the place of the one there, and moves it down to its place. */
+  #sink(port: Port<never, T>, inlet: Inlet<T>): void {
+    const heap = this.#heap
+    let at = 0
+    for (let below; (below = 2 * at + 1) < heap.length; at = below) {
+      if (below + 1 < heap.length && this.#before(port, heap[below + 1], heap[below])) below++
+      if (!this.#before(port, heap[below], inlet)) break
+      heap[at] = heap[below]
+    }
+    heap[at] = inlet
+  }
+
+  /** Equal values come in the order of their inputs. */
+  #before(port: Port<never, T>, a: Inlet<T>, b: Inlet<T>): boolean {
+    // `compare` may end the run: then there is nothing left to compare.
+    if (port.left) return false
+    const sign: unknown = this.compare(head(a), head(b))
+    if (isThenable(sign)) refuse(sign)
+    return ((sign as number) || a.place - b.place) < 0
   }
 }
 

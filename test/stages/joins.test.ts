@@ -368,6 +368,18 @@ describe.each(capacities)('the joins at capacity %i', (capacity) => {
 })
 
 describe('mergeSorted()', () => {
+  // No timing is asserted; but to move all inputs for each value would take more than twenty seconds.
+  test(
+    'merges tens of thousands of inputs in time that hardly grows with their number',
+    {
+      timeout: 10_000,
+    },
+    async () => {
+      const inputs = Array.from({ length: 60_000 }, (_, i) => range(i, i + 300_000, 60_000))
+      expect(await pipeline(mergeSorted(ascending, ...inputs)).run()).toEqual(upTo(300_000))
+    },
+  )
+
   test('does not call compare again after that has aborted the run', async () => {
     let calls = 0
     const inputs = upTo(8).map((n) => [{ n }, { n: n + 5 }, { n: n + 7 }])
