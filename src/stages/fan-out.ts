@@ -144,7 +144,8 @@ class Balancing<In> extends Branching<In> {
     this.#turn++
     let idlest
     let least = Infinity
-    for (let i = 0; i < branches.length; i++) {
+    // Nobody has less to do than nothing.
+    for (let i = 0; i < branches.length && least > 0; i++) {
       const { input } = branches[(this.#turn + i) % branches.length]
       if (!input.accepting || room(input) <= 0) continue
       // One that does not wait for a value has one in its hands already.

@@ -131,6 +131,12 @@ describe('balance()', () => {
     await Promise.all([rejection(run.result), run.abort()])
   })
 
+  // No timing is asserted; but to look at all copies for each value would take half a minute.
+  test('finds an idle one of very many copies at once', { timeout: 10_000 }, async () => {
+    const same = map((n: number) => n)
+    expect(await pipeline(range(100_000), balance(20_000, same), count()).run()).toBe(100_000)
+  })
+
   test('says that a stream cannot be shared by copies', async () => {
     const target = new WritableStream<number>()
     const error = await stageError(pipeline(range(10), balance(2, writeTo(target))).run())
