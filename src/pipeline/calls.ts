@@ -104,12 +104,10 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     const { concurrency = 1, ordered = true } = options
     this.#fn = guarded(port, fn, options)
     this.#concurrency = concurrency
-    this.#inOrder = ordered === true || family.inOrder === true
-    if (typeof ordered === 'object') {
-      this.#by = ordered.by
-      this.#lastOfKey = new Map()
-    }
-    this.#replaces = port.replaces = family.replaces === true
+    this.#inOrder = (family.inOrder ?? ordered) === true
+    this.#by = (ordered as { by?: (value: In) => unknown }).by
+    if (this.#by) this.#lastOfKey = new Map()
+    this.#replaces = port.replaces = !!family.replaces
     this.ahead = port.output?.capacity === 0
   }
 
