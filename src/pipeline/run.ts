@@ -56,7 +56,8 @@ export interface Run<R> extends AsyncDisposable {
   describe(): Graph
   /**
    * Lets no new input in; what is in flight comes out. Past the deadline (milliseconds, default: none) the run is
-   * aborted with a `DrainTimeoutError` that lists the stages still busy.
+   * aborted with a `DrainTimeoutError` that lists the stages still busy. Clean-up is waited for as at any abort, but for
+   * half a second at most.
    */
   stop(options?: { deadline?: number }): Promise<R>
   /** Ends everything now; settles when it has. */
@@ -64,6 +65,8 @@ export interface Run<R> extends AsyncDisposable {
 }
 
 export const DEFAULT_CAPACITY = 256
+/** How many milliseconds clean-up has past the deadline of a stop: longer, and it is taken to hang. */
+const GRACE = 500
 
 /** The pipeline of a run, and where it was put together. */
 export interface Made {
@@ -93,7 +96,7 @@ export class Execution<R> implements Run<R>, Owner {
   #stopWatching: (() => void) | undefined
   #stopListening: (() => void) | undefined
   #stopStalls: (() => void) | undefined
-  #stopTimers: (() => void)[] | undefined
+  readonly #stopTimers: (() => void)[] = []
 
   /** The last stage is a sink. */
   constructor(definitions: readonly Definition[], made: Made, options: RunOptions = {}) {
@@ -279,7 +282,7 @@ export class Execution<R> implements Run<R>, Owner {
     this.#stopWatching?.()
     this.#stopListening?.()
     this.#stopStalls?.()
-    for (const stopTimer of this.#stopTimers ?? []) stopTimer()
+    for (const stopTimer of this.#stopTimers) stopTimer()
     for (const task of this.#all) if (!task.done) this.#stageEnded(task)
     const failed = this.#aborted ?? (this.#failure && { reason: this.#failure })
     // The step in which it has ended is not measured yet; and before whoever waits for the result goes on.
@@ -328,7 +331,8 @@ export class Execution<R> implements Run<R>, Owner {
       this.#within(() => {
         for (const task of this.#all) task.stop()
       })
-      const stopTimer = startTimer(deadline, () => {
+      const later = (ms: number, work: () => void): void => void this.#stopTimers.push(startTimer(ms, work))
+      later(deadline, () => {
         const busy = shown(this.tasks).filter((task) => task.busy || task.cleaning)
         this.#abort(
           new DrainTimeoutError(
@@ -336,10 +340,8 @@ export class Execution<R> implements Run<R>, Owner {
             deadline,
           ),
         )
-        // Not even clean-up is waited for any more.
-        this.#settle()
+        if (this.ended === undefined) later(GRACE, () => this.#settle())
       })
-      this.#stopTimers = [...(this.#stopTimers ?? []), stopTimer]
     }
     return this.result
   }

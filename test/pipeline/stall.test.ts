@@ -132,7 +132,7 @@ async function warningsOfHung(pipe: Startable): Promise<string[]> {
     const end = outcome(run.result)
     await time.advance(500)
     const stopped = outcome(run.stop({ deadline: 10 }))
-    await time.advance(10)
+    await time.advance(10 + 500)
     await Promise.all([stopped, end])
   })
 }

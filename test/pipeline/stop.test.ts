@@ -12,6 +12,7 @@ import {
   source,
   toArray,
 } from 'sluice'
+import { virtualTime } from 'sluice/testing'
 import { timersLeftBy, unhandledDuring } from './support-leaks.ts'
 import { naturals, probe, upTo } from './support-sources.ts'
 import { deferred, never, outcome, rejection, turns, until } from './support-waiting.ts'
@@ -168,6 +169,46 @@ describe('stop() past its deadline', () => {
     await Promise.all([rejection(run.stop({ deadline: 5 })), rejection(run.result)])
     expect(signals[0].aborted).toBe(true)
     expect(input.returned).toBe(1)
+  })
+
+  /** A run past its deadline of 10 ms, whose source takes so long to clean up. */
+  function cleaning(ms: number) {
+    const seen: string[] = []
+    const input = async function* () {
+      try {
+        yield* upTo(3)
+      } finally {
+        await new Promise((resolve) => setTimeout(resolve, ms))
+        seen.push('cleaned up')
+      }
+    }
+    const run = pipeline(source(input), forEach(never, { name: 'stuck' })).start({ capacity: 1 })
+    return { run, seen }
+  }
+
+  test('waits until clean-up is through', async () => {
+    using time = virtualTime()
+    const { run, seen } = cleaning(400)
+    await time.advance(1)
+    const stopped = rejection(run.stop({ deadline: 10 })).then((error) => seen.push((error as Error).name))
+    await time.advance(399)
+    expect(seen).toEqual([])
+    await time.advance(1)
+    await stopped
+    expect(seen).toEqual(['cleaned up', 'DrainTimeoutError'])
+    expect(time.pending).toBe(0)
+  })
+
+  test('waits no longer than half a second for clean-up', async () => {
+    using time = virtualTime()
+    const { run, seen } = cleaning(60_000)
+    await time.advance(1)
+    const stopped = rejection(run.stop({ deadline: 10 })).then((error) => seen.push((error as Error).name))
+    await time.advance(10 + 499)
+    expect(seen).toEqual([])
+    await time.advance(1)
+    await stopped
+    expect(seen).toEqual(['DrainTimeoutError'])
   })
 
   test('leaves no rejection unhandled, no matter who looks first', async () => {
