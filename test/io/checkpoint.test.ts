@@ -180,13 +180,16 @@ describe('checkpoint()', () => {
       file('job'),
       pipeline(
         csv,
-        forEach(({ id }) => void ids.push(id)),
+        // The runs that are stopped come to an end long before the file does.
+        forEach(async ({ id }) => {
+          if (ids.push(id) % 500 === 0) await new Promise(setImmediate)
+        }),
       ),
       { every: 2 },
     )
     while (ids.length < 10_000) {
       const run = job.start({ capacity: 4 })
-      while ((run.stats().stages[1]?.received ?? 0) === 0 && bad.length === 0) await new Promise(setImmediate)
+      while ((run.stats().stages[1]?.received ?? 0) === 0) await new Promise(setImmediate)
       await run.stop()
     }
     await job.run()
