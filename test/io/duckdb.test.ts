@@ -614,6 +614,15 @@ describe('writeDuckDb', () => {
     expect(await read('SELECT v FROM t WHERE a = 5', { database })).toEqual([{ v: 35_005n }])
   })
 
+  test('with a key, a table may be called "excluded" and a column "rowid", as what DuckDB has itself', async () => {
+    const database = newFile()
+    const rows = ['a', 'b', 'c'].map((v) => ({ rowid: 1, v }))
+    await write(rows, 'excluded', { database, key: 'rowid' })
+    expect(await read('FROM main.excluded', { database })).toEqual([{ rowid: 1n, v: 'c' }])
+    await write(rows.slice(0, 2), 'excluded', { database, key: 'rowid' })
+    expect(await read('FROM main.excluded', { database })).toEqual([{ rowid: 1n, v: 'b' }])
+  })
+
   test('a key needs a constraint, a value and a column', async () => {
     const database = newFile()
     await write([{ a: 1 }], 't', { database })

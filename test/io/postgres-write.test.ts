@@ -325,6 +325,14 @@ describe.runIf(postgresBin)('writePostgres()', { timeout: 30_000 }, () => {
   })
 
   describe('with a key', () => {
+    test('a table may be called "excluded", as the rows are that Postgres did not insert', async () => {
+      await admin.query(
+        'DROP TABLE IF EXISTS excluded; CREATE TABLE excluded (id int PRIMARY KEY, name text)',
+      )
+      for (const name of ['one', 'two']) await write([{ id: 1, name }], { key: 'id' }, 'excluded')
+      expect((await admin.query('TABLE excluded')).rows).toEqual([{ id: 1, name: 'two' }])
+    })
+
     const rows = Array.from({ length: 1000 }, (_, i) => ({ id: i % 600, name: `name ${i}`, age: i }))
     const last = rows
       .slice(600)

@@ -261,6 +261,13 @@ export const checks: [string, Check][] = [
     },
   ],
   [
+    'a table may be called "excluded", as the row is that SQLite did not insert',
+    async (database) => {
+      for (const name of ['one', 'two']) await write(database, [{ id: 1, name }], { key: 'id' }, 'excluded')
+      assert.deepEqual(await read(database, 'SELECT * FROM excluded'), [{ id: 1, name: 'two' }])
+    },
+  ],
+  [
     'without a row it makes only what "columns" says; "create: false" makes nothing',
     async (database) => {
       assert.deepEqual(await write(database, []), { table: 't', count: 0 })

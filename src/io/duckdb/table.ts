@@ -135,12 +135,15 @@ function moveOf(stage: string, { name, columns, key }: Target): string {
   const list = columns.map(quoteName).join(', ')
   if (key.length === 0) return `INSERT INTO ${name} (${list}) SELECT ${list} FROM ${stage}`
   const keys = key.map(quoteName).join(', ')
+  // Other names than theirs, as a column may be called "rowid", and the table "excluded".
+  const staged = columns.map((_, i) => `c${i}`)
+  const parts = key.map((column) => staged[columns.indexOf(column)])
   const others = columns.filter((column) => !key.includes(column)).map(quoteName)
   const set = others.map((column) => `${column} = EXCLUDED.${column}`).join(', ')
   // Of several rows with one key the last one counts, as if they had been written one by one.
   return [
-    `INSERT INTO ${name} (${list}) SELECT ${list} FROM ${stage}`,
-    `QUALIFY row_number() OVER (PARTITION BY ${keys} ORDER BY rowid DESC) = 1`,
+    `INSERT INTO ${name} AS target (${list}) SELECT ${staged.join(', ')} FROM ${stage} AS rows(${staged.join(', ')})`,
+    `QUALIFY row_number() OVER (PARTITION BY ${parts.join(', ')} ORDER BY rowid DESC) = 1`,
     `ON CONFLICT (${keys}) DO ${set ? `UPDATE SET ${set}` : 'NOTHING'}`,
   ].join(' ')
 }

@@ -192,8 +192,9 @@ export class TableWriter implements ChunkWriter<string, PostgresWritten> {
     const withNull = keys.map((column) => `${column} IS NULL`).join(' OR ')
     const apart = `CASE WHEN (${withNull}) AND NOT ${this.#sameNulls(key)} THEN ${order} END`
     const distinct = [...keys, apart].join(', ')
+    // By another name, as a table may be called "excluded".
     return (
-      `INSERT INTO ${nameOf(this.target)} (${columns.join(', ')}) OVERRIDING SYSTEM VALUE ` +
+      `INSERT INTO ${nameOf(this.target)} AS target (${columns.join(', ')}) OVERRIDING SYSTEM VALUE ` +
       `SELECT DISTINCT ON (${distinct}) ${columns.join(', ')} FROM ${STAGED} ORDER BY ${distinct}, ${order} DESC ` +
       `ON CONFLICT (${keys.join(', ')}) DO ${set === '' ? 'NOTHING' : `UPDATE SET ${set}`}`
     )

@@ -247,7 +247,8 @@ export class Writing implements ChunkWriter<Row, Written> {
 function insertOf(table: string, columns: readonly string[], key: readonly string[]): string {
   const list = columns.map(quoteName).join(', ')
   const values = columns.map(() => '?').join(', ')
-  const insert = `INSERT INTO ${quoteName(table)} (${list}) VALUES (${values})`
+  // By another name, as a table may be called "excluded".
+  const insert = `INSERT INTO ${quoteName(table)} AS target (${list}) VALUES (${values})`
   if (key.length === 0) return insert
   const others = columns.filter((name) => !key.includes(name)).map(quoteName)
   const set = others.map((name) => `${name} = excluded.${name}`).join(', ')
