@@ -124,6 +124,11 @@ class FakeTime implements VirtualTime, Watched {
     // Somebody's real timer that is cleared meanwhile, as one of `fetch` is, must not fire later.
     this.#clock = install({ now: start, toFake: [...FAKED], shouldClearNativeTimers: true })
     this.#start = start
+    // As in Node: at 0 no time would pass between two ticks, below it the clock would run backwards.
+    const { setInterval: every } = this.#clock
+    const ticking: typeof every = (fn, ms, ...args) => every(fn, Number(ms) >= 1 ? ms : 1, ...args)
+    // With what is noted there for the end.
+    this.#clock.setInterval = Object.assign(ticking, every)
     const { scheduler, setTimeout: sleep } = timersPromises()
     if (scheduler) scheduler.wait = (ms, options) => sleep!(ms, undefined, options)
     tellModules()

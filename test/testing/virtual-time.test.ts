@@ -1,6 +1,11 @@
 /** virtualTime(): everything comes to rest between two timers, so that a timeline is exact. */
 import timersModule from 'node:timers'
-import { scheduler, setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises'
+import {
+  scheduler,
+  setImmediate as immediate,
+  setInterval as every,
+  setTimeout as sleep,
+} from 'node:timers/promises'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { after, batch, channel, drain, forEach, map, pipeline, range, source, stage, tick } from 'sluice'
 import { timeline, virtualTime, type VirtualTime } from 'sluice/testing'
@@ -164,6 +169,28 @@ describe('advance()', () => {
   test.each([-1, 0.5, NaN, Infinity])('takes no %d', (ms) => {
     const time = start()
     expect(() => time.advance(ms)).toThrow('Cannot advance time: "ms" must be an integer >= 0, got')
+  })
+
+  test.each([0, -5, undefined])('an interval of %s ticks every millisecond, as in Node', async (ms) => {
+    const time = start()
+    const seen = timeline<string>()
+    const interval = setInterval(seen, ms, 'global')
+    const promised = (async () => {
+      for await (const tick of every(ms, 'promised')) {
+        seen(tick)
+        if (time.now === 2) break
+      }
+    })()
+    await time.advance(2)
+    await promised
+    clearInterval(interval)
+    expect(seen.entries.map(([at, name]) => `${name} ${at}`).sort()).toEqual([
+      'global 1',
+      'global 2',
+      'promised 1',
+      'promised 2',
+    ])
+    expect(time.pending).toBe(0)
   })
 
   test('gives up on timers that come again and again at the same time', { timeout: 20_000 }, async () => {
