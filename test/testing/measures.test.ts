@@ -216,6 +216,14 @@ describe('expectReleased()', () => {
     expect(input.released).toBe(1)
   })
 
+  test('counts an `onabort`, and none that was set back to null', () => {
+    const { signal } = new AbortController()
+    signal.onabort = () => {}
+    expect(() => expectReleased(signal)).toThrow('1 abort listener on a signal')
+    signal.onabort = null
+    expectReleased(signal)
+  })
+
   test('takes nothing that it cannot look at', () => {
     expect(() => expectReleased([] as never)).toThrow('Cannot expect release: "thing" must be a script')
     expect(() => expectReleased(null as never)).toThrow(TypeError)
