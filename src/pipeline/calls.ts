@@ -225,14 +225,14 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   /** The call of a slot has come back. */
   settled(slot: Slot<In, R>): void {
     const { port } = this
-    if (slot.state === 'failed' && this.family.decided === undefined) this.#failing(slot)
+    // In order by keys, there may be values before it whose calls have not begun.
+    const inTurn = this.family.decided !== undefined || (this.#by && this.#inOrder)
+    if (slot.state === 'failed' && !inTurn) {
+      this.#culprit ??= slot
+      port.failing(slot.result, { value: slot.value })
+    }
     if (!this.#inOrder) this.#append(slot)
     port.callEnded()
-  }
-
-  #failing(slot: Slot<In, R>): void {
-    this.#culprit ??= slot
-    this.port.failing(slot.result, { value: slot.value })
   }
 
   /** All of a slot has been put out: whoever waited for that, having the same key, goes next. */

@@ -182,6 +182,31 @@ describe('concurrency', () => {
     expect([all.calls, all.greatest, ...slow.map(({ greatest }) => greatest)]).toEqual([20, 2, 1, 1])
   })
 
+  test.each([
+    ['takeWhile', takeWhile],
+    ['distinct', distinct],
+    ['changes', changes],
+  ])(
+    'of %s() that is ordered by a key fails behind what came before, calls that had not begun included',
+    async (_name, make) => {
+      const call = async (n: number): Promise<number> => {
+        // That of 4 is over before that of 3 begins, which has the key of 1.
+        await turns(n === 4 ? 1 : 5)
+        if (n === 4) throw new Error('four')
+        return n
+      }
+      const seen: number[] = []
+      const judging = make(call, { concurrency: 4, ordered: { by: (n) => n % 2 } })
+      const run = pipeline(
+        source([1, 3, 4, 5]),
+        judging,
+        forEach((n) => void seen.push(n)),
+      ).run()
+      expect(await rejection(run)).toMatchObject({ stage: make.name, value: 4, cause: new Error('four') })
+      expect(seen).toEqual([1, 3])
+    },
+  )
+
   test('above the number of values calls each once', async () => {
     const work = gauge(async (n: number) => n)
     expect(await pipeline(range(3), map(work, { concurrency: 50 })).run()).toEqual([0, 1, 2])
