@@ -234,6 +234,22 @@ describe('a run that goes on', () => {
     )
   })
 
+  test.each([
+    ['that is there', 'id'],
+    ['that is gone', undefined],
+  ])('finds each of very many places of one file %s', { timeout: 10_000 }, (_which, id) => {
+    const files = Array.from({ length: 20_000 }, () => 'a.log')
+    const before = files.map((file, index) => ({ file, id: 'id', index, offset: 0, line: 0 }))
+    const [last, ...others] = before
+    expect(
+      placed(
+        { ...last, others },
+        files,
+        files.map(() => id),
+      ),
+    ).toEqual(before)
+  })
+
   test('says so where its file was replaced or cut', async () => {
     const file = fileOf(path('a'), manyText)
     const { position } = await cut(readLines(file), 1)

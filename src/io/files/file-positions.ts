@@ -49,12 +49,19 @@ export function placed(
     ['id', ids],
     ['file', files],
   ] as const) {
+    // Those of each key, the first of them last: what is taken is dropped from there.
     const places = new Map<string | undefined, number[]>()
-    for (const [place, it] of keys.entries()) places.set(it, [...(places.get(it) ?? []), place])
+    for (let place = keys.length - 1; place >= 0; place--) {
+      const same = places.get(keys[place])
+      if (same) same.push(place)
+      else places.set(keys[place], [place])
+    }
     for (const each of byIndex) {
       if (found.has(each)) continue
-      const free = (places.get(each[key]) ?? []).filter((place) => !taken.has(place))
-      const place = free.includes(each.index) ? each.index : free[0]
+      const { index } = each
+      const same = places.get(each[key]) ?? []
+      while (same.length > 0 && taken.has(same.at(-1)!)) same.pop()
+      const place = keys[index] === each[key] && !taken.has(index) ? index : same.at(-1)
       if (place === undefined) continue
       found.set(each, place)
       taken.add(place)
