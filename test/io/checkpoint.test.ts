@@ -9,6 +9,7 @@ import { drain, fanIn, forEach, map, pipeline, range, type Run, type Source, sou
 import { checkpoint, readCsv, readJsonl, readLines, writeCsv, writeJsonl, writeLines } from 'sluice/io'
 import { bundledFile } from '../support/bundled-program.ts'
 import { Random, seedOfRun } from '../support/random.ts'
+import { warningsDuring } from '../pipeline/support-leaks.ts'
 import { deferred } from '../pipeline/support-waiting.ts'
 import { killJobs, runAndKill } from './killed-jobs.ts'
 
@@ -487,6 +488,14 @@ describe('checkpoint()', () => {
     writeFileSync(file('a.log'), 'three\n')
     await until('three', (run) => run.stop())
     expect(seen).toEqual(['one', 'one', 'two', 'three'])
+  })
+
+  test('that follows what is no file does not say that the rest of it is gone', async () => {
+    const warnings = await warningsDuring(async () => {
+      const run = checkpoint(file('job'), pipeline(readLines(folder, { follow: true }), drain())).run()
+      await expect(run).rejects.toThrow('it is a directory')
+    })
+    expect(warnings).toEqual([])
   })
 
   describe('that follows from the end and is killed before anything came', () => {

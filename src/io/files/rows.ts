@@ -374,11 +374,8 @@ class RowReader<T> implements ChunkReader<T> {
 /** Where an earlier run stood in the files there are now. */
 async function placesNow(position: FilePosition, files: readonly string[]): Promise<FilePosition[]> {
   const there = await Promise.all(files.map(sizeOf))
-  return placed(
-    position,
-    files,
-    there.map((file) => file?.id),
-  )
+  const ids = there.map((file) => file?.id)
+  return placed(position, files, ids)
 }
 
 /** Which file has this name, and how long it is, where there is one. */
@@ -392,6 +389,7 @@ async function sizeOf(file: string): Promise<{ id: string; size: number } | unde
 function followedFrom(from: FileOptions['from'], file: string): FilePosition | undefined {
   try {
     const stats = statSync(file)
+    if (!stats.isFile()) return undefined
     return { file, index: 0, offset: from === 'end' ? stats.size : 0, line: 0, id: idOf(stats) }
   } catch (error) {
     const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT' && !isPattern(file)
