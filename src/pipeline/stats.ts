@@ -63,13 +63,18 @@ function stageStats(task: Task, { times }: Spent, elapsed: number): StageStats {
     name,
     index,
     received: task.taken,
-    sent: task.shares ? task.sent : (output?.accepted ?? 0),
+    sent: sentBy(task),
     failed: failures,
     busy: busy / total,
     waitingInput: times.input / total,
     waitingOutput: times.output / total,
     output: output && { length: output.length, capacity: output.capacity },
   }
+}
+
+/** What its branches give is what a stage gives, also where they put it past the stage into a channel that it shares. */
+function sentBy({ shares, sent, output, attached }: Task): number {
+  return shares ? attached.reduce((sum, chain) => sum + sentBy(chain.at(-1)!), sent) : (output?.accepted ?? 0)
 }
 
 /** How much a stage limits the run, as shares of the time. */

@@ -1,6 +1,7 @@
 /** What a run tells about itself while it runs and afterwards. */
 import { describe, expect, test } from 'vitest'
 import {
+  balance,
   batch,
   drain,
   fanOut,
@@ -104,6 +105,25 @@ describe('stats()', () => {
     expect(run.stats().stages[1]).toMatchObject({ name: 'everySecond', received: 10, sent: 5, failed: 0 })
     expectSound(run.stats())
   })
+
+  test.each([0, 1, 256])(
+    'counts what a fan-out has sent that ends a branch, or a copy, at capacity %i',
+    async (capacity) => {
+      const same = map((n: number) => n)
+      const run = pipeline(
+        range(6),
+        fanOut({ copied: balance(2, balance(2, same)), other: same }),
+        drain(),
+      ).start({ capacity })
+      await run.result
+      const sent = run.stats().stages.map(({ name, received, sent }) => [name, received, sent] as const)
+      expect(sent.filter(([name]) => name === 'fanOut')).toEqual([['fanOut', 6, 12]])
+      const [outer, ...inner] = sent.filter(([name]) => name === 'balance')
+      expect(outer).toEqual(['balance', 6, 6])
+      expect(inner.map(([, received]) => received)).toEqual(inner.map((each) => each[2]))
+      expect(inner.reduce((sum, each) => sum + each[2], 0)).toBe(6)
+    },
+  )
 
   test('does not count what a custom stage left unread', async () => {
     const one = stage<number, number>('one', async (rx, tx) => tx.send(await rx.recv()))
