@@ -260,8 +260,7 @@ export class Execution<R> implements Run<R>, Owner {
   }
 
   done(task: Task): void {
-    // One that was aborted may have been told of already.
-    if (this.ended === undefined) this.#stageEnded(task)
+    this.#stageEnded(task)
     if (--this.#open === 0) this.#settle()
   }
 
@@ -283,7 +282,11 @@ export class Execution<R> implements Run<R>, Owner {
     this.#stopListening?.()
     this.#stopStalls?.()
     for (const stopTimer of this.#stopTimers) stopTimer()
-    for (const task of this.#all) if (!task.done) this.#stageEnded(task)
+    for (const task of this.#all) {
+      if (!task.done) this.#stageEnded(task)
+      // Where it was aborted, calls may come back yet: of these nothing counts, and nothing is told.
+      task.done = true
+    }
     const failed = this.#aborted ?? (this.#failure && { reason: this.#failure })
     // The step in which it has ended is not measured yet; and before whoever waits for the result goes on.
     tellSoon('run:end', () => ({ ...this.#message(), ...(failed && { error: failed.reason }) }))

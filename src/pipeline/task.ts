@@ -210,11 +210,11 @@ export class Task extends Driven implements Wakeable {
   }
 
   failing(error: unknown, culprit?: Culprit): void {
-    if (this.context.caused(error)) return
-    // The value of a handler that threw has been counted.
-    if (!(error instanceof HandlerFailure) && !(culprit && 'error' in culprit)) this.failures++
+    if (this.done || this.context.caused(error)) return
     // Nobody wants the result of a call that fails after its stage was left, unless it was left because the run failed.
     if (this.#cancelled && !this.owner.knows(this.context.signal.reason)) return
+    // The value of a handler that threw has been counted.
+    if (!(error instanceof HandlerFailure) && !(culprit && 'error' in culprit)) this.failures++
     const failure = this.#wrap(error, culprit)
     this.#failure ??= failure
     this.ownFailure ??= failure

@@ -149,6 +149,34 @@ describe('stats()', () => {
     expect(run.stats().stages[1].failed).toBe(1)
   })
 
+  test('counts no value whose call fails when nobody wants its result', async () => {
+    const call = deferred<number>()
+    const options = { concurrency: 2 }
+    const some = map((n: number) => (n === 0 ? n : call.promise), options)
+    const run = pipeline(range(5), some, take(1), drain()).start()
+    call.reject(new Error('too late'))
+    await run.result
+    expect(run.stats().stages[1].failed).toBe(0)
+  })
+
+  test('counts no value whose call fails after the end of a run that was aborted', async () => {
+    for (const onError of ['fail', 'skip'] as const) {
+      const call = deferred<number>()
+      let calls = 0
+      const run = pipeline(
+        range(5),
+        map(() => (calls++, call.promise), { onError }),
+        drain(),
+      ).start()
+      await until(() => calls === 1)
+      await Promise.all([rejection(run.result), run.abort()])
+      const atEnd = run.stats()
+      call.reject(new Error('too late'))
+      await turns(2)
+      expect(run.stats()).toEqual(atEnd)
+    }
+  })
+
   test('keeps the time of calls that an abort has cut short', async () => {
     const run = pipeline(range(3), map(never, { name: 'stuck' }), drain()).start()
     await until(() => run.stats().stages[1].busy > 0.9)
