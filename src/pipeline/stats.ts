@@ -50,15 +50,17 @@ export function statsOf({ tasks, began, ended }: Measured): RunStats {
   const now = ended ?? performance.now()
   const elapsed = now - began
   const measured = shown(tasks).map((task) => ({ task, spent: task.meter.until(now) }))
-  const loads = measured.map(({ task, spent }) => loadOf(task, spent, elapsed))
-  const stages = measured.map(({ task, spent }) => stageStats(task, spent, elapsed))
+  // A run may end in the instant in which it began.
+  const whole = elapsed || 1
+  const loads = measured.map(({ task, spent }) => loadOf(task, spent, whole))
+  const stages = measured.map(({ task, spent }) => stageStats(task, spent, whole))
   return { elapsed, bottleneck: bottleneckOf(loads), stages }
 }
 
-function stageStats(task: Task, { times }: Spent, elapsed: number): StageStats {
+function stageStats(task: Task, { times }: Spent, whole: number): StageStats {
   const { name, index, output, failures } = task
   const busy = times.busy + times.called
-  const total = Math.max(elapsed, busy + times.input + times.output) || 1
+  const total = Math.max(whole, busy + times.input + times.output)
   return {
     name,
     index,
@@ -87,12 +89,12 @@ interface Load {
   readonly blocked: number
 }
 
-function loadOf(task: Task, { times, delayed }: Spent, elapsed: number): Load {
+function loadOf(task: Task, { times, delayed }: Spent, whole: number): Load {
   // What a source waits for is its own; what a fan-in waits for are its inputs.
   const isSource = !task.input && !task.definition.inputs
-  const limit = ({ busy, input }: Times): number => (isSource ? busy + input : busy) / (elapsed || 1)
-  const blocked = times.output / (elapsed || 1)
-  return { task, share: limit(times), own: limit(times) - limit(delayed), blocked }
+  const limit = ({ busy, input }: Times): number => (isSource ? busy + input : busy) / whole
+  const share = limit(times)
+  return { task, share, own: share - limit(delayed), blocked: times.output / whole }
 }
 
 /** A stage limits a run when it is what everything waits for in more of the time than this … */
@@ -111,9 +113,9 @@ function bottleneckOf(all: readonly Load[]): string | undefined {
   const most = loads.reduce((high, { share }) => Math.max(high, share), 0)
   if (!(most > MOST_OF_THE_TIME)) return undefined
   const rivals = loads.filter(({ share }) => share * CLEARLY >= most)
-  const [first, ...others] = [...rivals].sort((a, b) => b.own - a.own)
-  const other = others.find(({ task }) => !areCopies(task, first.task))
-  if (other === undefined || first.own > other.own * CLEARLY) return first.task.name
+  const first = rivals.reduce((high, each) => (each.own > high.own ? each : high))
+  if (rivals.every(({ task, own }) => first.own > own * CLEARLY || areCopies(task, first.task)))
+    return first.task.name
   const tasks = new Set(rivals.map(({ task }) => task))
   return [...tasks].filter((task) => isBehind(task, tasks) && task.input!.length >= PILE).at(-1)?.name
 }
@@ -124,10 +126,10 @@ function isSpare({ inputOf, branchOf }: Task, heldUp: ReadonlySet<Task>): boolea
   return around !== undefined && ((inputOf !== undefined && heldUp.has(inputOf)) || isSpare(around, heldUp))
 }
 
-/** Whether they are the same stage in branches side by side: these limit the run together. */
-function areCopies(one: Task, other: Task): boolean {
-  const { name, index, branchOf } = one
-  return branchOf !== undefined && branchOf === other.branchOf && name === other.name && index === other.index
+/** Whether they are the same stage in branches side by side, or in such branches of copies: these limit the run together. */
+function areCopies(one: Task | undefined, other: Task | undefined): boolean {
+  if (one === other) return one !== undefined
+  return one?.name === other?.name && one?.index === other?.index && areCopies(one?.branchOf, other?.branchOf)
 }
 
 function isBehind({ before }: Task, others: ReadonlySet<Task>): boolean {

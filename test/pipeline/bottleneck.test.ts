@@ -249,6 +249,10 @@ describe('the bottleneck is', () => {
       ({ waits }) => pipeline(endless(), balance(3, map(waits, slowly)), drain()),
     ],
     [
+      'the copies of a balance in a balance, together',
+      ({ waits }) => pipeline(endless(), balance(2, balance(2, map(waits, slowly))), drain()),
+    ],
+    [
       'the copy of groupBy that gets most of the values',
       ({ waits }) => {
         const key = (n: number) => (n % 10 ? 'hot' : 'cold')
