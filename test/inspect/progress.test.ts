@@ -743,6 +743,22 @@ describe('several progress() at a time', () => {
     ])
     for (const each of shown) each.stop()
   })
+
+  test('are counted where there is no line for each', async () => {
+    start()
+    const terminal = new Terminal(60, 6)
+    const runs = ['one', 'two', 'three', 'four', 'five', 'six'].map((name) =>
+      runOf([statsOf('source')], undefined, name),
+    )
+    const shown = runs.map((run) => progress(run, { stream: terminal }))
+    await time.advance(125)
+    const names = () => rowsOf(terminal).map((row) => row.replace(/ +[\d.]+ s$/, ''))
+    expect(names()).toEqual(['one', 'two', 'three', '… and 3 runs more'])
+    shown[0].stop()
+    await time.advance(125)
+    expect(names().slice(-4)).toEqual(['two', 'three', 'four', '… and 2 runs more'])
+    for (const each of shown) each.stop()
+  })
 })
 
 describe('the size of the terminal of progress()', () => {

@@ -12,7 +12,7 @@
  */
 import { Cursor, ESC } from './cursor.ts'
 import { Tap } from './tap.ts'
-import { firstLine } from './width.ts'
+import { cut, firstLine, widthOf } from './width.ts'
 
 /** Where progress is shown: `process.stderr`, or what looks like it. */
 export interface ProgressStream {
@@ -119,13 +119,20 @@ export class Screen {
     this.#write(start + (this.#cursor.colours && RESET) + text + CLEAR_BELOW)
   }
 
-  /** Shares the height: whoever needs less leaves it to the next. */
+  /** Shares the height: whoever needs less leaves it to the next. Those for whom there is none are counted. */
   #compose(): Line[] {
     const { width, height } = this.size
+    const isFull = this.#pictures.size > height && height > 1
+    const room = isFull ? height - 1 : height
+    const shown = isFull ? [...this.#pictures].slice(0, room) : [...this.#pictures]
     const lines: Line[] = []
-    let left = this.#pictures.size
-    for (const picture of this.#pictures)
-      lines.push(...picture.lines(width, Math.floor((height - lines.length) / left--)))
+    let left = shown.length
+    for (const picture of shown)
+      lines.push(...picture.lines(width, Math.floor((room - lines.length) / left--)))
+    if (isFull) {
+      const drawn = cut(`  … and ${this.#pictures.size - room} runs more`, width)
+      lines.push({ drawn, width: widthOf(drawn) })
+    }
     return lines
   }
 
