@@ -143,6 +143,23 @@ describe('what cannot be written fails the stage, and names the file', () => {
       ).toMatch('Cannot write /dev/full: ENOSPC')
   })
 
+  test('a disk that gets full while it is written to, packed', async () => {
+    const file = path('out.gz')
+    const { stdout } = await runInShell(
+      'ulimit -S -f 16; exec "$@"',
+      'small',
+      `import { randomUUID } from 'node:crypto'
+      import { pipeline, source } from 'sluice'
+      import { writeLines } from 'sluice/io'
+      function* lines() { for (let i = 0; i < 50_000; i++) yield randomUUID() }
+      await pipeline(source(lines()), writeLines(${JSON.stringify(file)}))
+        .run()
+        .catch((error) => console.log(error.cause?.cause?.code ?? error))`,
+    )
+    expect(stdout).toBe('EFBIG\n')
+    expect(readdirSync(path())).toEqual([])
+  })
+
   test('a packing that this Node does not know', async () => {
     const [major, minor] = process.versions.node.split('.').map(Number)
     const knows = major > 23 || (major === 23 && minor >= 8) || (major === 22 && minor >= 15)

@@ -174,6 +174,8 @@ class PackedOutput implements Output {
   /** Settles when all that was packed is written. */
   readonly #through: Promise<void>
   #failure: { error: unknown } | undefined
+  /** Ends the write that is under way: of one that is destroyed in its midst the packer never tells. */
+  #giveUp: ((error: unknown) => void) | undefined
   /** Nothing is added to a file where there is nothing to add; a new one is packed all the same, as no bytes are no packed file. */
   #isDue: boolean
 
@@ -187,6 +189,7 @@ class PackedOutput implements Output {
     this.#through.catch((error: unknown) => {
       this.#failure = { error }
       this.packer.destroy()
+      this.#giveUp?.(error)
     })
   }
 
@@ -210,6 +213,7 @@ class PackedOutput implements Output {
     if (this.#failure) throw this.#failure.error
     this.#isDue = true
     await new Promise<void>((resolve, reject) => {
+      this.#giveUp = reject
       this.packer.write(bytes, (error) => (error ? reject(error) : resolve()))
     }).catch((error: unknown) => {
       // It is destroyed by a failure of the file: that one tells more.
