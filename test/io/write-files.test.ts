@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import {
   chmodSync,
   existsSync,
@@ -201,6 +202,50 @@ describe('append', () => {
     const file = fileOf(path('log.txt'), 'old\n')
     await expect(write(failing(3), writeLines(file, { append: true }))).rejects.toThrow('no more')
     expect(text(file)).toBe('old\nnew\nnew\nnew\n')
+  })
+
+  test('keeps what came before a failure in what is packed', async () => {
+    const file = fileOf(path('log.gz'), gzipSync('old\n'))
+    await expect(write(failing(3), writeLines(file, { append: true }))).rejects.toThrow('no more')
+    expect(await run(readLines(file))).toEqual(['old', 'new', 'new', 'new'])
+  })
+
+  test('leaves what is packed whole where the run is aborted', async () => {
+    const file = fileOf(path('log.gz'), gzipSync('old\n'))
+    const before = statSync(file).size
+    const given = deferred<void>()
+    const lines = async function* () {
+      for (let i = 0; i < 50_000; i++) yield randomUUID()
+      given.resolve()
+      await new Promise<void>(() => {})
+    }
+    const running = pipeline(source(lines()), writeLines(file, { append: true })).start()
+    await given.promise
+    // More than the beginning of what is packed is in the file.
+    await expect.poll(() => statSync(file).size - before).toBeGreaterThan(1000)
+    void running.abort(new Error('enough'))
+    await expect(running.result).rejects.toThrow('enough')
+    await expect.poll(() => openFiles(dirname(file))).toEqual([])
+    await write(['again'], writeLines(file, { append: true }))
+    const there = await run(readLines(file))
+    expect([there[0], there.at(-1)]).toEqual(['old', 'again'])
+  })
+
+  test('leaves what is packed as it was where there is no room', async () => {
+    const file = fileOf(path('log.gz'), gzipSync('old\n'))
+    const { stdout } = await runInShell(
+      'ulimit -S -f 16; exec "$@"',
+      'small',
+      `import { randomUUID } from 'node:crypto'
+      import { pipeline, source } from 'sluice'
+      import { writeLines } from 'sluice/io'
+      function* lines() { for (let i = 0; i < 50_000; i++) yield randomUUID() }
+      await pipeline(source(lines()), writeLines(${JSON.stringify(file)}, { append: true }))
+        .run()
+        .catch((error) => console.log(error.cause?.cause?.code ?? error))`,
+    )
+    expect(stdout).toBe('EFBIG\n')
+    expect(await run(readLines(file))).toEqual(['old'])
   })
 
   test('ends a line that was cut off', async () => {

@@ -16,6 +16,8 @@ export interface Output {
   abandon(): Promise<void>
   /** Whether somebody may read what has been written at once. */
   readonly live: boolean
+  /** Whether what has been written stays there when it is abandoned. */
+  readonly stays: boolean
   /** Whether the last line of what was there before has no end. */
   readonly isCutOff: boolean
   /** How many bytes have been written; how long the file is, where it was appended to. */
@@ -130,6 +132,10 @@ class FileOutput implements Output {
     return this.names === undefined
   }
 
+  get stays(): boolean {
+    return this.live
+  }
+
   /** A last line without an end is not to become one with what is added. */
   async lookAtEnd(): Promise<void> {
     if (this.before === 0) return
@@ -151,6 +157,12 @@ class FileOutput implements Output {
       at += bytesWritten
       this.bytes += bytesWritten
     }
+  }
+
+  /** Takes back what it has added, unless somebody else has added to it. */
+  async takeBack(): Promise<void> {
+    if (this.bytes === 0 || (await this.handle.stat()).size !== this.size) return
+    await this.handle.truncate(this.before)
   }
 
   async end(): Promise<void> {
@@ -201,6 +213,10 @@ class PackedOutput implements Output {
     return false
   }
 
+  get stays(): boolean {
+    return this.target.stays
+  }
+
   get bytes(): number {
     return this.target.bytes
   }
@@ -233,15 +249,21 @@ class PackedOutput implements Output {
   }
 
   async abandon(): Promise<void> {
-    this.packer.destroy()
-    await this.#through.catch(() => {})
-    await this.target.abandon()
+    // Without its end, what was packed makes the file one that cannot be read.
+    if (this.stays && this.#isDue) this.packer.end()
+    else this.packer.destroy()
+    try {
+      await this.#through.catch(() => this.target.takeBack())
+    } finally {
+      await this.target.abandon()
+    }
   }
 }
 
 /** The standard output outlives every pipeline. */
 class StandardOutput implements Output {
   readonly live = true
+  readonly stays = true
   readonly isCutOff = false
   bytes = 0
   #failure: Error | undefined

@@ -161,7 +161,8 @@ class TextFile<In> implements ChunkWriter<string, Written> {
     try {
       await this.#writing
       // What came before a failure has been accepted.
-      if (!aborted && this.output.live && this.#count > 0 && this.#pending !== '') await this.#writePending(1)
+      if (!aborted && this.output.stays && this.#count > 0 && this.#pending !== '')
+        await this.#writePending(1)
     } finally {
       await this.output.abandon()
     }
