@@ -10,9 +10,10 @@ import {
   statSync,
   symlinkSync,
 } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { pipeline, type Sink, source, type StageError } from 'sluice'
 import {
   type CsvWriteOptions,
@@ -62,6 +63,30 @@ describe('a file appears whole or not at all', () => {
     await expect(running.result).rejects.toThrow('enough')
     expect(readdirSync(dirname(file))).toEqual([])
     expect(openFiles(dirname(file))).toEqual([])
+  })
+
+  test('where the run is aborted while the disk is waited for', async () => {
+    const file = fileOf(path('out.txt'), 'old\n')
+    const begun = deferred<void>()
+    const synced = deferred<void>()
+    const handle = await open(file)
+    const sync = vi.spyOn(Object.getPrototypeOf(handle) as FileHandle, 'sync').mockImplementation(() => {
+      begun.resolve()
+      return synced.promise
+    })
+    await handle.close()
+    try {
+      const running = pipeline(source(['new']), writeLines(file, { sync: true })).start()
+      await begun.promise
+      const aborted = running.abort(new Error('enough'))
+      synced.resolve()
+      await expect(running.result).rejects.toThrow('enough')
+      await aborted
+    } finally {
+      sync.mockRestore()
+    }
+    expect(text(file)).toBe('old\n')
+    expect(readdirSync(dirname(file))).toEqual(['out.txt'])
   })
 
   test('where the process is killed', async () => {

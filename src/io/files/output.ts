@@ -119,6 +119,7 @@ async function openTemporary(
 class FileOutput implements Output {
   bytes = 0
   isCutOff = false
+  #abandoned = false
 
   constructor(
     readonly file: string,
@@ -169,14 +170,17 @@ class FileOutput implements Output {
     try {
       if (this.sync) await this.handle.sync()
       await this.handle.close()
-      if (this.names) await rename(this.names.temporary, this.names.place)
-      if (this.sync && this.names) await syncFolder(dirname(this.names.place))
+      // Aborted meanwhile: what was there before stays.
+      if (!this.names || this.#abandoned) return
+      await rename(this.names.temporary, this.names.place)
+      if (this.sync) await syncFolder(dirname(this.names.place))
     } catch (error) {
       throw cannotWrite(this.file, error)
     }
   }
 
   async abandon(): Promise<void> {
+    this.#abandoned = true
     await this.handle.close()
     if (this.names) await unlink(this.names.temporary).catch(absent)
   }
