@@ -59,7 +59,8 @@ class NodeTarget implements Target {
 
   #event(event: string, error?: unknown, culprit?: { value: unknown }): void {
     this.#seen.add(event)
-    if (error) this.#failure ??= { error, culprit }
+    // Writes that a destroyed stream did not get to say only that it is.
+    if (error) this.#failure ??= { error: this.stream.errored ?? error, culprit }
     this.#notify?.()
     if (event === 'error' || event === 'close') this.heard()
   }

@@ -99,6 +99,21 @@ describe('writeTo() a Node Writable', () => {
     expect(input.returned).toBe(1)
   })
 
+  test('fails with what destroyed the target, not with the write that this cut short', async () => {
+    // As a file: its writes under way say that they were cut short, and the error comes when it has closed.
+    const target = new Writable({
+      objectMode: true,
+      write(this: Writable, _n: number, _encoding, done) {
+        void turns(1).then(() => done(this.destroyed ? new Error('cut short') : null))
+      },
+      destroy: (error, done) => void turns(3).then(() => done(error)),
+    })
+    const run = pipeline(source(naturals), writeTo(target)).run()
+    await turns(3)
+    target.destroy(boom)
+    expect(await stageError(run)).toMatchObject({ stage: 'writeTo', cause: boom })
+  })
+
   test('fails where the target is closed by somebody else without an error, and does not hang', async () => {
     const { log, target } = nodeTarget(() => turns(1))
     const run = pipeline(source(naturals), writeTo(target)).run()
