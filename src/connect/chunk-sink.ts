@@ -109,6 +109,7 @@ class Writing<In, E, R, W extends ChunkWriter<E, R>> implements Kernel<In, never
   #ending = false
   #over = false
   #result: R | undefined
+  #giveUp = nothing
 
   constructor(
     readonly port: Port<In, never>,
@@ -142,7 +143,7 @@ class Writing<In, E, R, W extends ChunkWriter<E, R>> implements Kernel<In, never
         get signal() {
           return context.signal
         },
-        failed: (value, error) => recover(this.port, this.onError, value as In, error),
+        failed: (value, error) => this.#failed(value as In, error),
         broke: (error) => {
           if (!this.#over) this.#fail(error)
         },
@@ -184,6 +185,15 @@ class Writing<In, E, R, W extends ChunkWriter<E, R>> implements Kernel<In, never
     const keep = (thrown: unknown): void => void (this.#failure = { error: thrown })
     if (this.onError === 'fail') return keep(new Culprit(error, { value }))
     this.#await(recover(this.port, this.onError, value, error).catch(keep), nothing)
+  }
+
+  /** After an abort nobody waits for a handler of the user's. */
+  #failed(value: In, error: unknown): Promise<void> {
+    if (this.#over) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      this.#giveUp = resolve
+      recover(this.port, this.onError, value, error).then(resolve, reject)
+    })
   }
 
   #handOver(): void {
@@ -249,6 +259,7 @@ class Writing<In, E, R, W extends ChunkWriter<E, R>> implements Kernel<In, never
   close(aborted: boolean): PromiseLike<unknown> | void {
     if (this.#over) return
     this.#over = true
+    if (aborted) this.#giveUp()
     // What is being opened is let go of as soon as it is open.
     if (this.#writer === undefined) return this.#settling
     return this.#writer.abandon(aborted)

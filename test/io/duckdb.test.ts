@@ -668,14 +668,17 @@ describe('writeDuckDb', () => {
     expect(openElsewhere(database)).toBe('opened')
   })
 
-  test('an abort while onError is waited for leaves nothing behind', async () => {
+  test.each<[string, () => Promise<void>]>([
+    ['is waited for', () => new Promise((resolve) => setImmediate(resolve))],
+    ['hangs', () => new Promise(() => {})],
+  ])('an abort while onError %s leaves nothing behind', async (_what, wait) => {
     const database = newFile()
     const sink = writeDuckDb<object>('t', {
       database,
       columns: { i: 'INTEGER' },
       onError: async () => {
         void run.abort(new Error('enough')).catch(() => {})
-        await new Promise((resolve) => setImmediate(resolve))
+        await wait()
       },
     })
     const run = pipeline(source<object>([{ i: 'x' }, { i: 1 }]), sink).start()
