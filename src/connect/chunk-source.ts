@@ -83,7 +83,7 @@ export function chunkSource<T>(
         definition: definitions[0],
         position: () => feed.position(),
         ended: () => feed.ended,
-        close: () => feed.close(),
+        close: () => feed.close(true),
       }
     },
   })
@@ -120,6 +120,8 @@ class Feed<T> {
   /** There is no more to read. */
   ended = false
   closed = false
+  #aborted = false
+  #giveUp = nothing
 
   constructor(
     readonly open: OpenReader<T>,
@@ -191,7 +193,7 @@ class Feed<T> {
   }
 
   #context(): SourceContext {
-    const { onError, goesOn } = this
+    const { goesOn } = this
     const port = (): Port<never, T> => this.port
     return {
       goesOn,
@@ -201,8 +203,17 @@ class Feed<T> {
       get signal() {
         return port().context.signal
       },
-      failed: (value, error) => recover(port(), onError, value as never, error),
+      failed: (value, error) => this.#failed(value as never, error),
     }
+  }
+
+  /** After an abort nobody waits for a handler of the user's. */
+  #failed(value: never, error: unknown): Promise<void> {
+    if (this.#aborted) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      this.#giveUp = resolve
+      recover(this.port, this.onError, value, error).then(resolve, reject)
+    })
   }
 
   stop(): void {
@@ -210,9 +221,11 @@ class Feed<T> {
     this.reader?.stop?.()
   }
 
-  close(): PromiseLike<unknown> | void {
+  close(aborted = false): PromiseLike<unknown> | void {
     if (this.closed) return
     this.closed = true
+    this.#aborted = aborted
+    if (aborted) this.#giveUp()
     // What is being opened is let go of as soon as it is open.
     if (this.reader === undefined) return this.#settling
     return this.reader.close?.()
@@ -281,7 +294,7 @@ class Reading<T> implements Kernel<never, T> {
     if (!this.keeps) this.feed.stop()
   }
 
-  close(): PromiseLike<unknown> | void {
-    if (!this.keeps) return this.feed.close()
+  close(aborted: boolean): PromiseLike<unknown> | void {
+    if (!this.keeps) return this.feed.close(aborted)
   }
 }

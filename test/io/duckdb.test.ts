@@ -111,6 +111,18 @@ describe('readDuckDb', () => {
     },
   )
 
+  test('an abort while onError hangs leaves nothing behind', async () => {
+    const database = newFile()
+    const onError = (): Promise<void> => {
+      void run.abort(new Error('enough')).catch(() => {})
+      return new Promise(() => {})
+    }
+    const sql = 'SELECT 9223372036854775807 AS i'
+    const run = pipeline(readDuckDb(sql, { database, integers: 'number', onError })).start()
+    await expect(run.result).rejects.toThrow('enough')
+    expect(openElsewhere(database)).toBe('opened')
+  })
+
   test('a value that no Date holds follows onError', async () => {
     const sql = "SELECT * FROM (VALUES ('infinity'::TIMESTAMP), ('1970-01-01'::TIMESTAMP)) t(\"at\")"
     expect((await failed(read(sql))).message).toContain(
