@@ -337,12 +337,8 @@ export class Execution<R> implements Run<R>, Owner {
       const later = (ms: number, work: () => void): void => void this.#stopTimers.push(startTimer(ms, work))
       later(deadline, () => {
         const busy = shown(this.tasks).filter((task) => task.busy || task.cleaning)
-        this.#abort(
-          new DrainTimeoutError(
-            busy.map(({ name }) => name),
-            deadline,
-          ),
-        )
+        const names = busy.map(({ name }) => name)
+        this.#abort(new DrainTimeoutError(names, deadline))
         if (this.ended === undefined) later(GRACE, () => this.#settle())
       })
     }
