@@ -14,7 +14,7 @@ import {
   type StageContext,
   type StageOptions,
 } from '../pipeline/stage.ts'
-import { Culprit, culpritOf, type OnError, onErrorOf, recover } from './on-error.ts'
+import { BadValues, Culprit, culpritOf, type OnError, onErrorOf, recover } from './on-error.ts'
 
 /** What a connector is given. */
 export interface SinkContext extends StageContext {
@@ -109,14 +109,16 @@ class Writing<In, E, R, W extends ChunkWriter<E, R>> implements Kernel<In, never
   #ending = false
   #over = false
   #result: R | undefined
-  #giveUp = nothing
+  readonly #bad: BadValues<In>
 
   constructor(
     readonly port: Port<In, never>,
     readonly making: SinkMaking<In, E, R, W>,
     readonly onError: OnError<In>,
     readonly from: Start,
-  ) {}
+  ) {
+    this.#bad = new BadValues(onError)
+  }
 
   run(port: Port<In, never>): void {
     port.blocked = this.#lacks !== undefined
@@ -143,7 +145,7 @@ class Writing<In, E, R, W extends ChunkWriter<E, R>> implements Kernel<In, never
         get signal() {
           return context.signal
         },
-        failed: (value, error) => this.#failed(value as In, error),
+        failed: (value, error) => this.#bad.recover(this.port, value as In, error),
         broke: (error) => {
           if (!this.#over) this.#fail(error)
         },
@@ -185,15 +187,6 @@ class Writing<In, E, R, W extends ChunkWriter<E, R>> implements Kernel<In, never
     const keep = (thrown: unknown): void => void (this.#failure = { error: thrown })
     if (this.onError === 'fail') return keep(new Culprit(error, { value }))
     this.#await(recover(this.port, this.onError, value, error).catch(keep), nothing)
-  }
-
-  /** After an abort nobody waits for a handler of the user's. */
-  #failed(value: In, error: unknown): Promise<void> {
-    if (this.#over) return Promise.resolve()
-    return new Promise((resolve, reject) => {
-      this.#giveUp = resolve
-      recover(this.port, this.onError, value, error).then(resolve, reject)
-    })
   }
 
   #handOver(): void {
@@ -259,7 +252,7 @@ class Writing<In, E, R, W extends ChunkWriter<E, R>> implements Kernel<In, never
   close(aborted: boolean): PromiseLike<unknown> | void {
     if (this.#over) return
     this.#over = true
-    if (aborted) this.#giveUp()
+    if (aborted) this.#bad.abort()
     // What is being opened is let go of as soon as it is open.
     if (this.#writer === undefined) return this.#settling
     return this.#writer.abandon(aborted)

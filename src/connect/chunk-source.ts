@@ -17,7 +17,7 @@ import {
   type StageContext,
   type StageOptions,
 } from '../pipeline/stage.ts'
-import { culpritOf, type OnError, onErrorOf, recover } from './on-error.ts'
+import { BadValues, culpritOf, type OnError, onErrorOf } from './on-error.ts'
 
 /** What a connector is given. */
 export interface SourceContext extends StageContext {
@@ -120,17 +120,17 @@ class Feed<T> {
   /** There is no more to read. */
   ended = false
   closed = false
-  #aborted = false
-  #giveUp = nothing
+  /** The values are those that the connector names. */
+  readonly #bad: BadValues<never>
 
   constructor(
     readonly open: OpenReader<T>,
-    /** The values are those that the connector names. */
-    readonly onError: OnError<never>,
+    onError: OnError<never>,
     readonly goesOn: boolean,
     readonly from?: Position,
   ) {
     this.#skip = from?.skip ?? 0
+    this.#bad = new BadValues(onError)
   }
 
   putOut(port: Port<never, T>): void {
@@ -203,17 +203,8 @@ class Feed<T> {
       get signal() {
         return port().context.signal
       },
-      failed: (value, error) => this.#failed(value as never, error),
+      failed: (value, error) => this.#bad.recover(port(), value as never, error),
     }
-  }
-
-  /** After an abort nobody waits for a handler of the user's. */
-  #failed(value: never, error: unknown): Promise<void> {
-    if (this.#aborted) return Promise.resolve()
-    return new Promise((resolve, reject) => {
-      this.#giveUp = resolve
-      recover(this.port, this.onError, value, error).then(resolve, reject)
-    })
   }
 
   stop(): void {
@@ -224,8 +215,7 @@ class Feed<T> {
   close(aborted = false): PromiseLike<unknown> | void {
     if (this.closed) return
     this.closed = true
-    this.#aborted = aborted
-    if (aborted) this.#giveUp()
+    if (aborted) this.#bad.abort()
     // What is being opened is let go of as soon as it is open.
     if (this.reader === undefined) return this.#settling
     return this.reader.close?.()

@@ -48,3 +48,25 @@ export async function recover<T>(
     throw new Culprit(thrown, { value, error })
   }
 }
+
+/** The values that turn out to be bad while a connector is at work. */
+export class BadValues<T> {
+  #over = false
+  #giveUp: (() => void) | undefined
+
+  constructor(readonly onError: OnError<T>) {}
+
+  /** As `recover`; after an abort nobody waits for a handler of the user's. */
+  recover(port: Parameters<typeof recover>[0], value: T, error: unknown): Promise<void> {
+    if (this.#over) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      this.#giveUp = resolve
+      recover(port, this.onError, value, error).then(resolve, reject)
+    })
+  }
+
+  abort(): void {
+    this.#over = true
+    this.#giveUp?.()
+  }
+}
