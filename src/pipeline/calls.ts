@@ -226,8 +226,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   settled(slot: Slot<In, R>): void {
     const { port } = this
     // In order by keys, there may be values before it whose calls have not begun.
-    const inTurn = this.family.decided !== undefined || (this.#by && this.#inOrder)
-    if (slot.state === 'failed' && !inTurn) {
+    if (slot.state === 'failed' && this.family.decided === undefined && !(this.#by && this.#inOrder)) {
       this.#culprit ??= slot
       port.failing(slot.result, { value: slot.value })
     }

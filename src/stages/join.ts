@@ -147,13 +147,15 @@ class MergingSorted<T> extends Choosing<T, T> {
   override run(port: Port<never, T>): void {
     const heap = this.#heap
     for (;;) {
-      // To wait for an inlet may bring its value at once: then it is known the next time.
-      for (const inlet of this.#unknown.splice(0)) {
-        const has = this.look(port, inlet)
-        if (has) this.#rise(port, inlet)
-        else if (has === undefined) this.#unknown.push(inlet)
+      if (this.#unknown.length > 0) {
+        // To wait for an inlet may bring its value at once: then it is known the next time.
+        for (const inlet of this.#unknown.splice(0)) {
+          const has = this.look(port, inlet)
+          if (has) this.#rise(port, inlet)
+          else if (has === undefined) this.#unknown.push(inlet)
+        }
+        if (this.#unknown.length > 0) return
       }
-      if (this.#unknown.length > 0) return
       if (heap.length === 0) return port.finish()
       if (port.count >= port.room || ((port.count & 15) === 15 && late())) return
       const first = heap[0]
