@@ -151,9 +151,10 @@ describe('stats()', () => {
 
   test('counts no value whose call fails when nobody wants its result', async () => {
     const call = deferred<number>()
-    const options = { concurrency: 2 }
-    const some = map((n: number) => (n === 0 ? n : call.promise), options)
+    let calls = 0
+    const some = map((n: number) => (calls++ === 0 ? n : call.promise), { concurrency: 2 })
     const run = pipeline(range(5), some, take(1), drain()).start()
+    await until(() => calls > 1)
     call.reject(new Error('too late'))
     await run.result
     expect(run.stats().stages[1].failed).toBe(0)
