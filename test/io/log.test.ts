@@ -362,6 +362,7 @@ describe('appendLog', () => {
     ['"flush.count" must be an integer >= 1 or Infinity, got 0', 'x', { flush: { count: 0 } }],
     ['"flush.bytes" must be an integer >= 1, got 0.5', 'x', { flush: { bytes: 0.5 } }],
     ['"flush.ms" must be a number of milliseconds >= 0, got NaN', 'x', { flush: { ms: NaN } }],
+    ['"rotate" must be an object, got false', 'x', { rotate: false as never }],
     ['"rotate" must be an object with "bytes" or "ms", got Object', 'x', { rotate: { keep: 3 } }],
     ['"rotate.bytes" must be an integer >= 1 or Infinity, got -5', 'x', { rotate: { bytes: -5 } }],
     ['"rotate.keep" must be an integer >= 1 or Infinity, got 0', 'x', { rotate: { ms: 5, keep: 0 } }],

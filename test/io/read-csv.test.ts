@@ -323,6 +323,7 @@ test('of several files, those that end in .tsv have tabs, and the others commas'
 
 test.each<[CsvOptions | Record<string, unknown>, string]>([
   [{ delimiter: '' }, '"delimiter" must be one character, got ""'],
+  [{ delimiter: null }, '"delimiter" must be one character, got null'],
   [{ delimiter: '||' }, '"delimiter" must be one character, got "||"'],
   [{ delimiter: '\n' }, '"delimiter" must be one character, got "\\n"'],
   [{ delimiter: '"' }, '"delimiter" must be other than "quote", got "\\""'],

@@ -249,7 +249,8 @@ function settingsOf(path: Inputs, options: CsvOptions): OpenSettings {
   const { delimiter, quote = '"', escape = quote, comment = '', trim = false } = options
   const { header = true, types = {}, short = 'fail', maxRow = 2 ** 20 } = options
   const format = { delimiter, quote, escape, comment, trim }
-  for (const file of [path].flat()) checkFormat({ ...format, delimiter: delimiter ?? delimiterFor(file) })
+  for (const file of [path].flat())
+    checkFormat({ ...format, delimiter: delimiter === undefined ? delimiterFor(file) : delimiter })
   checkTypes('readCsv', types)
   checkHeader(header, types)
   const named = header !== false || Object.keys(types).length === 0

@@ -7,7 +7,7 @@
  */
 import { fileURLToPath } from 'node:url'
 import { type ChunkWriter, chunkSink, type SinkContext, type WriteOptions } from '../../connect/chunk-sink.ts'
-import { demand } from '../../errors.ts'
+import { demand, demandOptions } from '../../errors.ts'
 import type { Sink } from '../../pipeline/stage.ts'
 import { openOutput, type Output } from './output.ts'
 import { canGrow } from './packing.ts'
@@ -65,6 +65,7 @@ export function textSink<In>(
 ): Sink<In, Written> {
   const ok = path instanceof URL ? path.protocol === 'file:' : typeof path === 'string' && path !== ''
   demand(ok, `create ${make}`, 'path', 'a path or a file: URL', path, TypeError)
+  demandOptions(options, `create ${make}`)
   const file = path instanceof URL ? fileURLToPath(path) : path
   const sink = chunkSink<In, string, Written, TextFile<In>>(make, options, {
     async open(context, from) {

@@ -86,7 +86,7 @@ export function logSettings(make: string, file: string, options: LogOptions): Lo
     onRepaired,
     holds: Object.values(flush).some((limit) => limit !== undefined),
     flush: { count, bytes, ms },
-    rotate: rotate && rotating(action, rotate),
+    rotate: rotate === undefined ? undefined : rotating(action, rotate),
   }
 }
 
