@@ -220,7 +220,7 @@ export function drain(options: StageOptions = {}): Sink<unknown, undefined> {
 
 /**
  * Writes each value to a Node `Writable` or a Web `WritableStream`, as fast as that takes them. Ends it at the end
- * and settles when it has finished; destroys it after a failure.
+ * and settles when it has finished; destroys it after a failure. `process.stdout` and `process.stderr` stay open.
  *
  * Ordered. Concurrency 1. Holds what the stream buffers. On error: fails.
  *
