@@ -296,6 +296,8 @@ class FlatteningCalls<In, Out> extends Calls<In, Many<Out>, Out> {
  * iterable are awaited, in order.
  *
  * - Where reading what `fn` gave fails, `onError` decides as well, but there is no further call; what was read before stays.
+ * - A `timeout` bounds the call and not the reading of what it gave. With one, `signal` tells nothing once the call is over, which that of
+ *   an async generator is at once: there, bound what it awaits, as by `AbortSignal.any([signal, AbortSignal.timeout(ms)])`.
  *
  * Ordered unless told otherwise. Concurrency 1 unless told otherwise. Holds at most `concurrency` values. On error:
  * fails, or follows `retry` and `onError`.
