@@ -6,7 +6,7 @@ import { demand, demandFunction, demandName, demandOptions } from '../errors.ts'
 import { readOneByOne, sentOneByOne } from './edge.ts'
 import { throughFunction } from './operator.ts'
 import { nextTurn, pace } from './scheduler.ts'
-import { type Custom, part, type Stage, type StageOptions, type StageTask } from './stage.ts'
+import { type Custom, part, said, type Stage, type StageOptions, type StageTask } from './stage.ts'
 
 /**
  * A stage of your own: an async function that reads from a receiver and writes to a sender.
@@ -38,7 +38,7 @@ export function stage<In, Out>(
   demandFunction(task, 'create stage', 'task')
   demandName(name, 'create stage')
   demandOptions(options, 'create stage')
-  return part('stage', 'stage', { ...options, name }, { custom: handles(task) })
+  return part('stage', 'stage', said(options, { name }), { custom: handles(task) })
 }
 
 /** Gives a stage of the user its two ends: they are open before anything starts. */

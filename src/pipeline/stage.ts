@@ -258,6 +258,11 @@ export function part<K extends Kind, In, Out>(
   return { kind, definitions: [{ name, capacity, ...rest } as Definition] }
 }
 
+/** `options`, those that they inherit included, with some said otherwise. */
+export function said<T extends object, Own extends object>(options: T, own: Own): T & Own {
+  return Object.create(options, Object.getOwnPropertyDescriptors(own)) as T & Own
+}
+
 /** Throws unless `piece` is a piece of a pipeline, of one of the kinds `wanted`. */
 export function demandPart(piece: unknown, wanted: readonly Kind[], action: string, option: string): void {
   const { kind, definitions } = Object(piece) as Partial<Part<Kind, never, unknown>>

@@ -9,6 +9,7 @@ import {
   type Kernel,
   part,
   type Port,
+  said,
   type Sink,
   type StageContext,
   type StageOptions,
@@ -108,11 +109,8 @@ export function reduce<In, R>(
     kernel(port): Kernel<In, R> {
       const folding = new Folding<In, R>(seed)
       const step: Fn<In, R> = (value, index, context) => fn(folding.result, value, index, context)
-      const calls = new Calls(port as Port<In, never>, folding, step, {
-        ...options,
-        concurrency: 1,
-        ordered: true,
-      })
+      const one = said(options, { concurrency: 1, ordered: true })
+      const calls = new Calls(port as Port<In, never>, folding, step, one)
       return Object.assign(calls, { result: () => folding.result })
     },
   })

@@ -8,7 +8,7 @@ import type { Keep } from '../pipeline/loops.ts'
 import { isThenable, special } from '../pipeline/results.ts'
 import { hear } from '../pipeline/reading.ts'
 import { late } from '../pipeline/scheduler.ts'
-import { part, type Port, type Stage, type StageContext } from '../pipeline/stage.ts'
+import { part, type Port, said, type Stage, type StageContext } from '../pipeline/stage.ts'
 
 /** Makes the stage that calls `fn` for each value. */
 function calling<In, Out>(
@@ -144,7 +144,7 @@ export function scan<In, R>(
     kernel(port) {
       const scanning = new Scanning<In, R>(seed)
       const step: Fn<In, R> = (value, index, context) => fn(scanning.last, value, index, context)
-      return new Calls(port, scanning, step, { ...options, concurrency: 1, ordered: true })
+      return new Calls(port, scanning, step, said(options, { concurrency: 1, ordered: true }))
     },
   })
 }

@@ -97,6 +97,11 @@ describe('readBytes()', () => {
     expect(() => readBytes('a', null as never)).toThrow('"options" must be an object, got null')
   })
 
+  test('takes options that are inherited', () => {
+    const named = Object.create({ name: 'raw' }) as { name: string }
+    expect(pipeline(readBytes('a', named)).describe().nodes[0].name).toBe('raw')
+  })
+
   test('what it gives goes through a Web stream as it is', async () => {
     const file = fileOf(path('packed'), gzipSync('a\nb\n'))
     const unpacked = pipeline(

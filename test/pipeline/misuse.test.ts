@@ -4,6 +4,7 @@ import {
   batch,
   buffer,
   changes,
+  count,
   distinct,
   fanIn,
   fanOut,
@@ -15,6 +16,7 @@ import {
   pipeline,
   range,
   reduce,
+  scan,
   source,
   stage,
   take,
@@ -171,6 +173,20 @@ describe('options that are no object', () => {
       expect((error as TypeError).message).toMatch(`Cannot create ${name}: "options" must be an object, got `)
     }
   })
+})
+
+test('options that are inherited count', async () => {
+  class Skipping {
+    get onError() {
+      return 'skip' as const
+    }
+  }
+  const add = (sum: number, n: number) => (n === 2 ? Promise.reject(new Error('two')) : sum + n)
+  expect(await pipeline(range(4), scan(add, 0, new Skipping())).run()).toEqual([0, 1, 4])
+  expect(await pipeline(range(4), reduce(add, 0, new Skipping())).run()).toBe(4)
+  const small = Object.freeze(Object.create({ capacity: 3 })) as { capacity: number }
+  const idle = stage('idle', async () => {}, small)
+  expect(pipeline(range(4), idle, count()).describe().edges[1].capacity).toBe(3)
 })
 
 describe('a key that is no function', () => {

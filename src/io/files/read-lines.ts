@@ -1,6 +1,6 @@
 /** Bytes, lines and JSON values of files. */
 import { demandCount, demandOptions } from '../../errors.ts'
-import type { Source } from '../../pipeline/stage.ts'
+import { said, type Source } from '../../pipeline/stage.ts'
 import { FormatError, quoted } from './format-error.ts'
 import type { Inputs } from './inputs.ts'
 import { type Batch, type FileOptions, type Origin, type Parser, rowSource } from './rows.ts'
@@ -197,5 +197,5 @@ export function readBytes(
   options: Omit<FileOptions, 'encoding' | 'onError'> = {},
 ): Source<OwnBytes> {
   demandOptions(options, 'create readBytes')
-  return rowSource('readBytes', path, { ...options, encoding: 'latin1' }, () => new Bytes())
+  return rowSource('readBytes', path, said(options, { encoding: 'latin1' }), () => new Bytes())
 }
