@@ -110,7 +110,7 @@ class SenderEnd<T> extends End<T> implements Sender<T> {
   send(value: T, options?: WaitOptions): Promise<void> {
     const handle = this[HANDLE]
     const { core } = handle
-    if (!options && handle.open && core.accepting && writable(core)) {
+    if (options === undefined && handle.open && core.accepting && writable(core)) {
       put(core, value)
       return core.pace<void>(undefined)
     }
@@ -190,7 +190,7 @@ const NEXT: Mode<unknown, IteratorResult<unknown>> = {
 class ReceiverEnd<T> extends End<T> implements Receiver<T> {
   recv(options?: WaitOptions): Promise<T> {
     const { open, core } = this[HANDLE]
-    if (!options && open && core.readable()) return core.pace(take(core))
+    if (options === undefined && open && core.readable()) return core.pace(take(core))
     return operate(this, RECV as Mode<T, T>, undefined as T, options)
   }
 

@@ -156,7 +156,7 @@ export function operate<T, R>(
   const handle = owner[HANDLE]
   const { core } = handle
   try {
-    if (options) checkWait(mode.kind, options)
+    if (options !== undefined) checkWait(mode.kind, options)
     const over = isOver(handle)
     if (over || isPossible(handle)) return core.pace(perform(handle, mode, value, over))
     if (handle.side === 'sender' && core.options.overflow === 'fail') throw refusal(handle, 'FULL', value)

@@ -92,6 +92,10 @@ describe('the options of a wait', () => {
     [5, '5'],
     ['slow', '"slow"'],
     [true, 'true'],
+    [0, '0'],
+    [NaN, 'NaN'],
+    ['', '""'],
+    [null, 'null'],
   ])('are refused with a TypeError where they are %j, and nothing is touched', async (wrong, shown) => {
     const [tx, rx] = channel<number>(2)
     tx.trySend(1)
