@@ -1,3 +1,4 @@
+import { appendFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test, vi } from 'vitest'
 import { pipeline, type StageError, through } from 'sluice'
@@ -5,7 +6,7 @@ import { FormatError, type LineOptions, readBytes, readJsonl, readLines } from '
 import { placeOfJsonError } from '../../src/io/files/json-place.ts'
 import { type Parser, rowSource } from '../../src/io/files/rows.ts'
 import { withBlocksOf } from './support-blocks.ts'
-import { fileOf, outcome, run, useFolder } from './support-files.ts'
+import { cut, fileOf, outcome, resumed, run, useFolder } from './support-files.ts'
 
 vi.mock('../../src/io/files/blocks.ts', async (original) =>
   (await import('./support-blocks.ts')).inPieces(await original()),
@@ -58,6 +59,60 @@ describe.each([1, 2, 3, Infinity])('readLines() in blocks of %s bytes', (size) =
     expect((error as StageError).message).toContain('the line has more than 4 bytes ("maxLine")')
     expect(seen).toEqual(['a', 'bbbb'])
   })
+
+  test.each<[string, string, string[], [string, string][]]>([
+    ['between others', 'a\nbbbbb\ncccc\n', ['a', 'cccc'], [['bbbb', '2:1']]],
+    ['of many blocks', `${'x'.repeat(99)}\n\na\n`, ['', 'a'], [['xxxx', '1:1']]],
+    ['by the CR of its end', 'aaaa\r\nb\r\n', ['b'], [['aaaa', '1:1']]],
+    ['without its end', 'a\nbbbbb', ['a'], [['bbbb', '2:1']]],
+    [
+      'several times',
+      'aaaaa\nb\nccccc\nddddd\ne\n',
+      ['b', 'e'],
+      [
+        ['aaaa', '1:1'],
+        ['cccc', '3:1'],
+        ['dddd', '4:1'],
+      ],
+    ],
+  ])('goes on behind a line that is too long, %s', async (_, text, rows, places) => {
+    const bad = places.map(([value, place]) => ({
+      value,
+      place,
+      error: expect.stringContaining('"maxLine"'),
+    }))
+    const wide = Buffer.from(text, 'utf16le')
+    for (const [file, options] of [
+      [fileOf(path('utf8'), text), { maxLine: 4 }],
+      [fileOf(path('utf16le'), wide), { maxLine: 9, encoding: 'utf-16le' }],
+    ] as const) {
+      const read = () => outcome((onError) => readLines(file, { ...options, onError }))
+      expect(await withBlocksOf(size, read)).toEqual({ rows, bad })
+    }
+  })
+})
+
+test('readJsonl() goes on behind a line that is too long, in one run or in two', async () => {
+  const file = fileOf(path('long.jsonl'), `1\n"${'x'.repeat(200)}"\n"long"\n4\nno\n`)
+  const read = () => outcome((onError) => readJsonl(file, { maxLine: 6, onError }))
+  const { rows, bad } = await withBlocksOf(16, read)
+  expect(rows).toEqual([1, 'long', 4])
+  expect(bad.map(({ value, place }) => [value, place])).toEqual([
+    ['"xxxxx', '2:1'],
+    ['no', '5:2'],
+  ])
+  const make = () => readJsonl(file, { maxLine: 6, onError: 'skip' })
+  const { position } = await withBlocksOf(16, () => cut(make(), 1))
+  expect(await run(resumed(make(), position))).toEqual(['long', 4])
+})
+
+test('what is added to a line that was too long is passed over, too', async () => {
+  const file = fileOf(path('grows.jsonl'), '1\n12345678')
+  const make = () => readJsonl(file, { maxLine: 6, onError: 'skip' })
+  const { values, position } = await cut(make(), 9)
+  expect(values).toEqual([1])
+  appendFileSync(file, '9\n2\n')
+  expect(await run(resumed(make(), position))).toEqual([2])
 })
 
 test('a line longer than many blocks is one line', async () => {

@@ -11,55 +11,76 @@ const LF = 10
 
 /** What `readLines` and `readJsonl` take. */
 export interface LineOptions extends FileOptions {
-  /** How many bytes a line may have, without its line feed; a longer one fails the stage, whatever `onError` says. Default: 16 MiB. */
+  /** How many bytes a line may have, without its line feed; of a longer one, which follows `onError`, the first so many are told. Default: 16 MiB. */
   maxLine?: number
 }
 
 /** Text in whole lines: what remains is up to who knows what a line is. */
 abstract class LineParser<T> implements Parser<T> {
   line: number
-  /** The last line was given without its end, which may come when the file grows. */
-  state: true | undefined
+  /** `true`: the last line was given without its end, which may come when the file grows. `'long'`: the rest of one is passed over. */
+  state: true | 'long' | undefined
 
   constructor(
     readonly origin: Origin,
     readonly maxLine: number,
   ) {
     this.line = origin.line
-    if (origin.state === true) this.state = true
+    if (origin.state === true || origin.state === 'long') this.state = origin.state
   }
 
   parse(bytes: Buffer, final: boolean, batch: Batch<T>): number {
     const { decoder } = this.origin
+    const whole = final ? bytes.length : bytes.length - (bytes.length % decoder.unit)
+    let at = this.state === 'long' ? this.#passOver(bytes, 0, whole) : 0
     // No line of a block that is not longer itself is too long.
-    const tooLong = bytes.length > this.maxLine ? this.#firstTooLong(bytes) : -1
-    const end = tooLong >= 0 ? tooLong : final ? bytes.length : lastLineEnd(bytes, decoder, LF)
-    if (end > 0) {
-      const lines = linesOf(decoder.decode(bytes, 0, end))
-      if (this.state && lines[0] === '') lines.shift()
-      this.state = lastLineEnd(bytes, decoder, LF, end) < end || undefined
-      this.take(lines, batch)
-      this.line += lines.length
+    while (whole - at > this.maxLine) {
+      const long = this.#firstTooLong(bytes, at, whole)
+      if (long < 0) break
+      this.#give(bytes, at, long, batch)
+      this.#refuse(bytes, long, batch)
+      at = this.#passOver(bytes, long, whole)
     }
-    if (tooLong >= 0) batch.failure = this.#tooLong()
+    const end = Math.max(at, final ? whole : lastLineEnd(bytes, decoder, LF))
+    this.#give(bytes, at, end, batch)
     return end
   }
 
-  /** Where the first line begins that is too long, or -1. */
-  #firstTooLong(bytes: Buffer): number {
+  #give(bytes: Buffer, from: number, to: number, batch: Batch<T>): void {
+    if (from === to) return
     const { decoder } = this.origin
-    for (let from = 0; from < bytes.length;) {
+    const lines = linesOf(decoder.decode(bytes, from, to))
+    if (this.state && lines[0] === '') lines.shift()
+    this.state = lastLineEnd(bytes, decoder, LF, to) < to || undefined
+    this.take(lines, batch)
+    this.line += lines.length
+  }
+
+  /** Where the first line begins that is too long, or -1. */
+  #firstTooLong(bytes: Buffer, start: number, whole: number): number {
+    const { decoder } = this.origin
+    for (let from = start; from < whole;) {
       const next = nextLineEnd(bytes, decoder, from)
-      if ((next < 0 ? bytes.length : next - decoder.unit) - from > this.maxLine) return from
+      if ((next < 0 ? whole : next - decoder.unit) - from > this.maxLine) return from
       if (next < 0) return -1
       from = next
     }
     return -1
   }
 
-  #tooLong(): FormatError {
-    const place = { file: this.origin.file, line: this.line + 1, column: 1 }
-    return new FormatError(place, `the line has more than ${this.maxLine} bytes ("maxLine")`)
+  #refuse(bytes: Buffer, from: number, batch: Batch<T>): void {
+    const { file, decoder } = this.origin
+    const value = decoder.decode(bytes, from, from + this.maxLine - (this.maxLine % decoder.unit))
+    const place = { file, line: ++this.line, column: 1 }
+    const error = new FormatError(place, `the line has more than ${this.maxLine} bytes ("maxLine")`)
+    batch.bad.push({ at: batch.rows.length, value, error })
+  }
+
+  /** The rest of a line that is too long. */
+  #passOver(bytes: Buffer, from: number, whole: number): number {
+    const next = nextLineEnd(bytes, this.origin.decoder, from)
+    this.state = next < 0 ? 'long' : undefined
+    return next < 0 ? whole : next
   }
 
   protected abstract take(lines: string[], batch: Batch<T>): void
@@ -75,7 +96,8 @@ function linesOf(text: string): string[] {
 
 class Lines extends LineParser<string> {
   protected take(lines: string[], batch: Batch<string>): void {
-    batch.rows = lines
+    if (batch.rows.length === 0) batch.rows = lines
+    else for (const line of lines) batch.rows.push(line)
   }
 }
 
@@ -119,12 +141,12 @@ function linesFrom<T>(
  *
  * - `path`: a path or `file:` URL, a pattern such as `'logs/*.log'` (with the package `tinyglobby`), `'-'` for the standard input, or a list
  *   of these, read one after the other. What ends in `.gz`, `.br` or (Node 22.15 and later) `.zst` is unpacked.
- * - `encoding`: default what a byte order mark says, else UTF-8. `maxLine`: in bytes, default 16 MiB.
+ * - `encoding`: default what a byte order mark says, else UTF-8. `maxLine`: in bytes, default 16 MiB. A longer line follows `onError`.
  * - `follow`: waits for more at the end, as `tail -F` does, also when the file is rotated or cut; `from: 'end'` begins there,
  *   and looks at the beginning only for a byte order mark, and the header of CSV.
  * - After a `stop`, what has been read goes out. A line that has not ended is left in its file; that of a pipe goes out, too.
  *
- * Ordered. Concurrency 1. Holds what one read of 64 KiB brought. On error: fails, and names the file.
+ * Ordered. Concurrency 1. Holds what one read of 64 KiB brought. On error: fails, and names the file, or follows `onError`.
  *
  * @throws TypeError or RangeError for wrong arguments.
  * @example
@@ -145,8 +167,8 @@ export function readLines(path: Inputs, options: LineOptions = {}): Source<strin
  * Reads JSON Lines: a JSON value in each line. The type of the values is yours to name: nothing checks it.
  *
  * - What `path` and the options mean: see `readLines`.
- * - A line that is no JSON value, a blank one included, follows `onError`; `value` is its text, and `error` a `FormatError` with file,
- *   line and column.
+ * - A line that is no JSON value, a blank one included, or too long, follows `onError`; `value` is its text, and `error` a `FormatError`
+ *   with file, line and column.
  *
  * Ordered. Concurrency 1. Holds what one read of 64 KiB brought. On error: fails, or follows `onError`.
  *

@@ -38,8 +38,6 @@ export interface Batch<T> {
   rows: T[]
   /** Rows that cannot be read: how many good ones came before, what is told of it, why. */
   bad: { at: number; value: string; error: Error }[]
-  /** The stage fails, whatever `onError` says, when these have gone out. */
-  failure?: Error
 }
 
 export interface Parser<T> {
@@ -149,8 +147,7 @@ class RowReader<T> implements ChunkReader<T> {
       if (bad !== undefined) {
         this.#bad++
         await this.context.failed(bad.value, bad.error)
-      } else if (this.#batch.failure !== undefined) throw this.#batch.failure
-      else if (!(await this.#advance())) return undefined
+      } else if (!(await this.#advance())) return undefined
     }
   }
 
