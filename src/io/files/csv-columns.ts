@@ -9,7 +9,7 @@ import { quoted } from './format-error.ts'
 
 /**
  * What the text of a column is turned into. An empty field stays `''` as a string; else it makes the row a bad one, or is
- * `undefined` with a question mark. Booleans are `true`, `false`, `1` and `0`, dates what `Date` reads. A function gets the text; what it throws makes the row a bad one.
+ * `undefined` with a question mark. Booleans are `true`, `false`, `1` and `0`, dates what `Date` reads, of days that there are. A function gets the text; what it throws makes the row a bad one.
  */
 export type ColumnType =
   | 'string'
@@ -64,6 +64,8 @@ const converters: Record<keyof Named, Convert> = {
   number(text) {
     const number = Number(text)
     if (number !== number || (number === 0 && text.trim() === '')) throw new Wanted('a number')
+    if (!Number.isFinite(number) && !text.includes('Infinity'))
+      throw new Wanted('a number that JavaScript can hold')
     // What is no safe integer may have lost digits.
     if (
       (number > Number.MAX_SAFE_INTEGER || number < -Number.MAX_SAFE_INTEGER) &&
@@ -83,7 +85,9 @@ const converters: Record<keyof Named, Convert> = {
   },
   date(text) {
     const date = new Date(text)
-    if (Number.isNaN(date.getTime())) throw new Wanted('a date')
+    // `Date` takes the 30th of February for the 1st of March.
+    const [, late] = LATE_IN_MONTH.exec(text) ?? []
+    if (Number.isNaN(date.getTime()) || (late && !isDay(late))) throw new Wanted('a date')
     return date
   },
   json(text) {
@@ -94,6 +98,10 @@ const converters: Record<keyof Named, Convert> = {
     }
   },
 }
+
+const LATE_IN_MONTH = /^\s*(\d{4}-\d\d-(?:29|3\d))/
+
+const isDay = (text: string): boolean => new Date(text).getUTCDate() === Number(text.slice(-2))
 
 function converterFor(type: ColumnType): Convert {
   if (typeof type === 'function') return type
