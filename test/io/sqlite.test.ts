@@ -60,8 +60,14 @@ test.each([
   [
     'sql',
     () => readSqlite(' ', { database }),
-    'Cannot create readSqlite: "sql" must be a query of SQL, got " "',
+    'Cannot create readSqlite: "sql" must be one statement of SQL, got " "',
   ],
+  [
+    'number of statements',
+    () => readSqlite('SELECT 1; DELETE FROM t', { database }),
+    '"sql" must be one statement of SQL, got "SELECT 1; DELETE FROM t"',
+  ],
+  ['comment alone', () => readSqlite('-- SELECT 1\n;', { database }), '"sql" must be one statement of SQL'],
   [
     'database',
     () => readSqlite('SELECT 1', {} as never),
@@ -111,6 +117,15 @@ test.each([
 ])('a wrong %s is a TypeError where it is made', (_, make, message) => {
   expect(make).toThrow(TypeError)
   expect(make).toThrow(message)
+})
+
+test.each([
+  'SELECT 1;',
+  ';SELECT 1 ; -- a; b\n ; /* c;\nd */',
+  `SELECT ';--', "a;b", [c;d], \`e;f\`, 'it''s; /*' FROM t`,
+  "SELECT '--' -- '\n FROM t",
+])('%j is one statement', (sql) => {
+  expect(() => readSqlite(sql, { database })).not.toThrow()
 })
 
 test('a wrong batch or patience is a RangeError where it is made', () => {

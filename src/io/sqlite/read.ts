@@ -58,7 +58,8 @@ const STEP = 256
 export function readSqlite<T extends object = Row>(sql: string, options: ReadSqliteOptions): Source<T> {
   const make = 'readSqlite'
   const action = `create ${make}`
-  demand(typeof sql === 'string' && sql.trim() !== '', action, 'sql', 'a query of SQL', sql, TypeError)
+  const one = typeof sql === 'string' && countStatements(sql) === 1
+  demand(one, action, 'sql', 'one statement of SQL', sql, TypeError)
   const { database, params, integers = 'number' } = Object(options) as ReadSqliteOptions
   demandDatabase(database, action)
   const ok = params === undefined || (typeof params === 'object' && params !== null)
@@ -93,6 +94,14 @@ export function readSqlite<T extends object = Row>(sql: string, options: ReadSql
   // What the rows are is between the user and the query.
   return chunkSource(make, options, open) as unknown as Source<T>
 }
+
+/** SQLite prepares the first statement and says nothing of others; where it ends, not every runtime tells. */
+function countStatements(sql: string): number {
+  const bare = sql.replace(COMMENT_OR_QUOTED, (found) => (/^[-/]/.test(found) ? ' ' : 'x'))
+  return bare.split(';').filter((statement) => statement.trim() !== '').length
+}
+
+const COMMENT_OR_QUOTED = /--.*|\/\*[^]*?(?:\*\/|$)|'[^']*'?|"[^"]*"?|`[^`]*`?|\[[^\]]*\]?/g
 
 function bindingsOf(params: ReadSqliteOptions['params'], action: string): unknown[] {
   if (params === undefined) return []
