@@ -1,9 +1,11 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { map, pipeline, range, source, take, type StageError } from 'sluice'
 import { readDuckDb, readParquet, type WriteParquetOptions, writeParquet } from 'sluice/duckdb'
-import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { deferred } from '../pipeline/support-waiting.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'sluice-parquet-'))
 process.once('exit', () => rmSync(root, { recursive: true, force: true }))
@@ -168,6 +170,30 @@ describe('writeParquet and readParquet', () => {
       params: [path],
     })
     expect(await pipeline(count).run()).toEqual([{ n: 200_000, last: 199_999 }])
+  })
+
+  test('what was there stays where the run is aborted while the disk is waited for', async () => {
+    await write([{ a: 'old' }])
+    const begun = deferred<void>()
+    const synced = deferred<void>()
+    const handle = await open(path)
+    const sync = vi.spyOn(Object.getPrototypeOf(handle) as FileHandle, 'sync').mockImplementation(() => {
+      begun.resolve()
+      return synced.promise
+    })
+    await handle.close()
+    try {
+      const running = pipeline(source([{ a: 'new' }]), writeParquet(path)).start()
+      await begun.promise
+      const aborted = running.abort(new Error('enough'))
+      synced.resolve()
+      await expect(running.result).rejects.toThrow('enough')
+      await aborted
+    } finally {
+      sync.mockRestore()
+    }
+    expect(await pipeline(readParquet(path)).run()).toEqual([{ a: 'old' }])
+    expect(readdirSync(folder)).toEqual(['x.parquet'])
   })
 
   test('a file that cannot be put in its place leaves nothing beside it', async () => {

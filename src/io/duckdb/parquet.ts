@@ -176,10 +176,11 @@ async function planOf(
       connection.closeSync()
       instance.closeSync()
     }
-    const finish = async (count: number, names: readonly string[] | undefined): Promise<WrittenParquet> => {
+    const finish: Plan<WrittenParquet>['finish'] = async (count, names, checkOver) => {
       if (!names) throw new Error('no row came, and "columns" has no names: a file without columns is none')
       await connection.run(`COPY (SELECT * FROM waiting) TO ${quoteText(copy)} (${form})`)
       await flushed(copy)
+      checkOver()
       await rename(copy, path)
       return { path, count }
     }

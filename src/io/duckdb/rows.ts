@@ -23,8 +23,8 @@ export interface Plan<R> {
   readonly private: boolean
   /** What is done, for messages. */
   readonly action: string
-  /** Makes last what is in the table; there is none where neither a row nor a column came. */
-  finish(count: number, columns: readonly string[] | undefined): Promise<R>
+  /** Makes last what is in the table; there is none where neither a row nor a column came. `checkOver` throws after an abort. */
+  finish(count: number, columns: readonly string[] | undefined, checkOver: () => void): Promise<R>
   /** All is over, well or not. */
   close?(): Promise<unknown>
 }
@@ -106,7 +106,7 @@ export class RowWriting<R> implements ChunkWriter<Row, R> {
       await this.#table?.move(true)
       this.#checkOver()
       const columns = this.#table && this.#sampling.names
-      const result = await this.plan.finish(this.#table?.count ?? 0, columns)
+      const result = await this.plan.finish(this.#table?.count ?? 0, columns, () => this.#checkOver())
       this.#over = true
       await this.#close()
       return result
