@@ -4,7 +4,7 @@ import { rmSync, truncateSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { afterAll, describe, expect, test } from 'vitest'
 import { map, pipeline, range, type Run, source, type StageError } from 'sluice'
-import { appendLog, type LogSummary } from 'sluice/io'
+import { appendLog, type LogSummary, openLog } from 'sluice/io'
 import { type AppendLogOptions, appendTo } from '../../src/io/log/append-log.ts'
 import { type Disk, disk } from '../../src/io/log/disk.ts'
 import { rejection, turns, until } from '../pipeline/support-waiting.ts'
@@ -267,6 +267,17 @@ describe('on a device that is always full', () => {
     expect(made).toBeLessThan(100_000)
     await run.abort()
     await rejection(run.result)
+  })
+
+  test('openLog() waits, also at its end, until its signal is aborted', async () => {
+    const ender = new AbortController()
+    const warned = once(process, 'warning')
+    const log = await openLog('/dev/full', { whenFull: 'wait', retry: 1e6, signal: ender.signal })
+    const ends = [rejection(log.append('a')), rejection(log.close())]
+    expect(String(await warned)).toContain('Waiting for room on the disk for "/dev/full"')
+    ender.abort()
+    for (const end of ends) expect(await end).toMatchObject({ code: 'ENOSPC' })
+    expect(log.summary()).toMatchObject({ lines: 0, waited: expect.any(Number) as number })
   })
 })
 

@@ -1,4 +1,5 @@
 /** A log outside of pipelines: for a program that has its own loop and wants to know when its lines are safe. */
+import { demandSignal } from '../../errors.ts'
 import { Appender, type Heard } from './appender.ts'
 import { type Disk, disk as systemDisk } from './disk.ts'
 import { LogFile, logTrouble } from './log-file.ts'
@@ -41,6 +42,8 @@ export interface Log {
 export interface OpenLogOptions extends LogOptions {
   /** Cuts the log back to this position, before anything is written. */
   from?: LogPosition
+  /** Once it is aborted, the log waits for room no more: it tries once, and then fails. */
+  signal?: AbortSignal
 }
 
 /**
@@ -48,7 +51,8 @@ export interface OpenLogOptions extends LogOptions {
  *
  * - After a crash at any moment the file is whole lines and at most one torn one, which is repaired at the next start.
  * - A line is acknowledged when it has reached the level: `'written'` survives `kill -9`, `'synced'` a power cut.
- * - On a full disk what has been written of a line is taken back; with `whenFull: 'wait'` it goes on when there is room.
+ * - On a full disk what has been written of a line is taken back; with `whenFull: 'wait'` it goes on when there is room,
+ *   and also `close` waits for that, until `signal` is aborted.
  * - A file is rotated between two lines, and no old file is removed before its compressed one is whole.
  * - One log at a time may write to a file.
  *
@@ -68,11 +72,13 @@ export interface OpenLogOptions extends LogOptions {
  * await rm(folder, { recursive: true })
  */
 export function openLog(file: string, options: OpenLogOptions = {}): Promise<Log> {
-  return openOn(file, logSettings('openLog', file, options), options.from)
+  const settings = logSettings('openLog', file, options)
+  demandSignal(options.signal, 'create openLog')
+  return openOn(file, settings, options)
 }
 
-async function openOn(file: string, settings: LogSettings, from?: LogPosition): Promise<Log> {
-  const appender = await openAppender(file, settings, {}, from)
+async function openOn(file: string, settings: LogSettings, { from, signal }: OpenLogOptions): Promise<Log> {
+  const appender = await openAppender(file, settings, signal ? { signal } : {}, from)
   let closing: Promise<void> | undefined
   const summary = (): LogSummary => ({ file, ...appender.counts })
   const close = async (): Promise<LogSummary> => {
