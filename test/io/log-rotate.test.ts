@@ -1,4 +1,5 @@
-import { copyFileSync, renameSync } from 'node:fs'
+import fs, { copyFileSync, renameSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test, vi } from 'vitest'
 import { pipeline, source } from 'sluice'
@@ -92,6 +93,20 @@ describe('a log is rotated', () => {
     await log.append(['two', 'three'])
     expect(folder.names).toEqual(['app.log', 'app.log.000001', 'app.log.20261127'])
     expect(folder.lines('app.log.000001')).toEqual(['one', 'two'])
+  })
+
+  test('without a look at the whole folder each time', async () => {
+    using folder = new LogFolder()
+    const listed = vi.spyOn(fs.promises, 'readdir')
+    syncBuiltinESMExports()
+    try {
+      await append(folder.file, numbered(50), { rotate: { bytes: 1, keep: 20 } })
+      expect(listed.mock.calls.length).toBeLessThan(4)
+    } finally {
+      listed.mockRestore()
+      syncBuiltinESMExports()
+    }
+    expect(folder.names).toHaveLength(21)
   })
 
   test('and goes on with the next number', async () => {

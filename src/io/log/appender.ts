@@ -210,7 +210,7 @@ export class Appender {
     if (file.old || (file.end > 0 && fits() === batch.written)) {
       await this.#synced()
       await file.rotate()
-      this.#archive?.tidy()
+      this.#archive?.tidy(file.rotated)
     }
     return Math.max(fits(), batch.nextLineEnd())
   }

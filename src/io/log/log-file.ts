@@ -12,12 +12,12 @@
 import type { Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { placeOf, syncFolder } from '../../connect/new-file.ts'
+import { absent, placeOf, syncFolder } from '../../connect/new-file.ts'
 import { codeOf, type Disk, trouble } from './disk.ts'
 import type { LogSettings } from './options.ts'
 import { goBack, type JobPosition, type LogPosition } from './position.ts'
 import { tornBytes } from './repair.ts'
-import { lastRotation, listWhole, rotatedName } from './rotated.ts'
+import { gzipName, lastRotation, rotatedName } from './rotated.ts'
 
 /** The module may be there more than once, as ESM and as CommonJS: there is one list for all. */
 const TAKEN: unique symbol = Symbol.for('sluice/io logs')
@@ -174,18 +174,22 @@ export class LogFile {
 
   async #rename(): Promise<void> {
     const { disk, path } = this
-    const [newer] = (await listWhole(path)).filter(({ number }) => number > this.rotated)
     // What only looks like an old file, as a copy with a date does, is in nobody's way.
-    if (newer && (newer.number === this.rotated + 1 || !(await this.#hasName())))
+    const next = this.rotated + 1
+    if (
+      (await isThere(rotatedName(path, next))) ||
+      (await isThere(gzipName(path, next))) ||
+      (!(await this.#hasName()) && (await lastRotation(path)) > this.rotated)
+    )
       throw new Error('somebody else writes to it, and has rotated it')
-    await disk.rename(path, rotatedName(path, this.rotated + 1))
+    await disk.rename(path, rotatedName(path, next))
     this.#renamed = true
   }
 
   /** Whether the file that has the name is ours. */
   async #hasName(): Promise<boolean> {
-    const [there, ours] = await Promise.all([stat(this.path), this.disk.stat(this.fd)])
-    return there.ino === ours.ino && there.dev === ours.dev
+    const [there, ours] = await Promise.all([stat(this.path).catch(absent), this.disk.stat(this.fd)])
+    return there?.ino === ours.ino && there.dev === ours.dev
   }
 
   get position(): LogPosition {
@@ -208,6 +212,8 @@ export class LogFile {
     await this.disk.close(this.fd)
   }
 }
+
+const isThere = async (path: string): Promise<boolean> => (await stat(path).catch(absent)) !== undefined
 
 /** One that may be appended to, but not read, is taken as it is: nothing tells how it ends. */
 async function openToAppend(disk: Disk, path: string): Promise<{ fd: number; readable: boolean }> {

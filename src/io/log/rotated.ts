@@ -62,26 +62,33 @@ export async function lastRotation(path: string): Promise<number> {
 }
 
 /**
- * Removes what is too old and what a crash has left, and compresses the rest. May be called again at any time. The files
- * from number `needed` on are kept, however many: a job that is killed goes back to them.
+ * Removes what is too old and what a crash has left, and compresses the rest. Gives what there is then. The files from
+ * number `needed` on are kept, however many: a job that is killed goes back to them.
  */
-export async function tidy(
+async function tidy(
   path: string,
-  { keep, gzip }: Required<RotateOptions>,
+  rotated: Rotated[],
+  archive: Archive,
   signal: AbortSignal,
-  needed = Infinity,
-): Promise<void> {
-  const rotated = await listRotated(path)
+): Promise<Rotated[]> {
+  const { rotate, needed = Infinity } = archive
+  const { keep } = rotate
   const whole = rotated.filter((each) => each.plain || each.gzip)
   const oldest = Math.min(needed, whole.at(Number.isFinite(keep) ? -keep : 0)?.number ?? 0)
-  for (const { number, plain, gzip: compressed, unfinished } of rotated) {
-    if (signal.aborted) return
+  for (const each of rotated) {
+    if (signal.aborted) break
+    const { number } = each
     const old = number < oldest
-    if (unfinished) await rm(rotatedName(path, number) + UNFINISHED, { force: true })
-    if (compressed && (old || plain)) await rm(gzipName(path, number), { force: true })
-    if (plain && old) await rm(rotatedName(path, number), { force: true })
-    if (plain && !old && gzip) await compress(path, number, signal)
+    if (each.unfinished) await rm(rotatedName(path, number) + UNFINISHED, { force: true })
+    if (each.gzip && (old || each.plain)) await rm(gzipName(path, number), { force: true })
+    if (each.plain && old) await rm(rotatedName(path, number), { force: true })
+    const packs = each.plain && !old && rotate.gzip
+    if (packs) await compress(path, number, signal)
+    each.unfinished = false
+    each.gzip = !old && (packs || (each.gzip && !each.plain))
+    each.plain &&= !old && !packs
   }
+  return rotated.filter((each) => each.plain || each.gzip)
 }
 
 /** The plain file is there until the compressed one is whole and on the disk. */
@@ -105,6 +112,10 @@ export class Archive {
   readonly #abort = new AbortController()
   #tidying: Promise<void> | undefined
   #again = false
+  /** What there is, the oldest first: to list the folder at each rotation would take the longer the more is kept. */
+  #known: Rotated[] | undefined
+  /** The numbers of rotations that may not be among it yet. */
+  #fresh: number[] = []
 
   constructor(
     readonly path: string,
@@ -112,7 +123,9 @@ export class Archive {
     readonly needed: number | undefined,
   ) {}
 
-  tidy(): void {
+  /** There may be something to do, as after a rotation of that number. */
+  tidy(rotated?: number): void {
+    if (rotated !== undefined) this.#fresh.push(rotated)
     this.#again = true
     this.#tidying ??= this.#work()
   }
@@ -120,13 +133,25 @@ export class Archive {
   async #work(): Promise<void> {
     while (this.#again) {
       this.#again = false
-      await tidy(this.path, this.rotate, this.#abort.signal, this.needed).catch((error: unknown) => {
+      await this.#once().catch((error: unknown) => {
+        // Somebody else may have been at work.
+        this.#known = undefined
         // The lines are all there, in files that are larger or more than wanted; the next rotation tries again. Where one
         // has come meanwhile, at once: what is too old by now may be the room that a full disk lacks.
         process.emitWarning(`Cannot tidy the old files of ${this.path}: ${String(error)}`, 'LogWarning')
       })
     }
     this.#tidying = undefined
+  }
+
+  async #once(): Promise<void> {
+    const rotated = (this.#known ??= await listRotated(this.path))
+    for (const number of this.#fresh.splice(0)) {
+      const before = rotated.findLastIndex((each) => each.number <= number)
+      if (rotated[before]?.number === number) continue
+      rotated.splice(before + 1, 0, { number, plain: true, gzip: false, unfinished: false })
+    }
+    this.#known = await tidy(this.path, rotated, this, this.#abort.signal)
   }
 
   /** Settles when all is tidy. */
