@@ -1,6 +1,7 @@
 /** Files that are packed: told by the ending of their name. */
 import type { Readable, Transform } from 'node:stream'
 import * as zlib from 'node:zlib'
+import { ZstdFrames } from './zstd-frames.ts'
 
 interface Packing {
   pack: (() => Transform) | undefined
@@ -17,7 +18,10 @@ const packings: Record<string, Packing> = {
     pack: () => zlib.createBrotliCompress({ params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 5 } }),
     unpack: () => zlib.createBrotliDecompress(),
   },
-  '.zst': { pack: zstd.createZstdCompress, unpack: zstd.createZstdDecompress },
+  '.zst': {
+    pack: zstd.createZstdCompress,
+    unpack: zstd.createZstdDecompress && (() => new ZstdFrames(zstd.createZstdDecompress!)),
+  },
 }
 
 /** Whether such a file can be added to: of other packings, Node reads the first part only. */
