@@ -108,14 +108,6 @@ export function parkWriter<T>(core: Core<T>, task: Wakeable): void {
   core.writer?.park?.(task)
 }
 
-/** The task will write no more: the edge ends, and fails where there is a failure. */
-export function endWriting<T>(core: Core<T>, task: Wakeable, failure?: { cause: unknown }): void {
-  const { writer } = core
-  if (writer?.leave) writer.leave(task, failure)
-  else if (failure) core.fail(failure.cause)
-  else closeSide(core, 'sender')
-}
-
 /** Ends one side for good, clones that a custom stage made included. */
 export function closeSide<T>(core: Core<T>, side: 'sender' | 'receiver'): void {
   for (const handle of [...core.handles]) if (handle.side === side) core.close(handle)

@@ -8,7 +8,7 @@
 import type { Core, Wakeable } from '../channel/core.ts'
 import { StageError } from '../errors.ts'
 import { Driven } from './drive.ts'
-import { closeSide, endWriting, room } from './edge.ts'
+import { closeSide, room } from './edge.ts'
 import { Meter } from './meter.ts'
 import type { Scope } from './builtin.ts'
 import { schedule } from './scheduler.ts'
@@ -162,7 +162,7 @@ export class Task extends Driven implements Wakeable {
     const { failure } = input!
     this.finishing = true
     if (failure === undefined) return
-    if (output) endWriting(output, this, failure)
+    this.#endOutput(failure)
     this.#leave(true)
   }
 
@@ -181,11 +181,8 @@ export class Task extends Driven implements Wakeable {
 
   /** Whether it has something in hand or to read, so that a drain waits for it. */
   get busy(): boolean {
-    const { kernel, input } = this
-    return (
-      this.calls > 0 ||
-      (!this.left && (kernel?.pending === true || this.full || (input?.buffer.length ?? 0) > 0))
-    )
+    const { kernel } = this
+    return this.calls > 0 || (!this.left && (kernel?.pending === true || this.full || this.stock > 0))
   }
 
   // ---- ends
@@ -205,7 +202,7 @@ export class Task extends Driven implements Wakeable {
   protected override close(): void {
     // It ends with calls in flight: nobody wants what they give.
     if (this.kernel!.pending) this.#unwanted()
-    if (this.output) endWriting(this.output, this)
+    this.#endOutput()
     this.#leave()
   }
 
@@ -243,7 +240,7 @@ export class Task extends Driven implements Wakeable {
     const { output } = this
     const failure = { cause: this.#failure }
     if (output?.failure) output.failure = failure
-    else if (output) endWriting(output, this, failure)
+    else this.#endOutput(failure)
     this.#leave(true)
   }
 
@@ -261,7 +258,7 @@ export class Task extends Driven implements Wakeable {
     if (this.left) return
     this.#unwanted()
     this.#leave(true)
-    if (this.output?.accepting) endWriting(this.output, this)
+    if (this.output?.accepting) this.#endOutput()
   }
 
   #unwanted(): void {
@@ -273,8 +270,17 @@ export class Task extends Driven implements Wakeable {
   abort(reason: unknown): void {
     this.context.abort(reason)
     this.context.stopTimers()
-    if (this.output) endWriting(this.output, this)
+    this.#endOutput()
     this.#leave(true, true)
+  }
+
+  /** It will write no more: its output ends, and fails where there is a failure. */
+  #endOutput(failure?: { cause: unknown }): void {
+    const { output } = this
+    const { writer } = output ?? {}
+    if (writer?.leave) writer.leave(this, failure)
+    else if (failure) output?.fail(failure.cause)
+    else if (output) closeSide(output, 'sender')
   }
 
   /** Lets go of everything. `early`: before its own end. */
