@@ -207,8 +207,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     if (isThenable(result)) {
       this.port.calls++
       // A promise that is not the engine's own may call back twice, or never get that far.
-      const promise = result instanceof Promise ? (result as Promise<R>) : Promise.resolve(result)
-      promise.then(slot.ok, slot.err)
+      Promise.resolve(result).then(slot.ok, slot.err)
       return
     }
     slot.result = result

@@ -154,7 +154,7 @@ export class ReadingIterator<T> extends Iterating<T> {
   }
 
   protected await(value: PromiseLike<unknown>): void {
-    this.awaited = value instanceof Promise ? value : Promise.resolve(value)
+    this.awaited = Promise.resolve(value)
     this.awaited.then(
       (arrived) => {
         if (this.port.left || this.awaited === undefined) return
@@ -244,7 +244,7 @@ export class AwaitingIterator<T> extends Iterating<T> {
         if (isThenable(step)) heard(step)
         return
       }
-      this.awaited = step instanceof Promise ? step : Promise.resolve(step)
+      this.awaited = Promise.resolve(step)
       this.awaited.then(this.#arrived, this.#failed)
     } catch (error) {
       this.over = true

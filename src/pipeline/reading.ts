@@ -103,7 +103,6 @@ function hearValue(values: readonly unknown[], i: number): void {
 class ReadingReceiver<T> implements Reading<T> {
   #waiting = false
   #arrived: T[] = []
-  #over = false
 
   constructor(
     readonly port: Out<T>,
@@ -128,7 +127,7 @@ class ReadingReceiver<T> implements Reading<T> {
       port.out[port.count++] = take(core)
     port.held = this.#waiting
     if (port.held || port.count >= port.room) return
-    if (this.#over || this.receiver.closed) {
+    if (this.receiver.closed) {
       if (open && core.failure !== undefined) throw core.failure.cause
       // Nothing will come any more: who sends may look at `whenClosed` to let go of what it listens to.
       this.receiver.close()
@@ -138,19 +137,14 @@ class ReadingReceiver<T> implements Reading<T> {
     this.receiver.recvMany(1).then(
       (values) => {
         this.#arrived = values
-        this.#wake()
+        this.#waiting = false
+        port.wake()
       },
       (error: unknown) => port.fail(error),
     )
   }
 
-  #wake(): void {
-    this.#waiting = false
-    this.port.wake()
-  }
-
   stop(): void {
-    this.#over = true
     this.receiver.close()
   }
 

@@ -129,8 +129,7 @@ export function guarded<In, R>(port: Failing, fn: Fn<In, R>, options: CallOption
       const result = timed(value, index, context)
       if (!isThenable(result)) return result
       // The `then` of a foreign promise need not give one.
-      const promise = result instanceof Promise ? (result as Promise<R>) : Promise.resolve(result)
-      return promise.then(null, (error) => settle(error, value, index, context))
+      return Promise.resolve(result).then(null, (error) => settle(error, value, index, context))
     } catch (error) {
       return settle(error, value, index, context)
     }
@@ -166,16 +165,8 @@ function inTime<R>(result: Promise<R>, timeout: number, call: TimedContext): Pro
       forgetTimer()
       call.release()
     }
-    result.then(
-      (came) => {
-        release()
-        resolve(came)
-      },
-      (error: unknown) => {
-        release()
-        reject(error)
-      },
-    )
+    result.then(release, release)
+    result.then(resolve, reject)
   })
 }
 
