@@ -22,6 +22,12 @@ export function builtin<Name extends keyof Builtins>(name: Name): Builtins[Name]
   return process?.getBuiltinModule?.(name)
 }
 
+/** Does `work` in a context; where there are none, as it is. */
+export function within<T>(scope: Scope | undefined, work: (argument: T) => void, argument: T): void {
+  if (scope === undefined) work(argument)
+  else scope.runInAsyncScope(work, undefined, argument)
+}
+
 let hooks: Builtins['node:async_hooks'] | undefined
 
 /** A scope for the context of whoever calls this. */

@@ -41,8 +41,8 @@ export class Meter {
     this.#since = now
   }
 
-  /** Begins to do something else. */
-  change(doing: Doing): void {
+  /** It has begun to do something else, be it with the last step, which was not timed. */
+  change(doing = this.doing): void {
     this.doing = doing
     this.#account(performance.now())
   }
@@ -61,11 +61,6 @@ export class Meter {
     this.#took = took
     this.steps = 0
     if (this.doing !== this.before) this.#account(ended)
-  }
-
-  /** With the last step, which was not timed, it has begun to do something else. */
-  changed(): void {
-    this.#account(performance.now())
   }
 
   #account(now: number): void {

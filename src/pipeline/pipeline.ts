@@ -19,7 +19,7 @@ import {
 import { type Trace, traceOf } from '../channel/deadlock.ts'
 import { Line } from '../channel/line.ts'
 import { late } from './scheduler.ts'
-import { DEFAULT_CAPACITY, Execution, type Made, type Run, type RunOptions } from './run.ts'
+import { DEFAULT_CAPACITY, Execution, type Run, type RunOptions } from './run.ts'
 
 /** A pipeline that ends in a stage: its run is worth the list of what comes out. */
 export interface Pipeline<Out> extends Part<'source', never, Out>, AsyncIterable<Out> {
@@ -68,34 +68,27 @@ class Runnable extends Composed {
     super(kind, definitions)
   }
 
-  get #made(): Made {
-    return { pipeline: this, trace: this.trace }
-  }
-
   override async run(options?: RunOptions): Promise<unknown> {
     return this.start(options).result
   }
 
   start(options?: RunOptions): Run<unknown> {
     const { kind, definitions } = this
-    return new Execution(
-      kind === 'sink pipeline' ? definitions : [...definitions, collector],
-      this.#made,
-      options,
-    )
+    return new Execution(kind === 'sink pipeline' ? definitions : [...definitions, collector], this, options)
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<unknown> {
     if (this.kind === 'sink pipeline')
       throw new TypeError('Cannot loop over pipeline: it must not end in a sink')
     const outlet = new Outlet()
-    const definitions = [...this.definitions]
-    const made = this.#made
     let run: Run<unknown> | undefined
     const next = (): Promise<IteratorResult<unknown>> => {
       if (run === undefined) {
         if (outlet.left) return Promise.resolve(END)
-        run = new Execution([...definitions, { name: 'loop', internal: true, kernel: outlet.open }], made)
+        run = new Execution(
+          [...this.definitions, { name: 'loop', internal: true, kernel: outlet.open }],
+          this,
+        )
         outlet.follow(run.result)
       }
       return outlet.next()

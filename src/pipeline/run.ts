@@ -17,7 +17,7 @@ import {
   DrainTimeoutError,
   type StageError,
 } from '../errors.ts'
-import { newScope } from './builtin.ts'
+import { newScope, within } from './builtin.ts'
 import { tell, tellSoon } from './events.ts'
 import { type Graph, graphOfRun } from './graph.ts'
 import { reportOf, shown } from './report.ts'
@@ -68,9 +68,9 @@ export const DEFAULT_CAPACITY = 256
 /** How many milliseconds clean-up has past the deadline of a stop: longer, and it is taken to hang. */
 const GRACE = 500
 
-/** The pipeline of a run, and where it was put together. */
-export interface Made {
-  readonly pipeline: object
+/** The pipeline of a run. */
+interface Made {
+  /** Where it was put together. */
   readonly trace: Trace
 }
 
@@ -84,7 +84,6 @@ export class Execution<R> implements Run<R>, Owner {
   readonly #capacity: number
   readonly name: string
   readonly #made: Made
-  readonly #sink: Task | undefined
   #failure: StageError | undefined
   #aborted: { reason: unknown } | undefined
   #open = 0
@@ -92,11 +91,8 @@ export class Execution<R> implements Run<R>, Owner {
   #building = 1
   #resolve!: (result: R) => void
   #reject!: (reason: unknown) => void
-  // What is let go of at the end.
-  #stopWatching: (() => void) | undefined
-  #stopListening: (() => void) | undefined
-  #stopStalls: (() => void) | undefined
-  readonly #stopTimers: (() => void)[] = []
+  /** What is let go of at the end. */
+  readonly #letGo: (() => void)[] = []
 
   /** The last stage is a sink. */
   constructor(definitions: readonly Definition[], made: Made, options: RunOptions = {}) {
@@ -122,11 +118,10 @@ export class Execution<R> implements Run<R>, Owner {
       return
     }
     this.#main = this.#chain(definitions)
-    this.#sink = this.#main.at(-1)
-    this.#stopWatching = watchRun(this)
-    if (signal) this.#stopListening = onAbort(signal, (reason) => this.#abort(reason))
+    this.#letGo.push(watchRun(this))
+    if (signal) this.#letGo.push(onAbort(signal, (reason) => this.#abort(reason)))
     if (stallAfter < Infinity)
-      this.#stopStalls = watchStalls(this.#all, stallAfter, () => this.#stalled(stallAfter))
+      this.#letGo.push(watchStalls(this.#all, stallAfter, () => this.#stalled(stallAfter)))
     this.#building--
     tell('run:start', () => this.#message())
     // From the end: a stage that wants nothing says so before anything is pulled.
@@ -205,10 +200,8 @@ export class Execution<R> implements Run<R>, Owner {
 
   /** What observers are told. */
   #message(task?: Task): object {
-    const { pipeline } = this.#made
-    if (!task) return { run: this, pipeline }
-    const { name, index, id } = task
-    return { run: this, pipeline, stage: name, index, id }
+    const message = { run: this, pipeline: this.#made }
+    return task ? { ...message, stage: task.name, index: task.index, id: task.id } : message
   }
 
   // ---- what tasks say
@@ -278,10 +271,7 @@ export class Execution<R> implements Run<R>, Owner {
   #settle(): void {
     if (this.ended !== undefined) return
     this.ended = performance.now()
-    this.#stopWatching?.()
-    this.#stopListening?.()
-    this.#stopStalls?.()
-    for (const stopTimer of this.#stopTimers) stopTimer()
+    for (const letGo of this.#letGo) letGo()
     for (const task of this.#all) {
       if (!task.done) this.#stageEnded(task)
       // Where it was aborted, calls may come back yet: of these nothing counts, and nothing is told.
@@ -291,7 +281,7 @@ export class Execution<R> implements Run<R>, Owner {
     // The step in which it has ended is not measured yet; and before whoever waits for the result goes on.
     tellSoon('run:end', () => ({ ...this.#message(), ...(failed && { error: failed.reason }) }))
     if (failed) this.#reject(failed.reason)
-    else this.#resolve(this.#sink?.kernel?.result?.() as R)
+    else this.#resolve(this.#main.at(-1)?.kernel?.result?.() as R)
     for (const heard of this.#whenOver) heard()
   }
 
@@ -303,16 +293,17 @@ export class Execution<R> implements Run<R>, Owner {
   #abort(reason: unknown): void {
     if (this.#aborted || this.ended !== undefined) return
     this.#aborted = { reason }
-    this.#within(() => {
-      for (const task of this.#all) task.abort(reason)
-    })
+    this.#tellAll((task) => task.abort(reason))
     this.#settleAborted()
   }
 
   /** Whoever ends a run is in a context of his own: clean-up and listeners of the stages are not to find that. */
-  #within(work: () => void): void {
-    if (this.scope) this.scope.runInAsyncScope(work, undefined, undefined)
-    else work()
+  #tellAll(work: (task: Task) => void): void {
+    // To tell one may bring up others, which are told as well.
+    const all = (): void => {
+      for (const task of this.#all) work(task)
+    }
+    within(this.scope, all, undefined)
   }
 
   async abort(reason: unknown = new DOMException('The run was aborted', 'AbortError')): Promise<void> {
@@ -331,10 +322,8 @@ export class Execution<R> implements Run<R>, Owner {
       return Promise.reject(error)
     }
     if (this.ended === undefined) {
-      this.#within(() => {
-        for (const task of this.#all) task.stop()
-      })
-      const later = (ms: number, work: () => void): void => void this.#stopTimers.push(startTimer(ms, work))
+      this.#tellAll((task) => task.stop())
+      const later = (ms: number, work: () => void): void => void this.#letGo.push(startTimer(ms, work))
       later(deadline, () => {
         const busy = shown(this.tasks).filter((task) => task.busy || task.cleaning)
         const names = busy.map(({ name }) => name)

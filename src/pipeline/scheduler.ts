@@ -8,7 +8,7 @@
  * `quantum` is how many values a task may handle in one step. It adapts to the cost of a value, so that a step of
  * slow functions stays short and one of cheap functions is long enough to make the rest of this file free.
  */
-import type { Scope } from './builtin.ts'
+import { type Scope, within } from './builtin.ts'
 
 /** Milliseconds of work between two turns of the event loop. */
 const BUDGET = 4
@@ -61,7 +61,7 @@ export interface Steppable {
     readonly doing: string
     readonly before: string
     stepped(began: number, ended: number): void
-    changed(): void
+    change(): void
   }
 }
 
@@ -154,8 +154,8 @@ function wakeOlder(): void {
   }
 }
 
-/** `within`: called in the context of the task. Anybody who has a handle of it can wake one. */
-export function schedule(task: Steppable, within = false): void {
+/** `inside`: called in the context of the task. Anybody who has a handle of it can wake one. */
+export function schedule(task: Steppable, inside = false): void {
   if (task.queued) return
   task.queued = true
   if (tail - head === queue.length) grow()
@@ -164,23 +164,22 @@ export function schedule(task: Steppable, within = false): void {
   flushQueued = true
   const { scope } = task
   // Others may flush before, and schedule again: the scope goes with the callback.
-  void resolved.then(within ? () => flush(scope) : () => flushIn(scope))
+  void resolved.then(inside ? () => flush(scope) : () => flushIn(scope))
 }
 
 /** Runs what is scheduled, from a context that is not known. */
 function flushIn(scope: Scope | undefined): void {
   // Who has flushed before left nothing to do.
   if (head === tail) flushQueued = false
-  else if (scope === undefined) flush(undefined)
-  else scope.runInAsyncScope(flush, undefined, scope)
+  else within(scope, flush, scope)
 }
 
 const step = (task: Steppable): void => task.step()
 
 /** In a context that is not its own, a task is led into its own: else its functions would find the store of another run. */
 function stepIn(scope: Scope | undefined, task: Steppable): void {
-  if (task.scope === scope || task.scope === undefined) task.step()
-  else task.scope.runInAsyncScope(step, undefined, task)
+  if (task.scope === scope) task.step()
+  else within(task.scope, step, task)
 }
 
 /**
@@ -223,7 +222,7 @@ export function flush(scope: Scope | undefined): void {
         worked += took
         adapt(task, took)
         meter.stepped(time - took, time)
-      } else if (meter.doing !== meter.before) meter.changed()
+      } else if (meter.doing !== meter.before) meter.change()
       continue
     }
     const began = old ? now() : time
