@@ -29,6 +29,7 @@ import {
 /** One branch, as the stage sees it. */
 export interface Branch {
   readonly input: Core<unknown>
+  readonly label: string
   /** What its sink has come to. */
   result(this: void): unknown
 }
@@ -125,6 +126,9 @@ export const merging: Opening = ({ output }, { kind, definitions }) => {
   return { chain: [...definitions.slice(0, -1), { ...last, capacity }, passing], output }
 }
 
+/** It has no room, but will have. */
+const isFull = (input: Core<unknown>): boolean => input.accepting && room(input) <= 0
+
 export abstract class Branching<In> implements Kernel<In, unknown> {
   readonly branches: Branch[] = []
   #closed = false
@@ -139,7 +143,7 @@ export abstract class Branching<In> implements Kernel<In, unknown> {
     const { port } = this
     const { chain, output } = open(port, part)
     const { input, result } = port.attach(chain, { writer: port, output, label })
-    const branch = { input: input!, result }
+    const branch = { input: input!, label, result }
     this.branches.push(branch)
     // A stage of the branch may have ended the run as soon as it began.
     if (this.#closed) this.#end(branch)
@@ -148,10 +152,18 @@ export abstract class Branching<In> implements Kernel<In, unknown> {
 
   /** Whether a value for this branch must wait: it has no room, but will have. */
   protected waitsFor({ input }: Branch): boolean {
-    if (!input.accepting || room(input) > 0) return false
+    if (!isFull(input)) return false
     parkWriter(input, this.port)
     this.port.held = this.port.blocked = true
     return true
+  }
+
+  /** The branches that hold it up. */
+  get wants(): string | undefined {
+    if (!this.port.blocked) return undefined
+    const full = this.branches.filter(({ input }) => isFull(input))
+    const names = full.map(({ label }) => `"${label}"`).join(', ')
+    return `${names ? `branch ${names}` : 'a branch'} to take a value`
   }
 
   /** Whether no branch takes anything more: then the stage has come to its end. */

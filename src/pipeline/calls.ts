@@ -27,8 +27,6 @@ export interface Family<In, R, Out> {
    * that failed counts when its turn comes, and then only if this is not yet `true`.
    */
   readonly decided?: boolean
-  /** The stage was left: lets go of what a slot still holds. */
-  close?(slot: Slot<In, R>): PromiseLike<unknown> | void
 }
 
 /** One call whose result has not been put out. */
@@ -80,14 +78,14 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   readonly #concurrency: number
   readonly #inOrder: boolean
   readonly #by: ((value: In) => unknown) | undefined
-  readonly #lastOfKey: Map<unknown, Slot<In, R>> | undefined
+  readonly #lastOfKey = new Map<unknown, Slot<In, R>>()
   readonly #replaces: boolean
   /** Behind a rendezvous there is room only when the next stage waits: its calls would never overlap with those of this one. */
   readonly ahead: boolean
   #index = 0
   /** How many slots are in use, and all there are: never more than `concurrency`. */
   #used = 0
-  readonly #slots: Slot<In, R>[] = []
+  protected readonly slots: Slot<In, R>[] = []
   readonly #unused: Slot<In, R>[] = []
   // The list of slots to put out.
   #first: Slot<In, R> | undefined
@@ -106,7 +104,6 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     this.#concurrency = concurrency
     this.#inOrder = (family.inOrder ?? ordered) === true
     this.#by = (ordered as { by?: (value: In) => unknown }).by
-    if (this.#by) this.#lastOfKey = new Map()
     this.#replaces = port.replaces = !!family.replaces
     this.ahead = port.output?.capacity === 0
   }
@@ -150,11 +147,6 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     return this.#used > 0
   }
 
-  get wants(): string | undefined {
-    // A call has come back, but what it gave has not come to its end.
-    return this.#used > 0 && this.port.calls === 0 ? 'more of what its function gave' : undefined
-  }
-
   /** Calls the function for the next value, whatever comes of it. */
   #call(): void {
     const slot = this.#slot()
@@ -166,8 +158,8 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
       } catch (error) {
         return this.#hold(slot, recover<In, R>(this.port, this.options, error, slot.value, 0))
       }
-      const before = this.#lastOfKey!.get(slot.key)
-      this.#lastOfKey!.set(slot.key, slot)
+      const before = this.#lastOfKey.get(slot.key)
+      this.#lastOfKey.set(slot.key, slot)
       if (before !== undefined) {
         before.follower = slot
         return
@@ -189,17 +181,12 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   /** A slot for the next value, which is taken from the input. */
   #slot(): Slot<In, R> {
     const { port } = this
-    const slot = this.#unused.pop() ?? this.#newSlot()
+    let slot = this.#unused.pop()
+    if (slot === undefined) this.slots.push((slot = new Slot<In, R>(this)))
     slot.value = port.items[port.at++]!
     slot.index = this.#index++
     this.#used++
     if (this.#inOrder) this.#append(slot)
-    return slot
-  }
-
-  #newSlot(): Slot<In, R> {
-    const slot = new Slot<In, R>(this)
-    this.#slots.push(slot)
     return slot
   }
 
@@ -239,12 +226,11 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     const { follower } = slot
     slot.follower = undefined
     if (follower !== undefined) this.#invoke(follower)
-    else this.#lastOfKey!.delete(slot.key)
+    else this.#lastOfKey.delete(slot.key)
   }
 
-  /** A slot that has more to give is ready again, or has broken. */
-  resume(slot: Slot<In, R>, broken?: { error: unknown }): void {
-    if (broken) return this.#break(slot, broken.error)
+  /** A slot that has more to give is ready again. */
+  resume(slot: Slot<In, R>): void {
     slot.state = 'ready'
     if (!this.#inOrder) this.#append(slot)
     this.port.wake()
@@ -274,13 +260,13 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     try {
       return this.family.emit(this.port, slot)
     } catch (error) {
-      this.#break(slot, error)
+      this.break(slot, error)
       return false
     }
   }
 
   /** What a call gave has failed while it was put out: there is no calling it again, but `onError` applies. */
-  #break(slot: Slot<In, R>, error: unknown): void {
+  break(slot: Slot<In, R>, error: unknown): void {
     slot.state = 'pending'
     this.port.calls++
     recover<In, R>(this.port, this.options, error, slot.value, 1).then(slot.ok, slot.err)
@@ -290,10 +276,5 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     const slot = this.#first!
     this.#first = slot.next
     slot.next = undefined
-  }
-
-  close(): PromiseLike<unknown> | void {
-    const { family } = this
-    if (family.close) return Promise.all(this.#slots.map(async (slot) => family.close!(slot)))
   }
 }

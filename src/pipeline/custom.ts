@@ -3,7 +3,7 @@ import { onAbort } from '../channel/clock.ts'
 import { newReceiver, newSender, type Receiver, type Sender } from '../channel/handles.ts'
 import type { Core } from '../channel/core.ts'
 import { demand, demandFunction, demandName, demandOptions } from '../errors.ts'
-import { readOneByOne, sentOneByOne } from './edge.ts'
+import { roomOneByOne, sentOneByOne } from './edge.ts'
 import { throughFunction } from './operator.ts'
 import { nextTurn, pace } from './scheduler.ts'
 import { type Custom, part, said, type Stage, type StageOptions, type StageTask } from './stage.ts'
@@ -47,7 +47,7 @@ function handles<In, Out>(task: StageTask<In, Out>): Custom {
     const rx = newReceiver(input as Core<In>)
     const tx = newSender(output as Core<Out>)
     input.pace = pace
-    readOneByOne(input)
+    input.roomMade = roomOneByOne(input)
     sentOneByOne(output)
     return async (context) => task(rx, tx, context)
   }

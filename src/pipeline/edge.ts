@@ -84,11 +84,6 @@ export function roomOneByOne<T>(core: Core<T>): () => void {
   }
 }
 
-/** A stage that uses a receiver reads from here. */
-export function readOneByOne<T>(core: Core<T>): void {
-  core.roomMade = roomOneByOne(core)
-}
-
 /** The reading task wants to be woken when a value is there or the channel has ended. It has found neither. */
 export function parkReader<T>(core: Core<T>): void {
   core.readerParked = true

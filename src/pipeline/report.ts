@@ -1,6 +1,5 @@
 /** What each stage of a run does or waits for, in words: for whom a run hangs, and for the page of `sluice/inspect`. */
 import { counted } from '../channel/deadlock.ts'
-import { room } from './edge.ts'
 import type { Task } from './task.ts'
 
 /** A run of a thousand branches has said enough after so many lines. */
@@ -55,18 +54,7 @@ function inputOf({ input, definition }: Task): string {
   return input ? 'a value' : definition.inputs ? 'its inputs' : 'its source'
 }
 
-function roomOf(task: Task): string {
-  const { blocked, output, kernel } = task
-  // A sink knows what it lacks.
-  if (blocked && kernel?.wants !== undefined) return kernel.wants
-  return blocked
-    ? `${fullBranchesOf(task)} to take a value`
-    : `room (${output?.length} of ${output?.capacity})`
-}
-
-/** The branches that hold up a fan-out. */
-function fullBranchesOf({ attached }: Task): string {
-  const full = attached.map(([first]) => first).filter(({ input }) => input!.accepting && room(input!) <= 0)
-  const names = full.map(({ label }) => `"${label}"`).join(', ')
-  return full.length > 0 ? `branch ${names}` : 'a branch'
+function roomOf({ blocked, output, kernel }: Task): string {
+  // Who waits for room elsewhere knows where.
+  return (blocked && kernel!.wants) || `room (${output?.length} of ${output?.capacity})`
 }

@@ -236,19 +236,8 @@ export function part<K extends Kind, In, Out>(
   kind: K,
   make: string,
   options: StageOptions,
-  rest: {
+  rest: Omit<Definition, 'name' | 'capacity' | 'kernel'> & {
     kernel?: (port: Port<In, Out>) => Kernel<In, Out>
-    custom?: Custom
-    inputs?: readonly (readonly Definition[])[]
-    branches?: readonly (readonly Definition[])[]
-    labels?: readonly string[]
-    passes?: boolean
-    pairs?: boolean
-    size?: () => number | undefined
-    resume?: (position: unknown, own?: boolean) => Definition
-    keep?: (position: unknown) => Kept
-    once?: () => boolean
-    hear?: () => void
   },
 ): Part<K, In, Out> {
   demandOptions(options, `create ${make}`)

@@ -100,7 +100,6 @@ class Batching<T> implements Kernel<T, T[]> {
 
   end(port: Port<T, T[]>): void {
     if (this.#count > 0) this.#flush(port)
-    this.close()
   }
 
   close(): void {

@@ -257,7 +257,7 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
     rest.awaited = step
     const broken = (error: unknown): void => {
       slot.rest = undefined
-      if (!port.left) this.calls.resume(slot, { error })
+      if (!port.left) this.calls.break(slot, error)
     }
     step.then((result) => {
       if (typeof result !== 'object' || result === null)
@@ -282,12 +282,23 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
   }
 }
 
-/** A stream that a call gives when its stage has been left is let go of, too. */
+/** Lets go of what was not put out to its end. */
 class FlatteningCalls<In, Out> extends Calls<In, Many<Out>, Out> {
+  declare readonly family: Flattening<In, Out>
+
+  get wants(): string | undefined {
+    // A call has come back, but what it gave has not come to its end.
+    return this.pending && this.port.calls === 0 ? 'more of what its function gave' : undefined
+  }
+
   override settled(slot: Slot<In, Many<Out>>): void {
-    // Nobody waits for more than the call.
-    if (this.port.left) void (async () => this.family.close!(slot))().catch(() => {})
+    // Its stage has been left: nobody waits for more than the call.
+    if (this.port.left) void (async () => this.family.close(slot))().catch(() => {})
     super.settled(slot)
+  }
+
+  close(): PromiseLike<unknown> {
+    return Promise.all(this.slots.map(async (slot) => this.family.close(slot)))
   }
 }
 
