@@ -25,8 +25,8 @@ export const nothing = (): void => {}
 /** A promise that is not awaited yet: should it reject meanwhile, somebody is listening. */
 export const heard = (promise: PromiseLike<unknown>): void => void promise.then(nothing, nothing)
 
-const isStep = (step: unknown): boolean => typeof step === 'object' && step !== null
-const notAStep = (): TypeError => new TypeError('The iterator gave something that is no object')
+export const isStep = (step: unknown): boolean => typeof step === 'object' && step !== null
+export const notAStep = (): TypeError => new TypeError('The iterator gave something that is no object')
 
 /**
  * Calls `return` as a loop would. Gives what is to be waited for: the clean-up of an iterator that stands at a value,

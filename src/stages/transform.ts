@@ -2,7 +2,7 @@
 import { demand } from '../errors.ts'
 import { Calls, type Family, keeping, type Slot } from '../pipeline/calls.ts'
 import { streamIterator } from '../pipeline/foreign.ts'
-import { leave } from '../pipeline/iterating.ts'
+import { isStep, leave, notAStep } from '../pipeline/iterating.ts'
 import { type CallOptions, checkCall, type Fn, type FoldOptions } from '../pipeline/retry.ts'
 import type { Keep } from '../pipeline/loops.ts'
 import { isThenable, special } from '../pipeline/results.ts'
@@ -207,8 +207,7 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
         this.#await(port, slot, rest, step)
         return false
       }
-      if (typeof step !== 'object' || step === null)
-        throw new TypeError('The iterator gave something that is no object')
+      if (!isStep(step)) throw notAStep()
       if (step.done) {
         slot.rest = undefined
         return true
@@ -260,8 +259,7 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
       if (!port.left) this.calls.break(slot, error)
     }
     step.then((result) => {
-      if (typeof result !== 'object' || result === null)
-        return broken(new TypeError('The iterator gave something that is no object'))
+      if (!isStep(result)) return broken(notAStep())
       rest.step = result
       rest.awaited = undefined
       this.calls.resume(slot)
