@@ -99,6 +99,15 @@ describe('readers take', () => {
     expect(await run(readLines(relation))).toEqual(plain)
   })
 
+  test('a pattern whose files are called as it calls them, wherever the program is', async () => {
+    for (const name of ['1.log', '!2.log', '3.txt']) fileOf(path(name), `{"name":"${name}"}\n{`)
+    const files: string[] = []
+    const onError = ({ error }: { error: unknown }) => void files.push(String(error).split(':')[1].trim())
+    for (const pattern of ['*1.log', '!*.log', '!(1|2)*.log'])
+      await run(readJsonl(path(pattern), { onError }))
+    expect(files).toEqual([path('1.log'), path('!2.log'), path('!2.log')])
+  })
+
   test('a file with a pattern for a name', async () => {
     expect(await run(readLines(fileOf(path('a[1].log'), 'x\n')))).toEqual(['x'])
   })

@@ -51,7 +51,8 @@ async function matching(pattern: string, mayMatchNone: boolean): Promise<string[
   })
   const folder = await folderOf(pattern)
   // As in a shell, `*` is no hidden file: our own writers keep what is not whole yet in one.
-  const found = await glob(pattern.slice(folder.length), {
+  // With a `!` in front it would be what is left out.
+  const found = await glob(pattern.slice(folder.length).replace(/^!(?!\()/, '\\!'), {
     dot: false,
     expandDirectories: false,
     ...(folder !== '' && { cwd: folder }),
@@ -61,14 +62,15 @@ async function matching(pattern: string, mayMatchNone: boolean): Promise<string[
   return files.sort()
 }
 
-/** The folders in front of a pattern that are there by that very name, whatever is in it; `''` where none looks like a pattern. */
+/**
+ * The folders in front of a pattern that are there by that very name, whatever is in it. The search begins there: those above
+ * may be closed to the program, which is then told of no file.
+ */
 async function folderOf(pattern: string): Promise<string> {
   let folder = ''
   for (let end = pattern.indexOf('/'); end >= 0; end = pattern.indexOf('/', end + 1)) {
     const outer = pattern.slice(0, end + 1)
-    if (await missing(outer)) break
-    // Parentheses and `!` make no path a pattern, but mean something in one.
-    if (/[*?[\]{}()!]/.test(outer)) folder = outer
+    if (!(await missing(outer))) folder = outer
   }
   return folder
 }
