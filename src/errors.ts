@@ -58,7 +58,9 @@ export class StageError extends Error {
 /** Anything can be thrown, even what throws when it is looked at. */
 function messageOf(cause: unknown): string {
   try {
-    return cause instanceof Error ? String(cause.message) || String(cause) : show(cause)
+    // An error of another realm, as those of Node are in Jest, is no `Error` of this one.
+    const { message } = Object(cause) as Partial<Error>
+    return typeof message === 'string' ? message || String(cause) : show(cause)
   } catch {
     return 'with an error that cannot be shown'
   }

@@ -1,4 +1,5 @@
 /** What a failing run says: who failed, with which value, why, and what else failed meanwhile. */
+import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import {
   drain,
@@ -108,11 +109,16 @@ describe('a StageError', () => {
     }
   })
 
-  test('says the name of a cause that has no message of its own', async () => {
+  test('says the message of a cause, or its name where that has none', async () => {
     const causes = [
+      { cause: runInNewContext('new Error("from elsewhere")') as unknown, said: 'from elsewhere' },
+      { cause: { message: 'no such table' }, said: 'no such table' },
       { cause: new AggregateError([boom]), said: 'AggregateError' },
       { cause: new RangeError(), said: 'RangeError' },
       { cause: Object.assign(new Error(), { name: 'Gone' }), said: 'Gone' },
+      { cause: runInNewContext('new RangeError()') as unknown, said: 'RangeError' },
+      { cause: Object.assign(new Error(), { message: 5 }), said: 'Error' },
+      { cause: { code: 5 }, said: 'Object' },
     ]
     for (const { cause, said } of causes) {
       const run = pipeline(
