@@ -180,7 +180,8 @@ describe('the functions of runs that go on side by side see the context of their
     const seen = await found((look) => {
       const enter = (n: number) => {
         if (storage.getStore() === 'one' && n === 100) storage.enterWith('entered')
-        return n
+        // How long it stays there is the runtime's to say: from Node 24 on, to the end of a turn of the engine at most.
+        return look(n)
       }
       return pipeline(
         range(3_000),

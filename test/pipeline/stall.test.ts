@@ -15,8 +15,10 @@ import {
   stage,
   take,
   toArray,
+  type ChannelOptions,
   type Run,
   type RunOptions,
+  type Sender,
 } from 'sluice'
 import { hang, pause, script, virtualTime } from 'sluice/testing'
 import { eventsDuring } from './support-events.ts'
@@ -59,7 +61,16 @@ async function watching(
   }
 }
 
-const silentDaemon = () => channel<number>(10, { daemon: true, name: 'daemon' })
+/** Senders that send nothing any more. One that is collected closes its channel, and a warning tells of it. */
+const kept: Sender<number>[] = []
+
+function silent(options?: ChannelOptions<number>) {
+  const ends = channel<number>(10, options)
+  kept.push(ends[0])
+  return ends
+}
+
+const silentDaemon = () => silent({ daemon: true, name: 'daemon' })
 
 describe('a run that stalls', () => {
   test('is reported once, as soon as nothing has moved for that long, and not again while it hangs', async () => {
@@ -104,7 +115,7 @@ describe('a run that stalls', () => {
 
   test.each([
     ['a source that never gives a value', pipeline(source(script<number>([1, hang()])), drain())],
-    ['a channel that nobody sends to', pipeline(source(channel<number>(3)[1]), drain())],
+    ['a channel that nobody sends to', pipeline(source(silent()[1]), drain())],
     ['a custom stage that hangs', pipeline(range(3), stage<number, number>('own', never), drain())],
     ['a call that hangs behind a batch', pipeline(range(30), batch(3), forEach(never))],
     ['one branch of two that hangs', pipeline(range(3000), fanOut({ a: drain(), b: forEach(never) }))],

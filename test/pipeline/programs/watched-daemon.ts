@@ -7,3 +7,5 @@ void pipeline(
   forEach((text) => console.log(text)),
 ).run({ stallAfter: 1 })
 await tx.send('through')
+// Held to the end: a sender that is collected closes its channel, and a warning tells of it.
+process.on('exit', () => tx.close())
