@@ -20,7 +20,7 @@ describe.concurrent('a program whose receivers wait for a sender that was forgot
       void main()
       void tx.send(1)
       tx.close()
-      export { another }
+      export { forgotten, another }
     `)
     expect(result.stdout).toBe('order 1\n')
     expect(result.stderr).toContain('DeadlockError')
@@ -262,14 +262,14 @@ describe.concurrent('a program is in no deadlock', () => {
     expectSilence(`
       const [tx, rx] = channel<number>(1)
       void tx.whenClosed()
-      export { rx }
+      export { tx, rx }
     `))
 
   it('where handles are open and values are buffered, and nobody waits', () =>
     expectSilence(`
       const [tx, rx] = channel<number>(2)
       await tx.send(1)
-      export { rx }
+      export { tx, rx }
     `))
 
   it('while a timer will still act', () =>

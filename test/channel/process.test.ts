@@ -237,6 +237,7 @@ describe.concurrent('timers hold the process alive', () => {
       const [tx, rx] = channel<number>(0)
       setTimeout(() => tx.trySend(1), 5)
       console.log((await select({ rx, slow: after(60_000), slower: tick(60_000) })).key)
+      export { tx, rx }
       `,
       'rx\n',
     ))
