@@ -78,14 +78,17 @@ function fifoOutput({ out, batch: count, bytes, every: ms }: Options, tally: Tal
 
 /** A FIFO is waited for and written to by the event loop, so that a reader who is slow cannot keep us from exiting. */
 class Fifo {
+  readonly file: string
+  readonly tally: Tally
+  readonly failed: (error: unknown) => Problem
   #stream: Socket | undefined
   #problem: Problem | undefined
 
-  constructor(
-    readonly file: string,
-    readonly tally: Tally,
-    readonly failed: (error: unknown) => Problem,
-  ) {}
+  constructor(file: string, tally: Tally, failed: (error: unknown) => Problem) {
+    this.file = file
+    this.tally = tally
+    this.failed = failed
+  }
 
   async append(records: string[]): Promise<void> {
     const stream = (this.#stream ??= await this.#open())

@@ -16,7 +16,11 @@ export class SourceTally {
   /** Why its reading ended early. */
   problem: string | undefined
 
-  constructor(readonly source: string) {}
+  readonly source: string
+
+  constructor(source: string) {
+    this.source = source
+  }
 }
 
 /** What all sources and the output have come to. */

@@ -4,7 +4,10 @@
 // lists them all and shows what they really print.
 
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
+import { globSync } from 'tinyglobby'
+import ts from 'typescript'
 import { describe, expect, it, vi } from 'vitest'
 import { postgresBin } from '../io/postgres-server.ts'
 import { root } from '../project/sources.ts'
@@ -161,6 +164,19 @@ describe('recipes', () => {
 
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expectInOrder(stdout, expected['first-message.ts'].prints)
+  })
+
+  it('are JavaScript with types, which Node 24 runs as they are', () => {
+    const isMore = (node: ts.Node): boolean =>
+      ts.isParameterPropertyDeclaration(node, node.parent) ||
+      ts.isEnumDeclaration(node) ||
+      ts.isModuleDeclaration(node)
+    const found = (node: ts.Node): string[] =>
+      isMore(node) ? [node.getText()] : node.getChildren().flatMap(found)
+    for (const file of globSync('recipes/**/*.ts', { cwd: root })) {
+      const text = readFileSync(`${root}${file}`, 'utf8')
+      expect(found(ts.createSourceFile(file, text, ts.ScriptTarget.ESNext, true)), file).toEqual([])
+    }
   })
 
   it('are all listed here and in README.md, and nothing else is', async () => {
