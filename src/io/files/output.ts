@@ -1,6 +1,6 @@
 /** Where bytes go: a file, through what packs it, or the standard output. One call at a time. */
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, open, rename, stat, unlink } from 'node:fs/promises'
+import { chmod, type FileHandle, open, rename, stat, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Transform } from 'node:stream'
 import { absent, placeOf, syncFolder, temporaryFor, whyNot } from '../../connect/new-file.ts'
@@ -107,8 +107,8 @@ async function openTemporary(
   const handle = await open(temporary, 'wx', mode ?? 0o666)
   const output = new FileOutput(file, handle, sync, { temporary, place })
   try {
-    // The mask of the process does not hold for a file that was there before.
-    if (mode !== undefined) await handle.chmod(mode & 0o7777)
+    // The mask of the process does not hold for a file that was there before. By its path: `node --permission` refuses `fchmod`.
+    if (mode !== undefined) await chmod(temporary, mode & 0o7777)
     return output
   } catch (error) {
     await output.abandon()
