@@ -161,9 +161,8 @@ export abstract class Branching<In> implements Kernel<In, unknown> {
   /** The branches that hold it up. */
   get wants(): string | undefined {
     if (!this.port.blocked) return undefined
-    const full = this.branches.filter(({ input }) => isFull(input))
-    const names = full.map(({ label }) => `"${label}"`).join(', ')
-    return `${names ? `branch ${names}` : 'a branch'} to take a value`
+    const full = this.branches.filter(({ input }) => isFull(input)).map(({ label }) => label)
+    return `${full.length > 0 ? `branch "${full.join('", "')}"` : 'a branch'} to take a value`
   }
 
   /** Whether no branch takes anything more: then the stage has come to its end. */
@@ -184,6 +183,11 @@ export abstract class Branching<In> implements Kernel<In, unknown> {
   #end({ input }: Branch, failure?: { cause: unknown }): void {
     if (failure) input.fail(failure.cause)
     closeSide(input, 'sender')
+  }
+
+  /** What its sinks have come to. */
+  result(): unknown {
+    return Object.fromEntries(this.branches.map(({ label, result }) => [label, result()]))
   }
 
   close(_aborted: boolean, failure?: { cause: unknown }): void {

@@ -15,7 +15,7 @@ class Copying<In> extends Branching<In> {
 
   constructor(
     port: Port<In, unknown>,
-    readonly named: NamedBranches,
+    named: NamedBranches,
     open?: typeof merging,
   ) {
     super(port)
@@ -29,9 +29,10 @@ class Copying<In> extends Branching<In> {
     const { items, at, out } = port
     const wanted = Math.min(port.end - at, passes ? port.room - port.count : Infinity)
     let count = wanted
-    for (const { input } of branches) if (input.accepting) count = Math.max(0, Math.min(count, room(input)))
-    port.at += count
+    for (const { input } of branches) if (input.accepting) count = Math.min(count, room(input))
+    // Branches that have taken more than their room leave less than none.
     if (count > 0) {
+      port.at += count
       for (const { input } of branches) {
         if (!input.accepting) continue
         input.buffer.append(items, at, at + count)
@@ -40,11 +41,6 @@ class Copying<In> extends Branching<In> {
       if (passes) for (let i = 0; i < count; i++) out[port.count++] = items[at + i]
     }
     if (count < wanted) for (const branch of branches) this.waitsFor(branch)
-  }
-
-  result(): Record<string, unknown> {
-    const names = Object.keys(this.named)
-    return Object.fromEntries(this.branches.map(({ result }, place) => [names[place], result()]))
   }
 }
 
@@ -157,7 +153,7 @@ class Balancing<In> extends Branching<In> {
     return idlest
   }
 
-  result(): unknown[] {
+  override result(): unknown[] {
     return this.branches.map(({ result }) => result())
   }
 }

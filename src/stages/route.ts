@@ -86,10 +86,6 @@ class Keyed<In> extends Branching<In> {
     const names = [...this.#byKey.keys()].map((known) => JSON.stringify(known)).join(', ')
     demand(false, 'route', 'fn', `a function that gives one of ${names}`, name)
   }
-
-  result(): Record<string, unknown> {
-    return Object.fromEntries([...this.#byKey].map(([name, { result }]) => [name as string, result()]))
-  }
 }
 
 /** A key in reports and pictures. */
