@@ -13,11 +13,7 @@ interface Branches<T> {
 class Copying<In> extends Branching<In> {
   readonly passes: boolean
 
-  constructor(
-    port: Port<In, unknown>,
-    named: NamedBranches,
-    open?: typeof merging,
-  ) {
+  constructor(port: Port<In, unknown>, named: NamedBranches, open?: typeof merging) {
     super(port)
     this.passes = open === undefined
     for (const [name, branch] of Object.entries(named)) this.branch(branch, name, open)
