@@ -57,6 +57,14 @@ export async function openDatabase(database: DuckDbDatabase): Promise<Opened> {
   return { connection, release }
 }
 
+/** Interrupts `work` until it is over, well or not: what comes before a statement has begun is lost on DuckDB. */
+export async function interrupted(connection: DuckDBConnection, work: Promise<unknown>): Promise<void> {
+  connection.interrupt()
+  const again = setInterval(() => connection.interrupt(), 20)
+  await Promise.allSettled([work])
+  clearInterval(again)
+}
+
 async function instanceOf(
   database: DuckDbDatabase,
 ): Promise<{ instance: DuckDBInstance; close: () => void }> {

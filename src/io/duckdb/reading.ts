@@ -7,7 +7,7 @@
  */
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBResult, DuckDBValue } from '@duckdb/node-api'
 import type { ChunkReader, SourceContext } from '../../connect/chunk-source.ts'
-import { failure, openDatabase, type DuckDbDatabase, type Opened } from './database.ts'
+import { failure, interrupted, openDatabase, type DuckDbDatabase, type Opened } from './database.ts'
 import { type Params, toParams } from './params.ts'
 import { type Choices, put, toJs, type ToJs } from './to-js.ts'
 
@@ -29,13 +29,14 @@ export async function openReading(statement: Statement, context: SourceContext):
   try {
     opened = await openDatabase(statement.database)
     const { connection } = opened
+    const { signal } = context
+    signal.throwIfAborted()
+    const begun = begin(connection, statement)
     // A statement may think for long before it gives its first row.
-    const stop = (): void => connection.interrupt()
-    context.signal.addEventListener('abort', stop, { once: true })
+    const stop = (): void => void interrupted(connection, begun)
+    signal.addEventListener('abort', stop, { once: true })
     try {
-      await connection.run('BEGIN')
-      const { values, types } = toParams(statement.params)
-      const result = await connection.stream(statement.sql, values, types)
+      const result = await begun
       try {
         return new Reading(statement, context, opened, result)
       } catch (error) {
@@ -43,12 +44,18 @@ export async function openReading(statement: Statement, context: SourceContext):
         throw error
       }
     } finally {
-      context.signal.removeEventListener('abort', stop)
+      signal.removeEventListener('abort', stop)
     }
   } catch (error) {
     opened?.release()
     throw failure(statement.action, error)
   }
+}
+
+async function begin(connection: DuckDBConnection, { sql, params }: Statement): Promise<DuckDBResult> {
+  await connection.run('BEGIN')
+  const { values, types } = toParams(params)
+  return connection.stream(sql, values, types)
 }
 
 /**
@@ -173,9 +180,8 @@ export class Reading implements ChunkReader<Row> {
   async close(): Promise<void> {
     const { connection, release } = this.opened
     if (!this.#ended) {
-      connection.interrupt()
       // Its failure has been told by `next`; here it is only to be over.
-      await this.#fetching.catch(() => {})
+      await interrupted(connection, this.#fetching)
       await cut(connection, this.result)
     }
     release()

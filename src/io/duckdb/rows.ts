@@ -6,7 +6,7 @@
 import type { ChunkWriter, SinkContext } from '../../connect/chunk-sink.ts'
 import { byColumns, refuseRows, SAMPLE } from '../../connect/column-names.ts'
 import { type Columns, Sampling } from './columns.ts'
-import { failure, type Opened, quoteName } from './database.ts'
+import { failure, interrupted, type Opened, quoteName } from './database.ts'
 import type { Row } from './reading.ts'
 import { show } from './shape.ts'
 import { TableWriting } from './table.ts'
@@ -120,9 +120,8 @@ export class RowWriting<R> implements ChunkWriter<Row, R> {
 
   async abandon(): Promise<void> {
     this.#over = true
-    this.plan.opened.connection.interrupt()
     // Its failure has been told where it was waited for; here it is only to be over.
-    await this.#busy.catch(() => {})
+    await interrupted(this.plan.opened.connection, this.#busy)
     try {
       this.#table?.drop()
     } finally {
