@@ -1,7 +1,7 @@
 // The recipe log-aggregation: how it ends when somebody or something stops it.
 
 import { execFileSync } from 'node:child_process'
-import { chmodSync, createReadStream } from 'node:fs'
+import { chmodSync, createReadStream, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -55,10 +55,11 @@ describe('log aggregation is stopped', () => {
 
   it.concurrent('in the middle of a file: at a whole line, and what was read is written', async () => {
     using folder = new Folder()
-    folder.file('long.log', numbered(3_000_000))
+    const part = 20_000
+    folder.file('long.log', numbered(part).repeat(150))
     const started = folder.start('long.log')
     await vi.waitFor(
-      async () => expect((await folder.read('aggregated.jsonl')).length).toBeGreaterThan(0),
+      () => expect(statSync(join(folder.path, 'aggregated.jsonl')).size).toBeGreaterThan(0),
       soon,
     )
     started.child.kill('SIGINT')
@@ -66,8 +67,8 @@ describe('log aggregation is stopped', () => {
     const messages = await folder.messages()
 
     expect(code).toBe(0)
-    expect(messages.every((message, i) => message === `line ${i}`)).toBe(true)
-    expect(messages.length).toBeLessThan(3_000_000)
+    expect(messages.every((message, i) => message === `line ${i % part}`)).toBe(true)
+    expect(messages.length).toBeLessThan(150 * part)
     expect(stdout).toContain(`${messages.length.toLocaleString('en')} lines read`)
     expect(stdout).toContain(`${messages.length.toLocaleString('en')} lines in `)
   })
@@ -108,7 +109,7 @@ describe('log aggregation is stopped', () => {
       using folder = new Folder()
       execFileSync('mkfifo', [join(folder.path, 'pipe')])
       const started = folder.start('-', '--out', 'pipe', '--batch', '10')
-      void started.write(numbered(2_000_000))
+      void started.write(numbered(20_000).repeat(100))
       await vi.waitFor(() => expect(started.child.stdin.writableLength).toBeGreaterThan(0), soon)
       await vi.waitFor(
         () => started.child.kill('SIGINT') && expect(started.stderr).toContain('in flight'),
