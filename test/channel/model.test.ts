@@ -9,7 +9,7 @@ import type { Overflow } from '../support/channel-model.ts'
 import { failureIn, type Kind, type Step, WEIGHTS } from '../support/channel-program.ts'
 import { Random, seedOfRun } from '../support/random.ts'
 
-const PROGRAMS = 1000
+const PROGRAMS = 600
 const STEPS = 60
 
 const KINDS = (Object.keys(WEIGHTS) as Kind[]).flatMap((kind) => Array<Kind>(WEIGHTS[kind]).fill(kind))

@@ -47,7 +47,7 @@ const rowsFrom = (random: Random): string[][] => {
 }
 
 test('what writeCsv wrote, readCsv and csv-parse read', () =>
-  law(150, async (random) => {
+  law(100, async (random) => {
     const rows = rowsFrom(random)
     const delimiter = random.pick([',', ';', '\t', '|'])
     const newline = random.pick(['\n', '\r\n'] as const)
@@ -84,7 +84,7 @@ test('objects come back with their types', () =>
   }))
 
 test('text by other programs gives what csv-parse gives', () =>
-  law(150, async (random) => {
+  law(100, async (random) => {
     const rows = rowsFrom(random)
     const newline = random.pick(['\n', '\r\n', '\r'])
     const field = (text: string): string =>
@@ -114,7 +114,7 @@ const settings = [
 ] as const satisfies CsvOptions[]
 
 test('any text gives the same rows and errors, at the same places, whatever the blocks', () =>
-  law(150, async (random) => {
+  law(100, async (random) => {
     const text = random.pick(['', '\uFEFF']) + textFrom(random, random.pick([5, 20, 80]))
     const file = fileOf(path('any.csv'), text)
     const options: CsvOptions = { header: false, ...random.pick(settings) }
@@ -153,7 +153,7 @@ const readers = {
 test.each(Object.keys(readers) as (keyof typeof readers)[])(
   '%s in two runs, cut anywhere, are each row once',
   (kind) =>
-    law(80, async (random) => {
+    law(50, async (random) => {
       const encoding = random.pick(encodings)
       const mark = random.int(0, 1) === 1
       const text = () =>
