@@ -78,7 +78,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   readonly #concurrency: number
   readonly #inOrder: boolean
   readonly #by: ((value: In) => unknown) | undefined
-  readonly #lastOfKey = new Map<unknown, Slot<In, R>>()
+  readonly #lastOfKey: Map<unknown, Slot<In, R>> | undefined
   readonly #replaces: boolean
   /** Behind a rendezvous there is room only when the next stage waits: its calls would never overlap with those of this one. */
   readonly ahead: boolean
@@ -104,6 +104,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     this.#concurrency = concurrency
     this.#inOrder = (family.inOrder ?? ordered) === true
     this.#by = (ordered as { by?: (value: In) => unknown }).by
+    this.#lastOfKey = this.#by && new Map()
     this.#replaces = port.replaces = !!family.replaces
     this.ahead = port.output?.capacity === 0
   }
@@ -158,8 +159,8 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
       } catch (error) {
         return this.#hold(slot, recover<In, R>(this.port, this.options, error, slot.value, 0))
       }
-      const before = this.#lastOfKey.get(slot.key)
-      this.#lastOfKey.set(slot.key, slot)
+      const before = this.#lastOfKey!.get(slot.key)
+      this.#lastOfKey!.set(slot.key, slot)
       if (before !== undefined) {
         before.follower = slot
         return
@@ -226,7 +227,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     const { follower } = slot
     slot.follower = undefined
     if (follower !== undefined) this.#invoke(follower)
-    else this.#lastOfKey.delete(slot.key)
+    else this.#lastOfKey!.delete(slot.key)
   }
 
   /** A slot that has more to give is ready again. */
