@@ -9,7 +9,10 @@ import { Socket } from 'node:net'
 import { type Readable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { isatty, ReadStream } from 'node:tty'
+import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
+import { pipeline, StageError } from 'sluice'
+import { readBytes } from 'sluice/io'
 import { LineSplitter } from './lines.ts'
 import { Problem, reasonOf } from './problem.ts'
 import { type SourceTally } from './tally.ts'
@@ -72,6 +75,10 @@ function descriptorOf(file: string): number {
 function inputOf(fd: number, name: string): Input {
   const stats = statsOf(fd, name)
   if (stats.isDirectory()) throw new Problem(`Cannot read ${name}: ${reasonOf({ code: 'EISDIR' })}`)
+  if (stats.isFile() && /\.(gz|br|zst)$/.test(name)) {
+    close(fd)
+    return { name, stats, keepsRest: true, bytes: (stop) => unpackedBytes(name, stop) }
+  }
   const pipe = stats.isFIFO() || stats.isSocket()
   if (!pipe && !isatty(fd)) return { name, stats, keepsRest: true, bytes: (stop) => fileBytes(fd, stop) }
   return { name, stats, keepsRest: false, bytes: (stop) => streamBytes(streamOf(fd, pipe), stop) }
@@ -102,6 +109,19 @@ async function* fileBytes(fd: number, stop: AbortSignal): AsyncGenerator<Buffer>
     }
   } finally {
     close(fd)
+  }
+}
+
+/** Reads a packed file. */
+async function* unpackedBytes(name: string, stop: AbortSignal): AsyncGenerator<Buffer> {
+  try {
+    // As a URL, no character of its name makes it a pattern.
+    for await (const bytes of pipeline(readBytes(pathToFileURL(name)))) {
+      if (stop.aborted) return
+      yield Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    }
+  } catch (error) {
+    throw error instanceof StageError ? error.cause : error
   }
 }
 

@@ -22,7 +22,8 @@ export interface Options {
 export const help = `Usage: npm start -- [options] [file | -] ...
 
 Collects the lines of many logs in one file. Without a file it starts three small HTTP servers, sends
-them requests for a few seconds, and collects what they log. "-" is the standard input; FIFOs work.
+them requests for a few seconds, and collects what they log. "-" is the standard input; FIFOs work,
+and files that end in .gz, .br or .zst are unpacked.
 
   --out FILE      appends to FILE (aggregated.jsonl)
   --batch N       writes when N lines have come (1000),

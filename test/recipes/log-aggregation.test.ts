@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { constants, createWriteStream, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { describe, expect, it, vi } from 'vitest'
 import { Folder, numbered, program } from './log-aggregation-program.ts'
 
@@ -36,6 +37,18 @@ describe('log aggregation reads', () => {
     expect(stdout).toMatch(/^all +50,000 /m)
     for (const file of files) expect(stdout).toMatch(new RegExp(`^${file} +1,000 `, 'm'))
     expect(await folder.messages()).toHaveLength(50_000)
+  })
+
+  it.concurrent('packed files as what they hold, and says where one is damaged', async () => {
+    using folder = new Folder()
+    folder.file('[1].log.gz', gzipSync(numbered(3)))
+    folder.file('2.log.br', brotliCompressSync('one\ntwo'))
+    folder.file('3.log.gz', 'no such thing')
+    const { code, stderr } = await folder.run(['[1].log.gz', '2.log.br', '3.log.gz'])
+
+    expect((await folder.messages()).sort()).toEqual(['line 0', 'line 1', 'line 2', 'one', 'two'])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^Cannot read 3\.log\.gz: Cannot unpack .*incorrect header check\n$/)
   })
 
   it.concurrent('a FIFO until its writer closes it', async () => {
