@@ -294,6 +294,13 @@ describe('a run that goes on', () => {
     ).toEqual(before)
   })
 
+  test('knows a file that is gone by its name, however that is written', () => {
+    const before = { file: relative('.', path('a.log')), id: 'gone', index: 0, offset: 3, line: 1 }
+    expect(placed(before, [path('b.log'), path('a.log')], ['b', 'a'])).toEqual([
+      { ...before, file: path('a.log'), index: 1 },
+    ])
+  })
+
   test('says so where its file was replaced or cut', async () => {
     const file = fileOf(path('a'), manyText)
     const { position } = await cut(readLines(file), 1)

@@ -4,6 +4,7 @@
  * One position is that of the input that is being read, and has those of the others with it that were opened before: a
  * file that is through may get more lines, and a new one may match a pattern in front of it.
  */
+import { resolve } from 'node:path'
 
 /** How far an input has been read. */
 export interface FilePosition {
@@ -32,7 +33,7 @@ export interface FilePosition {
 /**
  * The positions by the places that their files have among the inputs now; that of the file which was read last comes first.
  * A file that was renamed, as a rotation does, is the same one: `ids` tell which file each of the inputs is, where it is there.
- * Where it is not there, its name tells which one took its place.
+ * Where it is not there, its name tells which one took its place, however it is written: `in/a.log` is `./in/a.log`.
  */
 export function placed(
   position: FilePosition,
@@ -45,9 +46,10 @@ export function placed(
   const found = new Map<FilePosition, number>()
   const taken = new Set<number>()
   const byIndex = [...all].sort((a, b) => a.index - b.index)
-  for (const [key, keys] of [
-    ['id', ids],
-    ['file', files],
+  const names = files.map((file) => resolve(file))
+  for (const [keyOf, keys] of [
+    [({ id }: FilePosition) => id, ids],
+    [({ file }: FilePosition) => resolve(file), names],
   ] as const) {
     // Those of each key, the first of them last: what is taken is dropped from there.
     const places = new Map<string | undefined, number[]>()
@@ -59,9 +61,10 @@ export function placed(
     for (const each of byIndex) {
       if (found.has(each)) continue
       const { index } = each
-      const same = places.get(each[key]) ?? []
+      const key = keyOf(each)
+      const same = places.get(key) ?? []
       while (same.length > 0 && taken.has(same.at(-1)!)) same.pop()
-      const place = keys[index] === each[key] && !taken.has(index) ? index : same.at(-1)
+      const place = keys[index] === key && !taken.has(index) ? index : same.at(-1)
       if (place === undefined) continue
       found.set(each, place)
       taken.add(place)
