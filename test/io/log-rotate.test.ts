@@ -1,4 +1,4 @@
-import fs, { copyFileSync, renameSync } from 'node:fs'
+import fs, { copyFileSync, renameSync, rmSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test, vi } from 'vitest'
@@ -100,13 +100,13 @@ describe('a log is rotated', () => {
     const listed = vi.spyOn(fs.promises, 'readdir')
     syncBuiltinESMExports()
     try {
-      await append(folder.file, numbered(50), { rotate: { bytes: 1, keep: 20 } })
+      await append(folder.file, numbered(50), { rotate: { bytes: 1 } })
       expect(listed.mock.calls.length).toBeLessThan(4)
     } finally {
       listed.mockRestore()
       syncBuiltinESMExports()
     }
-    expect(folder.names).toHaveLength(21)
+    expect(folder.names).toHaveLength(50)
   })
 
   test('and goes on with the next number', async () => {
@@ -130,6 +130,16 @@ describe('a log is rotated', () => {
     await append(folder.file, numbered(20), { rotate: { bytes: 30, keep: 3 } })
     expect(folder.names).toEqual(['app.log', 'app.log.000017', 'app.log.000018', 'app.log.000019'])
     expect(folder.allLines).toEqual(numbered(4, 16))
+  })
+
+  test('and none of these is removed where somebody else has taken another', async () => {
+    using folder = new LogFolder()
+    const log = await openLog(folder.file, { rotate: { bytes: 1, keep: 2 } })
+    for (const line of ['one', 'two', 'three']) await log.append(line)
+    rmSync(folder.at('app.log.000002'))
+    await log.append('four')
+    await log.close()
+    expect(folder.names).toEqual(['app.log', 'app.log.000001', 'app.log.000003'])
   })
 
   test('and old files are compressed, none lost', async () => {

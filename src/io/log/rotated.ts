@@ -112,7 +112,7 @@ export class Archive {
   readonly #abort = new AbortController()
   #tidying: Promise<void> | undefined
   #again = false
-  /** What there is, the oldest first: to list the folder at each rotation would take the longer the more is kept. */
+  /** What there is, the oldest first: to list the folder at each rotation would take the longer the more there is. */
   #known: Rotated[] | undefined
   /** The numbers of rotations that may not be among it yet. */
   #fresh: number[] = []
@@ -145,12 +145,14 @@ export class Archive {
   }
 
   async #once(): Promise<void> {
-    const rotated = (this.#known ??= await listRotated(this.path))
+    let rotated = (this.#known ??= await listRotated(this.path))
     for (const number of this.#fresh.splice(0)) {
       const before = rotated.findLastIndex((each) => each.number <= number)
       if (rotated[before]?.number === number) continue
       rotated.splice(before + 1, 0, { number, plain: true, gzip: false, unfinished: false })
     }
+    // Of those that would be left, somebody else may have taken some: that is looked at before any is removed.
+    if (rotated.length > this.rotate.keep) rotated = await listRotated(this.path)
     this.#known = await tidy(this.path, rotated, this, this.#abort.signal)
   }
 
