@@ -98,6 +98,8 @@ describe('types', () => {
     ['-Infinity', 'number', -Infinity],
     ['2024-02-29', 'date', new Date('2024-02-29')],
     ['2024-12-31T23:59:59Z', 'date', new Date('2024-12-31T23:59:59Z')],
+    ['2/29/2024', 'date', new Date(2024, 1, 29)],
+    ['2024/12/31 23:59', 'date', new Date(2024, 11, 31, 23, 59)],
     ['', 'number?', undefined],
     ['7', 'number?', 7],
     ['12345678901234567890', 'bigint', 12345678901234567890n],
@@ -127,6 +129,8 @@ describe('types', () => {
     ['-1.8e308', 'number', 'a number that JavaScript can hold, got "-1.8e308"'],
     ['2023-02-29', 'date', 'a date, got "2023-02-29"'],
     ['2024-04-31 10:00', 'date', 'a date, got "2024-04-31 10:00"'],
+    ['2024/2/30', 'date', 'a date, got "2024/2/30"'],
+    ['02/29/2023 10:00', 'date', 'a date, got "02/29/2023 10:00"'],
     ['12a', 'number?', 'a number, got "12a"'],
     [
       '9007199254740993',

@@ -9,7 +9,7 @@ import { quoted } from './format-error.ts'
 
 /**
  * What the text of a column is turned into. An empty field stays `''` as a string; else it makes the row a bad one, or is
- * `undefined` with a question mark. Booleans are `true`, `false`, `1` and `0`, dates what `Date` reads, of days that there are. A function gets the text; what it throws makes the row a bad one.
+ * `undefined` with a question mark. Booleans are `true`, `false`, `1` and `0`, dates what `Date` reads, and in digits only days that there are. A function gets the text; what it throws makes the row a bad one.
  */
 export type ColumnType =
   | 'string'
@@ -86,8 +86,7 @@ const converters: Record<keyof Named, Convert> = {
   date(text) {
     const date = new Date(text)
     // `Date` takes the 30th of February for the 1st of March.
-    const [, late] = LATE_IN_MONTH.exec(text) ?? []
-    if (Number.isNaN(date.getTime()) || (late && !isDay(late))) throw new Wanted('a date')
+    if (Number.isNaN(date.getTime()) || !isDay(text)) throw new Wanted('a date')
     return date
   },
   json(text) {
@@ -99,9 +98,16 @@ const converters: Record<keyof Named, Convert> = {
   },
 }
 
-const LATE_IN_MONTH = /^\s*(\d{4}-\d\d-(?:29|3\d))/
+/** Days that not every month has: year, month and day, or month, day and year. */
+const LATE_IN_MONTH = /^\s*(?:(\d{4})[-/](\d\d?)[-/](29|3\d)|(\d\d?)[-/](29|3\d)[-/](\d{4}))/
 
-const isDay = (text: string): boolean => new Date(text).getUTCDate() === Number(text.slice(-2))
+function isDay(text: string): boolean {
+  const late = LATE_IN_MONTH.exec(text)
+  if (late === null) return true
+  const [, year = late[6], month = late[4], day = late[5]] = late
+  const lastOfMonth = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate()
+  return Number(day) <= lastOfMonth
+}
 
 function converterFor(type: ColumnType): Convert {
   if (typeof type === 'function') return type
