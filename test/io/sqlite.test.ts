@@ -124,6 +124,7 @@ test.each([
   ';SELECT 1 ; -- a; b\n ; /* c;\nd */',
   `SELECT ';--', "a;b", [c;d], \`e;f\`, 'it''s; /*' FROM t`,
   "SELECT '--' -- '\n FROM t",
+  "SELECT 1 -- it's\r a; b\u2028 c; d\n FROM t",
 ])('%j is one statement', (sql) => {
   expect(() => readSqlite(sql, { database })).not.toThrow()
 })

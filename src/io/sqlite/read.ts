@@ -101,7 +101,7 @@ function countStatements(sql: string): number {
   return bare.split(';').filter((statement) => statement.trim() !== '').length
 }
 
-const COMMENT_OR_QUOTED = /--.*|\/\*[^]*?(?:\*\/|$)|'[^']*'?|"[^"]*"?|`[^`]*`?|\[[^\]]*\]?/g
+const COMMENT_OR_QUOTED = /--[^\n]*|\/\*[^]*?(?:\*\/|$)|'[^']*'?|"[^"]*"?|`[^`]*`?|\[[^\]]*\]?/g
 
 function bindingsOf(params: ReadSqliteOptions['params'], action: string): unknown[] {
   if (params === undefined) return []
