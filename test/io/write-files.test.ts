@@ -1,16 +1,18 @@
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import {
+import fs, {
   chmodSync,
   existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
 } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { dirname } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, test, vi } from 'vitest'
@@ -126,6 +128,32 @@ describe('a file appears whole or not at all', () => {
     expect([text(file), statSync(file).mode & 0o777]).toEqual(['new\n', 0o666])
     expect(text(path('absent.txt'))).toBe('new\n')
     for (const link of ['link.txt', 'dangling.txt']) expect(lstatSync(path(link)).isSymbolicLink()).toBe(true)
+  })
+
+  test('and no other file gets that mode, whatever somebody puts in place of the new one', async () => {
+    const file = fileOf(path('out.txt'), 'old\n')
+    chmodSync(file, 0o666)
+    const other = fileOf(path('other.txt'), 'secret\n')
+    chmodSync(other, 0o600)
+    const realOpen = fs.promises.open
+    const opened = vi.spyOn(fs.promises, 'open').mockImplementation(async (...args) => {
+      const handle = await realOpen(...args)
+      const made = String(args[0])
+      if (made.endsWith('.tmp')) {
+        rmSync(made)
+        symlinkSync(other, made)
+      }
+      return handle
+    })
+    syncBuiltinESMExports()
+    try {
+      await write(['new'], writeLines(file))
+    } finally {
+      opened.mockRestore()
+      syncBuiltinESMExports()
+    }
+    expect(lstatSync(file).isSymbolicLink()).toBe(true)
+    expect(statSync(other).mode & 0o777).toBe(0o600)
   })
 
   test('where a link says that is reached through a linked folder', async () => {

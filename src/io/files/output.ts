@@ -107,13 +107,20 @@ async function openTemporary(
   const handle = await open(temporary, 'wx', mode ?? 0o666)
   const output = new FileOutput(file, handle, sync, { temporary, place })
   try {
-    // The mask of the process does not hold for a file that was there before. By its path: `node --permission` refuses `fchmod`.
-    if (mode !== undefined) await chmod(temporary, mode & 0o7777)
+    if (mode !== undefined) await setMode(handle, temporary, mode & 0o7777)
     return output
   } catch (error) {
     await output.abandon()
     throw error
   }
+}
+
+/**
+ * The mask of the process does not hold for a file that was there before. By its path, as `node --permission` refuses `fchmod`, only where
+ * that is in force: somebody else who may write to the folder could have put a link to a file of ours in its place.
+ */
+function setMode(handle: FileHandle, path: string, mode: number): Promise<void> {
+  return 'permission' in process ? chmod(path, mode) : handle.chmod(mode)
 }
 
 class FileOutput implements Output {
