@@ -33,6 +33,21 @@ describe('a write that takes only a part', () => {
   })
 })
 
+test('an old file is compressed also where a full disk is told of only when it is closed', async () => {
+  using folder = new LogFolder()
+  let closed = 0
+  const late: Disk = {
+    ...disk,
+    async close(fd) {
+      await disk.close(fd)
+      if (++closed === 2) throw systemError('ENOSPC')
+    },
+  }
+  const settings = { ...wait, rotate: { bytes: 1, gzip: true } }
+  await pipeline(source(['a', 'b', 'c', 'd']), appendTo<string>(late, folder.file, settings)).run()
+  expect(folder.names).toEqual(['app.log', ...[1, 2, 3].map((n) => `app.log.00000${n}.gz`)])
+})
+
 describe.each(['written', 'synced'] as const)('on a full disk, at level %s', (level) => {
   test('fails with whole lines in the file, and has acknowledged just these', async () => {
     using folder = new LogFolder()

@@ -209,8 +209,13 @@ export class Appender {
     const fits = (): number => batch.lineEndAt(batch.written + file.room)
     if (file.old || (file.end > 0 && fits() === batch.written)) {
       await this.#synced()
-      await file.rotate()
-      this.#archive?.tidy(file.rotated)
+      const before = file.rotated
+      try {
+        await file.rotate()
+      } finally {
+        // The old one may fail as it is closed: on a network, it is told of a full disk only then.
+        if (file.rotated > before) this.#archive?.tidy(file.rotated)
+      }
     }
     return Math.max(fits(), batch.nextLineEnd())
   }
