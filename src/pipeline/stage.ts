@@ -249,7 +249,8 @@ export function part<K extends Kind, In, Out>(
 
 /** `options`, those that they inherit included, with some said otherwise. */
 export function said<T extends object, Own extends object>(options: T, own: Own): T & Own {
-  return Object.create(options, Object.getOwnPropertyDescriptors(own)) as T & Own
+  // Not by inheriting from them: getters that read private fields work on the object itself alone.
+  return new Proxy(own as T & Own, { get: (_, key): unknown => Reflect.get(key in own ? own : options, key) })
 }
 
 /** Throws unless `piece` is a piece of a pipeline, of one of the kinds `wanted`. */

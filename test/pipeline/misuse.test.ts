@@ -177,15 +177,21 @@ describe('options that are no object', () => {
 
 test('options that are inherited count', async () => {
   class Skipping {
+    #onError = 'skip' as const
     get onError() {
-      return 'skip' as const
+      return this.#onError
     }
   }
   const add = (sum: number, n: number) => (n === 2 ? Promise.reject(new Error('two')) : sum + n)
   expect(await pipeline(range(4), scan(add, 0, new Skipping())).run()).toEqual([0, 1, 4])
   expect(await pipeline(range(4), reduce(add, 0, new Skipping())).run()).toBe(4)
-  const small = Object.freeze(Object.create({ capacity: 3 })) as { capacity: number }
-  const idle = stage('idle', async () => {}, small)
+  class Small {
+    #capacity = 3
+    get capacity() {
+      return this.#capacity
+    }
+  }
+  const idle = stage('idle', async () => {}, Object.freeze(new Small()))
   expect(pipeline(range(4), idle, count()).describe().edges[1].capacity).toBe(3)
 })
 
