@@ -240,7 +240,6 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
     const asynchronous = stream ?? many[Symbol.asyncIterator]?.()
     const iterator = asynchronous ?? many[Symbol.iterator]?.()
     demand(iterator, 'flatMap', 'fn', 'a function that gives an iterable', slot.result, TypeError)
-    hear(slot.result)
     // From here on it is the iterator that is let go of.
     slot.result = undefined
     return { iterator, sync: asynchronous === undefined, step: undefined }
@@ -280,6 +279,15 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
   }
 }
 
+/** What waits for its turn may fail before that. */
+function hearEarly(many: unknown): void {
+  try {
+    hear(many)
+  } catch {
+    // It throws when it is looked at: so it will when its turn comes, and then the stage fails.
+  }
+}
+
 /** Lets go of what was not put out to its end. */
 class FlatteningCalls<In, Out> extends Calls<In, Many<Out>, Out> {
   declare readonly family: Flattening<In, Out>
@@ -289,7 +297,13 @@ class FlatteningCalls<In, Out> extends Calls<In, Many<Out>, Out> {
     return this.pending && this.port.calls === 0 ? 'more of what its function gave' : undefined
   }
 
+  protected override hold(slot: Slot<In, Many<Out>>, result: Many<Out> | PromiseLike<Many<Out>>): void {
+    super.hold(slot, result)
+    if (slot.state === 'ready') hearEarly(result)
+  }
+
   override settled(slot: Slot<In, Many<Out>>): void {
+    if (slot.state === 'ready') hearEarly(slot.result)
     // Its stage has been left: nobody waits for more than the call.
     if (this.port.left) void (async () => this.family.close(slot))().catch(() => {})
     super.settled(slot)

@@ -243,6 +243,28 @@ describe.each([0, 1, 256])('promises in what flatMap() is given, at capacity %i'
     })
     expect(unhandled).toEqual([])
   })
+
+  test('that reject while the call before is still waited for find somebody', async () => {
+    const rejecting = () => [Promise.reject(boom)]
+    const giving = [async () => rejecting(), rejecting]
+    const unhandled = await unhandledDuring(async () => {
+      for (const give of giving) {
+        const many = flatMap((n: number) => (n === 0 ? turns(5).then(() => []) : give()), { concurrency: 2 })
+        expect((await stageError(pipeline(range(2), many).run({ capacity }))).cause).toBe(boom)
+      }
+    })
+    expect(unhandled).toEqual([])
+  })
+
+  test('a stream that breaks while the call before is still waited for fails the stage', async () => {
+    const broken = new Readable({ read() {} })
+    const many = flatMap((n: number) => (n === 0 ? turns(5).then(() => []) : broken), { concurrency: 2 })
+    const run = pipeline(range(2), many).run({ capacity })
+    await turns(2)
+    // Where nobody listens to it, this is an uncaught exception.
+    broken.destroy(boom)
+    expect((await stageError(run)).cause).toBe(boom)
+  })
 })
 
 describe('a stream that flatMap() reads', () => {
