@@ -252,12 +252,13 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
     step: PromiseLike<Step<Out>>,
   ): void {
     slot.state = 'pending'
-    rest.awaited = step
+    // One that is not the engine's own may call back twice, or at once.
+    const awaited = (rest.awaited = Promise.resolve(step))
     const broken = (error: unknown): void => {
       slot.rest = undefined
       if (!port.left) this.calls.break(slot, error)
     }
-    step.then((result) => {
+    awaited.then((result) => {
       if (!isStep(result)) return broken(notAStep())
       rest.step = result
       rest.awaited = undefined

@@ -267,6 +267,29 @@ describe.each([0, 1, 256])('promises in what flatMap() is given, at capacity %i'
   })
 })
 
+test('flatMap() awaits what the iterator gives as a loop does: one that calls back at once, twice, or with a promise', async () => {
+  type Step = IteratorResult<number, undefined>
+  type Calling = (back: (step: Step | Promise<Step>) => void, step: Step) => void
+  const ways: Calling[] = [
+    (back, step) => back(step),
+    (back, step) => [back(step), back(step)],
+    (back, step) => queueMicrotask(() => [back(step), back(step)]),
+    (back, step) => back(Promise.resolve(step)),
+  ]
+  for (const ordered of [true, false])
+    for (const way of ways) {
+      const counting = (n: number) => {
+        let i = 0
+        const step = (): Step =>
+          i < 2 ? { done: false, value: 10 * n + i++ } : { done: true, value: undefined }
+        const next = () => ({ then: (back: never) => way(back, step()) }) as unknown as Promise<Step>
+        return { [Symbol.asyncIterator]: () => ({ next }) }
+      }
+      const out = await pipeline(range(3), flatMap(counting, { concurrency: 3, ordered })).run()
+      expect(out.sort((a, b) => a - b)).toEqual([0, 1, 10, 11, 20, 21])
+    }
+})
+
 describe('a stream that flatMap() reads', () => {
   const ways: [string, Stage<unknown, unknown>][] = [
     ['enough', take(1)],
