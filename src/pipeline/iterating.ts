@@ -166,7 +166,7 @@ export class ReadingIterator<T> extends Iterating<T> {
       (error: unknown) => {
         const { awaited } = this
         this.awaited = undefined
-        if (!this.port.left && awaited !== undefined) this.port.fail(error, { value: awaited })
+        if (!this.port.left && awaited !== undefined) this.port.fail(error, { value })
       },
     )
   }

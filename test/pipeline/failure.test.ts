@@ -96,6 +96,18 @@ describe('a StageError', () => {
     expect(await stageError(run)).toMatchObject({ stage: 'map', index: 3 })
   })
 
+  test('of a source carries the promise that it gave', async () => {
+    class Later extends Promise<never> {}
+    const promises = [
+      Promise.reject(boom),
+      Later.reject(boom),
+      { then: (_: unknown, no: (error: Error) => void) => no(boom) } as unknown as Promise<never>,
+    ]
+    for (const promise of promises)
+      for (const input of [[promise], new Set([promise])])
+        expect((await stageError(pipeline(source(input), drain()).run())).value).toBe(promise)
+  })
+
   test('carries a cause of any kind, `undefined` too', async () => {
     for (const cause of [undefined, null, 'text', 0]) {
       const run = pipeline(
