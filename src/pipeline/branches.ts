@@ -160,7 +160,8 @@ export abstract class Branching<In> implements Kernel<In, unknown> {
 
   /** The branches that hold it up. */
   get wants(): string | undefined {
-    if (!this.port.blocked) return undefined
+    // It may have left, and wait for its calls.
+    if (!this.port.blocked || this.port.left) return undefined
     const full = this.branches.filter(({ input }) => isFull(input)).map(({ label }) => label)
     return `${full.length > 0 ? `branch "${full.join('", "')}"` : 'a branch'} to take a value`
   }

@@ -332,6 +332,19 @@ describe('what a stage does, at rest', () => {
     expect(doing(run, 'source')).toBe('has ended')
   })
 
+  test('is its calls where it was left while a branch was full', async () => {
+    const gate = deferred<never>()
+    const name = (n: number) => (n === 0 ? 'b' : n === 1 ? never() : 'a')
+    const branches = { a: hung, b: forEach(() => gate.promise) }
+    const run = pipeline(endless(0), route(name, branches, { concurrency: 2, ordered: false })).start()
+    const end = outcome(run.result)
+    await until(() => doing(run, 'route') === 'waits for branch "a" to take a value')
+    gate.reject(new Error('boom'))
+    await until(() => doing(run, 'route') === 'waits for 1 call of its function to return')
+    await run.abort()
+    await end
+  })
+
   test('while its own function looks, is being at work', async () => {
     const seen: (string | undefined)[] = []
     const gate = deferred()
