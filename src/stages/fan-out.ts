@@ -25,8 +25,8 @@ class Copying<In> extends Branching<In> {
     const { items, at, out } = port
     const wanted = Math.min(port.end - at, passes ? port.room - port.count : Infinity)
     let count = wanted
-    for (const { input } of branches) if (input.accepting) count = Math.min(count, room(input))
-    // Branches that have taken more than their room leave less than none.
+    // A branch that has taken more than its room has less than none: it holds up what there is, but not the end.
+    for (const { input } of branches) if (input.accepting) count = Math.min(count, Math.max(0, room(input)))
     if (count > 0) {
       port.at += count
       for (const { input } of branches) {

@@ -345,6 +345,18 @@ describe('what a stage does, at rest', () => {
     await end
   })
 
+  test('is to have ended where all is handed out, however full a branch is', async () => {
+    const full = pipeline(batch<number>(2), hung)
+    const run = pipeline(source(script([1, 2, 3])), fanOut({ full, other: drain() })).start({ capacity: 0 })
+    const end = outcome(run.result)
+    await until(
+      () => doing(run, 'source') === 'has ended' && doing(run, 'batch') === 'waits for room (0 of 0)',
+    )
+    await until(() => doing(run, 'fanOut') === 'has ended' && doing(run, 'drain') === 'has ended')
+    await run.abort()
+    await end
+  })
+
   test('while its own function looks, is being at work', async () => {
     const seen: (string | undefined)[] = []
     const gate = deferred()
