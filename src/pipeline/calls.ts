@@ -135,7 +135,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
           if (lowered || port.at < block || block === end || isTired) break
           continue
         }
-        this.hold(this.#slot(), result as R | PromiseLike<R>)
+        this.await(this.#slot(), result as R | PromiseLike<R>)
       }
       if (this.#first?.state !== 'pending') this.#drain()
       if ((port.at & 15) === 15 && late()) break
@@ -157,7 +157,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
       try {
         slot.key = this.#by(slot.value)
       } catch (error) {
-        return this.hold(slot, recover<In, R>(this.port, this.options, error, slot.value, 0))
+        return this.await(slot, recover<In, R>(this.port, this.options, error, slot.value, 0))
       }
       const before = this.#lastOfKey!.get(slot.key)
       this.#lastOfKey!.set(slot.key, slot)
@@ -176,7 +176,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     } catch (error) {
       result = Promise.reject<R>(error)
     }
-    this.hold(slot, result)
+    this.await(slot, result)
   }
 
   /** A slot for the next value, which is taken from the input. */
@@ -191,8 +191,8 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     return slot
   }
 
-  /** What a call has given, which may be a promise. */
-  protected hold(slot: Slot<In, R>, result: R | PromiseLike<R>): void {
+  /** Takes what a call has given, or waits for it where it is a promise. Named as what iterators do: bytes. */
+  protected await(slot: Slot<In, R>, result: R | PromiseLike<R>): void {
     if (isThenable(result)) {
       this.port.calls++
       // A promise that is not the engine's own may call back twice, or never get that far.

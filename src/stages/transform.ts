@@ -298,8 +298,8 @@ class FlatteningCalls<In, Out> extends Calls<In, Many<Out>, Out> {
     return this.pending && this.port.calls === 0 ? 'more of what its function gave' : undefined
   }
 
-  protected override hold(slot: Slot<In, Many<Out>>, result: Many<Out> | PromiseLike<Many<Out>>): void {
-    super.hold(slot, result)
+  protected override await(slot: Slot<In, Many<Out>>, result: Many<Out> | PromiseLike<Many<Out>>): void {
+    super.await(slot, result)
     if (slot.state === 'ready') hearEarly(result)
   }
 
