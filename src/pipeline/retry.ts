@@ -171,10 +171,12 @@ function inTime<R>(result: Promise<R>, timeout: number, call: TimedContext): Pro
 }
 
 /** The context of one call: its signal aborts with that of the stage, and when its time is up. Few calls ask for it. */
-class TimedContext extends Context {
+export class TimedContext extends Context {
   readonly stage: Context
   #stopListening: (() => void) | undefined
-  #over = false
+  over = false
+  /** What the call gave is being read: its signal goes on telling of an abort. */
+  kept = false
 
   constructor(stage: StageContext) {
     super(stage.name)
@@ -182,7 +184,7 @@ class TimedContext extends Context {
   }
 
   override get signal(): AbortSignal {
-    if (!this.#over && this.#stopListening === undefined) {
+    if (!this.over && this.#stopListening === undefined) {
       const { signal } = this.stage
       if (signal.aborted) this.abort(signal.reason)
       this.#stopListening = onAbort(signal, (reason) => this.abort(reason))
@@ -191,7 +193,8 @@ class TimedContext extends Context {
   }
 
   release(): void {
-    this.#over = true
+    if (this.kept) return
+    this.over = true
     this.#stopListening?.()
   }
 }

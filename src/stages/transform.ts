@@ -3,7 +3,13 @@ import { demand } from '../errors.ts'
 import { Calls, type Family, keeping, type Slot } from '../pipeline/calls.ts'
 import { streamIterator } from '../pipeline/foreign.ts'
 import { isStep, leave, notAStep } from '../pipeline/iterating.ts'
-import { type CallOptions, checkCall, type Fn, type FoldOptions } from '../pipeline/retry.ts'
+import {
+  type CallOptions,
+  checkCall,
+  type Fn,
+  type FoldOptions,
+  type TimedContext,
+} from '../pipeline/retry.ts'
 import type { Keep } from '../pipeline/loops.ts'
 import { isThenable, special } from '../pipeline/results.ts'
 import { hear } from '../pipeline/reading.ts'
@@ -167,6 +173,31 @@ interface Rest<T> {
 /** The values of one result after the other; what does not fit waits in its slot. */
 class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
   calls!: Calls<In, Many<Out>, Out>
+  /** What calls with a timeout were given whose results have not been read to their ends, by the index of the value. */
+  readonly #kept = new Map<number, TimedContext>()
+
+  /** `fn` for calls with a timeout. */
+  keeping(fn: Fn<In, Many<Out>>): Fn<In, Many<Out>> {
+    return (value, index, context) => {
+      const call = context as TimedContext
+      const keep = (result: Many<Out>): Many<Out> => {
+        // Nobody reads what came too late.
+        if ((call.kept = !call.over)) this.#kept.set(index, call)
+        return result
+      }
+      const result = fn(value, index, context)
+      return isThenable(result) ? Promise.resolve(result).then(keep) : keep(result)
+    }
+  }
+
+  /** All has been read, or is not wanted. */
+  over(index: number): void {
+    const call = this.#kept.get(index)
+    if (call === undefined) return
+    this.#kept.delete(index)
+    call.kept = false
+    call.release()
+  }
 
   loop(port: Port<In, Out>, fn: Fn<In, Many<Out>>, offset: number): unknown {
     const { items, out, context } = port
@@ -183,6 +214,7 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
         }
         out[port.count++] = value as Out
       }
+      if (this.#kept.size > 0) this.over(offset + port.at)
     }
     return undefined
   }
@@ -200,7 +232,7 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
       if (port.left) {
         if (isThenable(step)) step.then(null, () => {})
         else if (step.done) slot.rest = undefined
-        this.close(slot)?.then(null, () => {})
+        this.close(slot).catch(() => {})
         return false
       }
       if (isThenable(step)) {
@@ -210,6 +242,7 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
       if (!isStep(step)) throw notAStep()
       if (step.done) {
         slot.rest = undefined
+        this.over(slot.index)
         return true
       }
       if (rest.sync && isThenable(step.value)) {
@@ -266,11 +299,16 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
     }, broken)
   }
 
-  close(slot: Slot<In, Many<Out>>): PromiseLike<unknown> | void {
+  /** Its clean-up hears of an abort, too: a stage that fails is left before its signal aborts. */
+  async close(slot: Slot<In, Many<Out>>): Promise<void> {
     const rest = slot.rest as Rest<Out> | undefined
     slot.rest = undefined
-    if (rest) return leave(rest.iterator, rest.awaited)
-    if (slot.state === 'ready') return this.#leaveUnread(slot.result)
+    try {
+      if (rest) await leave(rest.iterator, rest.awaited)
+      else if (slot.state === 'ready') await this.#leaveUnread(slot.result)
+    } finally {
+      this.over(slot.index)
+    }
   }
 
   /** Its turn has not come. An iterator has not begun; a stream is open, and nobody else has it. */
@@ -306,12 +344,17 @@ class FlatteningCalls<In, Out> extends Calls<In, Many<Out>, Out> {
   override settled(slot: Slot<In, Many<Out>>): void {
     if (slot.state === 'ready') hearEarly(slot.result)
     // Its stage has been left: nobody waits for more than the call.
-    if (this.port.left) void (async () => this.family.close(slot))().catch(() => {})
+    if (this.port.left) this.family.close(slot).catch(() => {})
     super.settled(slot)
   }
 
+  override break(slot: Slot<In, Many<Out>>, error: unknown): void {
+    this.family.over(slot.index)
+    super.break(slot, error)
+  }
+
   close(): PromiseLike<unknown> {
-    return Promise.all(this.slots.map(async (slot) => this.family.close(slot)))
+    return Promise.all(this.slots.map((slot) => this.family.close(slot)))
   }
 }
 
@@ -320,8 +363,8 @@ class FlatteningCalls<In, Out> extends Calls<In, Many<Out>, Out> {
  * iterable are awaited, in order.
  *
  * - Where reading what `fn` gave fails, `onError` decides as well, but there is no further call; what was read before stays.
- * - A `timeout` bounds the call and not the reading of what it gave. With one, `signal` tells nothing once the call is over, which that of
- *   an async generator is at once: there, bound what it awaits, as by `AbortSignal.any([signal, AbortSignal.timeout(ms)])`.
+ * - A `timeout` bounds the call and not the reading of what it gave; the call of an async generator is over at once: there, bound what
+ *   it awaits, as by `AbortSignal.any([signal, AbortSignal.timeout(ms)])`.
  *
  * Ordered unless told otherwise. Concurrency 1 unless told otherwise. Holds at most `concurrency` values. On error:
  * fails, or follows `retry` and `onError`.
@@ -343,7 +386,8 @@ export function flatMap<In, Out>(
   return part('stage', 'flatMap', options, {
     kernel(port) {
       const flattening = new Flattening<In, Out>()
-      return (flattening.calls = new FlatteningCalls(port, flattening, fn, options))
+      const call = options.timeout === undefined ? fn : flattening.keeping(fn)
+      return (flattening.calls = new FlatteningCalls(port, flattening, call, options))
     },
   })
 }
