@@ -8,7 +8,7 @@
  */
 import { type Keep, loopFor } from './loops.ts'
 import { isThenable, SKIPPED } from './results.ts'
-import { type CallOptions, type Fn, guarded, recover } from './retry.ts'
+import { type Call, type Fn, guarded, recover } from './retry.ts'
 import { few, late, tired } from './scheduler.ts'
 import type { Kernel, Port } from './stage.ts'
 
@@ -97,14 +97,13 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     readonly port: Port<In, Out>,
     readonly family: Family<In, R, Out>,
     fn: Fn<In, R>,
-    readonly options: CallOptions<In>,
+    readonly call: Call<In>,
   ) {
-    const { concurrency = 1, ordered = true } = options
-    this.#fn = guarded(port, fn, options)
-    this.#concurrency = concurrency
-    this.#inOrder = (family.inOrder ?? ordered) === true
-    this.#by = (ordered as { by?: (value: In) => unknown }).by
-    this.#lastOfKey = this.#by && new Map()
+    this.#fn = guarded(port, fn, call)
+    this.#concurrency = call.concurrency
+    this.#inOrder = family.inOrder ?? call.ordered
+    this.#by = call.by
+    this.#lastOfKey = call.by && new Map()
     this.#replaces = port.replaces = !!family.replaces
     this.ahead = port.output?.capacity === 0
   }
@@ -157,7 +156,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
       try {
         slot.key = this.#by(slot.value)
       } catch (error) {
-        return this.await(slot, recover<In, R>(this.port, this.options, error, slot.value, 0))
+        return this.await(slot, recover<In, R>(this.port, this.call, error, slot.value, 0))
       }
       const before = this.#lastOfKey!.get(slot.key)
       this.#lastOfKey!.set(slot.key, slot)
@@ -271,7 +270,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   break(slot: Slot<In, R>, error: unknown): void {
     slot.state = 'pending'
     this.port.calls++
-    recover<In, R>(this.port, this.options, error, slot.value, 1).then(slot.ok, slot.err)
+    recover<In, R>(this.port, this.call, error, slot.value, 1).then(slot.ok, slot.err)
   }
 
   #shift(): void {

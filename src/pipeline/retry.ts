@@ -44,30 +44,47 @@ export interface CallOptions<In> extends StageOptions {
 /** For one call at a time, as each needs what the one before it gave. */
 export type FoldOptions<In> = Omit<CallOptions<In>, 'concurrency' | 'ordered'>
 
-/** Checks the options of a call where the stage is built. */
-export function checkCall<In>(make: string, fn: unknown, options: CallOptions<In>, called = 'fn'): void {
+/** The options of a call, with what they are by default. */
+export interface Call<In> extends Required<RetryOptions> {
+  readonly concurrency: number
+  readonly ordered: boolean
+  readonly by: ((value: In) => unknown) | undefined
+  readonly timeout: number
+  readonly onError: NonNullable<CallOptions<In>['onError']>
+}
+
+/** Each call needs what the one before it gave, whatever the options say. */
+export const ONE_BY_ONE = { concurrency: 1, ordered: true, by: undefined }
+
+/** Takes the options of a call, checked, where the stage is built: each is read once, and what becomes of them later does not matter. */
+export function callOf<In>(make: string, fn: unknown, options: CallOptions<In>, called = 'fn'): Call<In> {
   const action = `create ${make}`
   demandFunction(fn, action, called)
   demandOptions(options, action)
-  const { concurrency = 1, ordered = true, timeout = 0, retry = 0, onError = 'fail' } = options
+  const { concurrency = 1, ordered = true, timeout = Infinity, retry = 0, onError = 'fail' } = options
   demandCount(concurrency, action, 'concurrency', 1, true)
   demandTime(timeout, action, 'timeout')
-  if (typeof ordered === 'object' && ordered !== null) demandFunction(ordered.by, action, 'ordered.by')
+  const { by } = Object(ordered) as { by?: (value: In) => unknown }
+  if (typeof ordered === 'object' && ordered !== null) demandFunction(by, action, 'ordered.by')
   else demand(typeof ordered === 'boolean', action, 'ordered', 'a boolean or { by }', ordered, TypeError)
-  if (typeof retry === 'object' && retry !== null) checkRetry(action, retry)
-  else demandCount(retry, action, 'retry', 0, true)
   const known = onError === 'fail' || onError === 'skip' || typeof onError === 'function'
   demand(known, action, 'onError', "'fail', 'skip' or a function", onError, TypeError)
+  return { concurrency, ordered: ordered === true, by, timeout, onError, ...retryOf(action, retry) }
 }
 
-function checkRetry(action: string, retry: RetryOptions): void {
-  const { attempts = 1, delay = 0, factor = 1, maxDelay = 0, jitter = 0, when } = retry
+function retryOf(action: string, retry: number | RetryOptions): Required<RetryOptions> {
+  if (typeof retry !== 'object' || retry === null) {
+    demandCount(retry, action, 'retry', 0, true)
+    retry = { attempts: retry + 1 }
+  }
+  const { attempts = 3, delay = 100, factor = 2, maxDelay = 30_000, jitter = 0.5, when = () => true } = retry
   demandCount(attempts, action, 'retry.attempts', 1, true)
   demandTime(delay, action, 'retry.delay')
   demandTime(maxDelay, action, 'retry.maxDelay')
   demandNumber(factor, action, 'retry.factor', 'a number above 0', (n) => n > 0)
   demandNumber(jitter, action, 'retry.jitter', 'a number from 0 to 1', (n) => n >= 0 && n <= 1)
-  if (when !== undefined) demandFunction(when, action, 'retry.when')
+  demandFunction(when, action, 'retry.when')
+  return { attempts, delay, factor, maxDelay, jitter, when }
 }
 
 /** Whose values fail. */
@@ -76,7 +93,7 @@ type Failing = Pick<Port<never, unknown>, 'context' | 'skipped'>
 /** What becomes of a value that failed for good: rejects, or gives `SKIPPED`. */
 export async function recover<In, R>(
   port: Failing,
-  { onError = 'fail' }: CallOptions<In>,
+  { onError }: Pick<Call<In>, 'onError'>,
   error: unknown,
   value: In,
   attempts: number,
@@ -93,12 +110,10 @@ export async function recover<In, R>(
 }
 
 /** `fn` with its timeout, its further calls and its way with errors. `fn` itself where it has none of them. */
-export function guarded<In, R>(port: Failing, fn: Fn<In, R>, options: CallOptions<In>): Fn<In, R> {
-  const { timeout, retry = 0, onError = 'fail' } = options
-  if (timeout === undefined && retry === 0 && onError === 'fail') return fn
-  const timed = timeout === undefined ? fn : limited(fn, timeout)
-  const again = typeof retry === 'object' ? retry : { attempts: retry + 1 }
-  const { attempts = 3, delay = 100, factor = 2, maxDelay = 30_000, jitter = 0.5, when = () => true } = again
+export function guarded<In, R>(port: Failing, fn: Fn<In, R>, call: Call<In>): Fn<In, R> {
+  const { timeout, onError, attempts, delay, factor, maxDelay, jitter, when } = call
+  if (timeout === Infinity && attempts === 1 && onError === 'fail') return fn
+  const timed = timeout === Infinity ? fn : limited(fn, timeout)
 
   const settle = async (error: unknown, value: In, index: number, context: StageContext): Promise<R> => {
     let made = 1
@@ -121,7 +136,7 @@ export function guarded<In, R>(port: Failing, fn: Fn<In, R>, options: CallOption
         error = thrown
       }
     }
-    return recover(port, options, error, value, made)
+    return recover(port, call, error, value, made)
   }
 
   return (value, index, context) => {

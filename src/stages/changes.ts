@@ -6,7 +6,7 @@
  */
 import { Calls, type Family } from '../pipeline/calls.ts'
 import { special } from '../pipeline/results.ts'
-import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
+import { callOf, type CallOptions, type Fn } from '../pipeline/retry.ts'
 import { type Kernel, part, type Port, type Stage } from '../pipeline/stage.ts'
 
 /** Whether a key is new; remembers it. */
@@ -64,10 +64,10 @@ function fresh<T>(
   key: Fn<T, unknown> | undefined,
   options: CallOptions<NoInfer<T>>,
 ): Stage<T, T> {
-  checkCall(make, key === undefined ? judge : key, options, 'key')
+  const call = callOf(make, key === undefined ? judge : key, options, 'key')
   return part('stage', make, options, {
     kernel: (port) =>
-      key === undefined ? judging(port, judge()) : new Calls(port, judgingKeys<T>(judge()), key, options),
+      key === undefined ? judging(port, judge()) : new Calls(port, judgingKeys<T>(judge()), key, call),
   })
 }
 

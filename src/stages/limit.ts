@@ -7,7 +7,7 @@
 import { demandCount } from '../errors.ts'
 import { Calls, type Family, type Slot } from '../pipeline/calls.ts'
 import { special } from '../pipeline/results.ts'
-import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
+import { callOf, type CallOptions, type Fn } from '../pipeline/retry.ts'
 import { part, pass, type Port, type Stage, type StageContext, type StageOptions } from '../pipeline/stage.ts'
 
 /**
@@ -137,9 +137,9 @@ export function takeWhile<In, Out extends In>(
 export function takeWhile<In>(fn: Fn<NoInfer<In>, unknown>, options?: CallOptions<NoInfer<In>>): Stage<In, In>
 export function takeWhile<In>(fn: Fn<In, unknown>, options?: CallOptions<NoInfer<In>>): Stage<In, In>
 export function takeWhile<In>(fn: Fn<In, unknown>, options: CallOptions<NoInfer<In>> = {}): Stage<In, In> {
-  checkCall('takeWhile', fn, options)
+  const call = callOf('takeWhile', fn, options)
   return part('stage', 'takeWhile', options, {
-    kernel: (port) => new Calls(port, new TakingWhile<In>(), fn, options),
+    kernel: (port) => new Calls(port, new TakingWhile<In>(), fn, call),
   })
 }
 
@@ -198,12 +198,12 @@ class DroppingWhile<T> implements Family<T, unknown, T> {
 export function dropWhile<In>(fn: Fn<NoInfer<In>, unknown>, options?: CallOptions<NoInfer<In>>): Stage<In, In>
 export function dropWhile<In>(fn: Fn<In, unknown>, options?: CallOptions<NoInfer<In>>): Stage<In, In>
 export function dropWhile<In>(fn: Fn<In, unknown>, options: CallOptions<NoInfer<In>> = {}): Stage<In, In> {
-  checkCall('dropWhile', fn, options)
+  const call = callOf('dropWhile', fn, options)
   return part('stage', 'dropWhile', options, {
     kernel(port) {
       const family = new DroppingWhile<In>()
-      const call: Fn<In, unknown> = (value, index, context) => !family.decided && fn(value, index, context)
-      return new Calls(port, family, call, options)
+      const asked: Fn<In, unknown> = (value, index, context) => !family.decided && fn(value, index, context)
+      return new Calls(port, family, asked, call)
     },
   })
 }

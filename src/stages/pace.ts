@@ -111,7 +111,7 @@ class Throttling<T> implements Kernel<T, T> {
   /** The next value has waited for nothing but its turn: if it comes late, the timer was. */
   #waited = false
 
-  constructor({ count, per, burst = 1 }: ThrottleOptions) {
+  constructor(count: number, per: number, burst: number) {
     this.#each = per / count
     this.#early = (burst - 1) * this.#each
   }
@@ -169,7 +169,7 @@ export function throttle<T>(options: ThrottleOptions): Stage<T, T> {
   demandCount(count, action, 'count', 1)
   demand(Number.isFinite(per) && per > 0, action, 'per', 'a finite number of milliseconds > 0', per)
   demandCount(burst, action, 'burst', 1)
-  return part('stage', 'throttle', options, { kernel: () => new Throttling<T>(options) })
+  return part('stage', 'throttle', options, { kernel: () => new Throttling<T>(count, per, burst) })
 }
 
 class Sampling<T> implements Kernel<T, T> {

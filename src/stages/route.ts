@@ -4,7 +4,7 @@ import { type AnyBranch, type Branch, Branching, branching, merging } from '../p
 import { Calls, type Family, type Slot } from '../pipeline/calls.ts'
 import { put } from '../pipeline/edge.ts'
 import { special } from '../pipeline/results.ts'
-import { type CallOptions, checkCall, type Fn } from '../pipeline/retry.ts'
+import { type Call, callOf, type CallOptions, type Fn } from '../pipeline/retry.ts'
 import { late } from '../pipeline/scheduler.ts'
 import { demandPart, part, type Port, type Sink, type Stage } from '../pipeline/stage.ts'
 
@@ -19,7 +19,7 @@ class Keyed<In> extends Branching<In> {
   constructor(
     port: Port<In, unknown>,
     fn: Fn<In, unknown>,
-    options: CallOptions<NoInfer<In>>,
+    call: Call<In>,
     /** Makes the branch of a key that has none, given how many have one; or throws. Without it all are there from the start. */
     readonly make?: (key: unknown, known: number) => AnyBranch,
   ) {
@@ -28,7 +28,7 @@ class Keyed<In> extends Branching<In> {
       loop: (...args) => this.#loop(...args),
       emit: (_, slot) => this.#emit(slot),
     }
-    this.#calls = new Calls(port, family, fn, options)
+    this.#calls = new Calls(port, family, fn, call)
   }
 
   /** Starts the branch of a key. */
@@ -131,9 +131,9 @@ export function route(
   branches: Record<string, AnyBranch>,
   options: CallOptions<never> = {},
 ): AnyBranch {
-  checkCall('route', fn, options)
+  const call = callOf('route', fn, options)
   return branching('route', options, branches, (port: Port<never, unknown>, own) => {
-    const keyed = new Keyed(port, fn, options)
+    const keyed = new Keyed(port, fn, call)
     for (const name of Object.keys(own)) keyed.open(name, own[name])
     return keyed
   })
@@ -185,7 +185,7 @@ export function groupBy<In, Key, Out>(
   stage: (key: Key) => Stage<In, Out>,
   options: GroupOptions<In> = {},
 ): Stage<In, Out> {
-  checkCall('groupBy', key, options, 'key')
+  const call = callOf('groupBy', key, options, 'key')
   const { max = 1000 } = options
   demandFunction(stage, 'create groupBy', 'stage')
   demandCount(max, 'create groupBy', 'max', 1, true)
@@ -196,6 +196,6 @@ export function groupBy<In, Key, Out>(
     return made
   }
   return part('stage', 'groupBy', options, {
-    kernel: (port) => new Keyed<In>(port, key, options, make),
+    kernel: (port) => new Keyed<In>(port, key, call, make),
   })
 }

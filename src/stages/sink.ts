@@ -1,7 +1,7 @@
 /** Where a pipeline ends: `toArray`, `forEach`, `reduce`, `count`, `first`, `last`, `drain`, `writeTo`. */
 import { demand } from '../errors.ts'
 import { Calls, type Family, keeping, type Slot } from '../pipeline/calls.ts'
-import { type CallOptions, checkCall, type Fn, type FoldOptions } from '../pipeline/retry.ts'
+import { callOf, type CallOptions, type Fn, type FoldOptions, ONE_BY_ONE } from '../pipeline/retry.ts'
 import { type WritableLike, Writing } from '../pipeline/writing.ts'
 import { special } from '../pipeline/results.ts'
 import {
@@ -9,7 +9,6 @@ import {
   type Kernel,
   part,
   type Port,
-  said,
   type Sink,
   type StageContext,
   type StageOptions,
@@ -51,10 +50,10 @@ export function forEach<In>(
   fn: Fn<In, unknown>,
   options: CallOptions<NoInfer<In>> = {},
 ): Sink<In, undefined> {
-  checkCall('forEach', fn, options)
+  const call = callOf('forEach', fn, options)
   const family = keeping<In, unknown, never>('nothing', fn)
   return part('sink', 'forEach', options, {
-    kernel: (port) => new Calls(port, family, fn, options),
+    kernel: (port) => new Calls(port, family, fn, call),
   })
 }
 
@@ -104,13 +103,12 @@ export function reduce<In, R>(
   seed: R,
   options: FoldOptions<NoInfer<In>> = {},
 ): Sink<In, R> {
-  checkCall('reduce', fn, options)
+  const call = { ...callOf('reduce', fn, options), ...ONE_BY_ONE }
   return part('sink', 'reduce', options, {
     kernel(port): Kernel<In, R> {
       const folding = new Folding<In, R>(seed)
       const step: Fn<In, R> = (value, index, context) => fn(folding.result, value, index, context)
-      const one = said(options, { concurrency: 1, ordered: true })
-      const calls = new Calls(port as Port<In, never>, folding, step, one)
+      const calls = new Calls(port as Port<In, never>, folding, step, call)
       return Object.assign(calls, { result: () => folding.result })
     },
   })

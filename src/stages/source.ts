@@ -3,7 +3,7 @@ import { demand } from '../errors.ts'
 import { Alarm, SLACK } from '../pipeline/alarm.ts'
 import { isThenable } from '../pipeline/results.ts'
 import { type LateInput, reading } from '../pipeline/reading.ts'
-import { type CallOptions, checkCall, type Fn, guarded } from '../pipeline/retry.ts'
+import { type Call, callOf, type CallOptions, type Fn, guarded } from '../pipeline/retry.ts'
 import { late, nextTurn } from '../pipeline/scheduler.ts'
 import {
   type Kernel,
@@ -175,10 +175,9 @@ class Unfolding<T, S> implements Kernel<never, T> {
     readonly port: Port<never, T>,
     fn: Fn<S, Unfolded<T, S>>,
     public state: S,
-    options: UnfoldOptions<S>,
+    call: Call<S>,
   ) {
-    const { timeout, retry } = options
-    this.#fn = guarded(port, fn, { timeout, retry } as CallOptions<S>)
+    this.#fn = guarded(port, fn, call)
   }
 
   run(port: Port<never, T>): void {
@@ -264,8 +263,9 @@ export function unfold<T, S>(
   ) => readonly [value: T, next: S] | undefined | PromiseLike<readonly [value: T, next: S] | undefined>,
   options: UnfoldOptions<S> = {},
 ): Source<T> {
-  checkCall('unfold', fn, options)
+  // A state without a value cannot be skipped.
+  const call: Call<S> = { ...callOf<S>('unfold', fn, options), onError: 'fail' }
   return part('source', 'unfold', options, {
-    kernel: (port) => new Unfolding<T, S>(port, fn, seed, options),
+    kernel: (port) => new Unfolding<T, S>(port, fn, seed, call),
   })
 }

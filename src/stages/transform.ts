@@ -4,17 +4,18 @@ import { Calls, type Family, keeping, type Slot } from '../pipeline/calls.ts'
 import { streamIterator } from '../pipeline/foreign.ts'
 import { isStep, leave, notAStep } from '../pipeline/iterating.ts'
 import {
+  callOf,
   type CallOptions,
-  checkCall,
   type Fn,
   type FoldOptions,
+  ONE_BY_ONE,
   type TimedContext,
 } from '../pipeline/retry.ts'
 import type { Keep } from '../pipeline/loops.ts'
 import { isThenable, special } from '../pipeline/results.ts'
 import { hear } from '../pipeline/reading.ts'
 import { late } from '../pipeline/scheduler.ts'
-import { part, type Port, said, type Stage, type StageContext } from '../pipeline/stage.ts'
+import { part, type Port, type Stage, type StageContext } from '../pipeline/stage.ts'
 
 /** Makes the stage that calls `fn` for each value. */
 function calling<In, Out>(
@@ -23,9 +24,9 @@ function calling<In, Out>(
   fn: Fn<In, unknown>,
   options: CallOptions<NoInfer<In>> = {},
 ): Stage<In, Out> {
-  checkCall(make, fn, options)
+  const call = callOf(make, fn, options)
   const family = keeping<In, unknown, Out>(keep, fn)
-  return part('stage', make, options, { kernel: (port) => new Calls(port, family, fn, options) })
+  return part('stage', make, options, { kernel: (port) => new Calls(port, family, fn, call) })
 }
 
 /**
@@ -145,12 +146,12 @@ export function scan<In, R>(
   seed: R,
   options: FoldOptions<NoInfer<In>> = {},
 ): Stage<In, R> {
-  checkCall('scan', fn, options)
+  const call = { ...callOf('scan', fn, options), ...ONE_BY_ONE }
   return part('stage', 'scan', options, {
     kernel(port) {
       const scanning = new Scanning<In, R>(seed)
       const step: Fn<In, R> = (value, index, context) => fn(scanning.last, value, index, context)
-      return new Calls(port, scanning, step, said(options, { concurrency: 1, ordered: true }))
+      return new Calls(port, scanning, step, call)
     },
   })
 }
@@ -382,12 +383,12 @@ export function flatMap<In, Out>(
   fn: Fn<In, Many<Out>>,
   options: CallOptions<NoInfer<In>> = {},
 ): Stage<In, Awaited<Out>> {
-  checkCall('flatMap', fn, options)
+  const call = callOf('flatMap', fn, options)
   return part('stage', 'flatMap', options, {
     kernel(port) {
       const flattening = new Flattening<In, Out>()
-      const call = options.timeout === undefined ? fn : flattening.keeping(fn)
-      return (flattening.calls = new FlatteningCalls(port, flattening, call, options))
+      const reading = call.timeout === Infinity ? fn : flattening.keeping(fn)
+      return (flattening.calls = new FlatteningCalls(port, flattening, reading, call))
     },
   })
 }
