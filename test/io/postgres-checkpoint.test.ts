@@ -78,5 +78,5 @@ describe.runIf(postgresBin)('checkpoint() of writePostgres() with a key', () => 
     writeFileSync(checkpointFile, early)
     expect(await run()).toBe(true)
     await expectCopied(expected)
-  }, 60_000)
+  }, 180_000)
 })

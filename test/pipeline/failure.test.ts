@@ -99,13 +99,23 @@ describe('a StageError', () => {
   test('of a source carries the promise that it gave', async () => {
     class Later extends Promise<never> {}
     const promises = [
-      Promise.reject(boom),
-      Later.reject(boom),
-      { then: (_: unknown, no: (error: Error) => void) => no(boom) } as unknown as Promise<never>,
+      () => Promise.reject(boom),
+      () => Later.reject(boom),
+      () => ({ then: (_: unknown, no: (error: Error) => void) => no(boom) }) as unknown as Promise<never>,
     ]
-    for (const promise of promises)
-      for (const input of [[promise], new Set([promise])])
-        expect((await stageError(pipeline(source(input), drain()).run())).value).toBe(promise)
+    for (const make of promises) {
+      const listed = make()
+      const run = pipeline(source([listed]), drain()).run()
+      expect((await stageError(run)).value).toBe(listed)
+      let yielded: unknown
+      const generated = pipeline(
+        source(function* () {
+          yield (yielded = make())
+        }),
+        drain(),
+      ).run()
+      expect((await stageError(generated)).value).toBe(yielded)
+    }
   })
 
   test('carries a cause of any kind, `undefined` too', async () => {

@@ -101,26 +101,20 @@ describe('log aggregation is stopped', () => {
     expect(text.split('\n')).toHaveLength(40_001)
   })
 
-  // On a busy machine the first signal may come before the program listens for it, and end it: then again.
-  it.concurrent(
-    'never by a full channel: it reads no more than there is room for',
-    { retry: 2 },
-    async () => {
-      using folder = new Folder()
-      execFileSync('mkfifo', [join(folder.path, 'pipe')])
-      const started = folder.start('-', '--out', 'pipe', '--batch', '10')
-      void started.write(numbered(20_000).repeat(100))
-      await vi.waitFor(() => expect(started.child.stdin.writableLength).toBeGreaterThan(0), soon)
-      await vi.waitFor(
-        () => started.child.kill('SIGINT') && expect(started.stderr).toContain('in flight'),
-        soon,
-      )
-      await stop(started)
-      const [, missing] = /, ([\d,]+) lines that/.exec((await started.ended).stderr) ?? []
+  it.concurrent('never by a full channel: it reads no more than there is room for', async () => {
+    using folder = new Folder()
+    execFileSync('mkfifo', [join(folder.path, 'pipe')])
+    const started = folder.start('-', '--out', 'pipe', '--batch', '10')
+    // The pipe to it holds less: it is at work.
+    await started.write(`${'x'.repeat(999)}\n`.repeat(400))
+    void started.write(numbered(20_000).repeat(100))
+    started.child.kill('SIGINT')
+    await vi.waitFor(() => expect(started.stderr).toContain('in flight'), soon)
+    await stop(started)
+    const [, missing] = /, ([\d,]+) lines that/.exec((await started.ended).stderr) ?? []
 
-      expect(Number(missing.replaceAll(',', ''))).toBeLessThan(200_000)
-    },
-  )
+    expect(Number(missing.replaceAll(',', ''))).toBeLessThan(200_000)
+  })
 })
 
 /** Presses Ctrl-C until the program has gone. What comes at once counts as one. */
