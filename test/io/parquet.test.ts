@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { type FileHandle, open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DuckDBInstance } from '@duckdb/node-api'
 import { map, pipeline, range, source, take, type StageError } from 'sluice'
 import { readDuckDb, readParquet, type WriteParquetOptions, writeParquet } from 'sluice/duckdb'
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -191,6 +192,22 @@ describe('writeParquet and readParquet', () => {
       await aborted
     } finally {
       sync.mockRestore()
+    }
+    expect(await pipeline(readParquet(path)).run()).toEqual([{ a: 'old' }])
+    expect(readdirSync(folder)).toEqual(['x.parquet'])
+  })
+
+  test('what was there stays where the run is aborted while the rows that waited are removed', async () => {
+    await write([{ a: 'old' }])
+    const running = pipeline(source([{ a: 'new' }]), writeParquet(path)).start()
+    const close = vi.spyOn(DuckDBInstance.prototype, 'closeSync').mockImplementationOnce(() => {
+      void running.abort(new Error('enough'))
+    })
+    try {
+      await expect(running.result).rejects.toThrow('enough')
+      await running.abort()
+    } finally {
+      close.mockRestore()
     }
     expect(await pipeline(readParquet(path)).run()).toEqual([{ a: 'old' }])
     expect(readdirSync(folder)).toEqual(['x.parquet'])

@@ -162,9 +162,8 @@ async function planOf(
   const beside = join(dirname(path), `.${basename(path)}.${randomUUID()}`)
   const [waiting, copy] = [`${beside}.duckdb`, `${beside}.tmp`]
   // DuckDB keeps a log beside its file, and what does not fit in memory.
-  const files = [waiting, `${waiting}.wal`, `${waiting}.tmp`, copy]
-  const close = (): Promise<unknown> =>
-    Promise.all(files.map((file) => rm(file, { recursive: true, force: true })))
+  const waitingFiles = [waiting, `${waiting}.wal`, `${waiting}.tmp`]
+  const close = (): Promise<unknown> => remove([...waitingFiles, copy])
   try {
     const instance = await DuckDBInstance.create(waiting, {
       autoinstall_known_extensions: 'false',
@@ -180,6 +179,9 @@ async function planOf(
       if (!names) throw new Error('no row came, and "columns" has no names: a file without columns is none')
       await connection.run(`COPY (SELECT * FROM waiting) TO ${quoteText(copy)} (${form})`)
       await flushed(copy)
+      // What takes time comes before: an abort that comes behind the rename is too late.
+      release()
+      await remove(waitingFiles)
       checkOver()
       await rename(copy, path)
       return { path, count }
@@ -199,6 +201,10 @@ async function planOf(
     await close()
     throw failure(action, error)
   }
+}
+
+function remove(files: readonly string[]): Promise<unknown> {
+  return Promise.all(files.map((file) => rm(file, { recursive: true, force: true })))
 }
 
 /** The name must not last longer than what it names. */
