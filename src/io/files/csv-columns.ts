@@ -85,8 +85,7 @@ const converters: Record<keyof Named, Convert> = {
   },
   date(text) {
     const date = new Date(text)
-    // `Date` takes the 30th of February for the 1st of March.
-    if (Number.isNaN(date.getTime()) || !isDay(text)) throw new Wanted('a date')
+    if (Number.isNaN(date.getTime()) || !isDay(text, date)) throw new Wanted('a date')
     return date
   },
   json(text) {
@@ -98,15 +97,15 @@ const converters: Record<keyof Named, Convert> = {
   },
 }
 
-/** Days that not every month has: year, month and day, or month, day and year. */
-const LATE_IN_MONTH = /^\s*(?:(\d{4})[-/](\d\d?)[-/](29|3\d)|(\d\d?)[-/](29|3\d)[-/](\d{4}))/
+/** Days that not every month has, and their month: year, month and day, or month, day and year. */
+const LATE_IN_MONTH = /^\s*(?:(?:[-+]\d\d)?\d{4}[-/. ](\d\d?)[-/. ](29|3\d)|(\d\d?)[-/. ](29|3\d)[-/. ]\d)/
 
-function isDay(text: string): boolean {
+/** `Date` takes the 30th of February for the 1st of March. */
+function isDay(text: string, date: Date): boolean {
   const late = LATE_IN_MONTH.exec(text)
   if (late === null) return true
-  const [, year = late[6], month = late[4], day = late[5]] = late
-  const lastOfMonth = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate()
-  return Number(day) <= lastOfMonth
+  const [, month = late[3], day = late[4]] = late
+  return Number(day) <= new Date(Date.UTC(date.getFullYear(), Number(month), 0)).getUTCDate()
 }
 
 function converterFor(type: ColumnType): Convert {
