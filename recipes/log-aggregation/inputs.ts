@@ -6,6 +6,7 @@
 
 import { close, constants, fstatSync, openSync, read, type Stats } from 'node:fs'
 import { Socket } from 'node:net'
+import { resolve } from 'node:path'
 import { type Readable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { isatty, ReadStream } from 'node:tty'
@@ -114,14 +115,17 @@ async function* fileBytes(fd: number, stop: AbortSignal): AsyncGenerator<Buffer>
 
 /** Reads a packed file. */
 async function* unpackedBytes(name: string, stop: AbortSignal): AsyncGenerator<Buffer> {
+  const path = resolve(name)
   try {
     // As a URL, no character of its name makes it a pattern.
-    for await (const bytes of pipeline(readBytes(pathToFileURL(name)))) {
+    for await (const bytes of pipeline(readBytes(pathToFileURL(path)))) {
       if (stop.aborted) return
       yield Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     }
   } catch (error) {
-    throw error instanceof StageError ? error.cause : error
+    if (!(error instanceof StageError)) throw error
+    // Who is told has the name of the file already.
+    throw new Error(reasonOf(error.cause).split(`${path}: `).at(-1), { cause: error })
   }
 }
 

@@ -48,7 +48,7 @@ describe('log aggregation reads', () => {
 
     expect((await folder.messages()).sort()).toEqual(['line 0', 'line 1', 'line 2', 'one', 'two'])
     expect(code).toBe(1)
-    expect(stderr).toMatch(/^Cannot read 3\.log\.gz: Cannot unpack .*incorrect header check\n$/)
+    expect(stderr).toBe('Cannot read 3.log.gz: incorrect header check\n')
   })
 
   it.concurrent('a FIFO until its writer closes it', async () => {
