@@ -182,8 +182,12 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
     return (value, index, context) => {
       const call = context as TimedContext
       const keep = (result: Many<Out>): Many<Out> => {
-        // Nobody reads what came too late.
         if ((call.kept = !call.over)) this.#kept.set(index, call)
+        else {
+          // Nobody reads what came too late.
+          hearEarly(result)
+          void (async () => this.#leaveUnread(result, call))().catch(() => {})
+        }
         return result
       }
       const result = fn(value, index, context)
@@ -306,16 +310,16 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
     slot.rest = undefined
     try {
       if (rest) await leave(rest.iterator, rest.awaited)
-      else if (slot.state === 'ready') await this.#leaveUnread(slot.result)
+      else if (slot.state === 'ready') await this.#leaveUnread(slot.result, this.calls.port.context)
     } finally {
       this.over(slot.index)
     }
   }
 
   /** Its turn has not come. An iterator has not begun; a stream is open, and nobody else has it. */
-  #leaveUnread(many: unknown): PromiseLike<unknown> | void {
+  #leaveUnread(many: unknown, context: StageContext): PromiseLike<unknown> | void {
     if (!(Object(many) as Partial<ReadableStream>).locked)
-      return streamIterator(many, this.calls.port.context)?.return!() as PromiseLike<unknown> | undefined
+      return streamIterator(many, context)?.return!() as PromiseLike<unknown> | undefined
   }
 }
 

@@ -1,7 +1,18 @@
 /** flatMap(): any number of values for one, from iterables and async iterables. */
 import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
-import { drain, flatMap, forEach, map, pipeline, range, source, take, type Stage } from 'sluice'
+import {
+  drain,
+  flatMap,
+  forEach,
+  map,
+  pipeline,
+  range,
+  source,
+  take,
+  type Stage,
+  type StageContext,
+} from 'sluice'
 import { stageError, unhandledDuring } from '../pipeline/support-leaks.ts'
 import { naturals, probe, syncProbe, upTo } from '../pipeline/support-sources.ts'
 import { never, rejection, stable, turns, until } from '../pipeline/support-waiting.ts'
@@ -355,6 +366,22 @@ describe('a stream that flatMap() reads', () => {
     give()
     await until(() => readable.closed && reasons.length === 1)
     expect(stream.locked).toBe(false)
+  })
+
+  test('is let go of where it comes after the timeout of its call; what fails in it, or in an array, finds somebody', async () => {
+    const { readable, stream, reasons } = silent()
+    const broken = new Readable({ read() {}, destroy: (_, done) => done(boom) })
+    const unhandled = await unhandledDuring(async () => {
+      const tooLate = async (many: unknown, _: number, { signal }: StageContext) => {
+        await new Promise((resolve) => signal.addEventListener('abort', resolve))
+        return (many ?? [Promise.reject(boom)]) as AsyncIterable<number>
+      }
+      const many = flatMap(tooLate, { timeout: 1, concurrency: 4, onError: 'skip' })
+      expect(await pipeline(source([readable, stream, broken, undefined]), many).run()).toEqual([])
+      await until(() => readable.closed && broken.closed && reasons.length === 1)
+    })
+    expect(unhandled).toEqual([])
+    expect(reasons).toEqual([expect.objectContaining({ name: 'TimeoutError' })])
   })
 })
 
