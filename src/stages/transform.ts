@@ -210,14 +210,16 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
       if ((port.at & 15) === 15 && late()) port.end = port.at + 1
       const result = fn(items[port.at], offset + port.at, context)
       if (!Array.isArray(result) || result.length > port.room - port.count) return result
-      const before = port.count
-      for (let i = 0; i < result.length; i++) {
-        const value: unknown = result[i]
-        if (isThenable(value)) {
-          port.count = before
-          return result
-        }
-        out[port.count++] = value as Out
+      let i = 0
+      try {
+        for (let value: Out; i < result.length && !isThenable((value = result[i] as Out)); i++)
+          out[port.count++] = value
+      } catch {
+        // It throws when it is looked at: so it will when it is read step by step, where `onError` is asked.
+      }
+      if (i < result.length) {
+        port.count -= i
+        return result
       }
       if (this.#kept.size > 0) this.over(offset + port.at)
     }

@@ -61,6 +61,14 @@ describe("onError: 'skip'", () => {
     expect(seen).toEqual([0, 2])
   })
 
+  test('drops a value whose array throws when flatMap reads it, behind what it gave', async () => {
+    const get = (): never => {
+      throw new Error('boom')
+    }
+    const giving = (n: number) => (n === 1 ? Object.defineProperty([n, n], 1, { get }) : [n])
+    expect(await pipeline(range(3), flatMap(giving, { onError: 'skip' })).run()).toEqual([0, 1, 2])
+  })
+
   test('drops a call that timed out', async () => {
     const slow = (n: number) => (n === 1 ? never() : n)
     expect(await pipeline(range(3), map(slow, { timeout: 2, onError: 'skip' })).run()).toEqual([0, 2])
