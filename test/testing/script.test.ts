@@ -190,7 +190,7 @@ describe('script()', () => {
       source(script(['a', pause(5)])),
       map((text) => text.length),
     )
-    expectTypeOf(lengths.run()).toEqualTypeOf<Promise<number[]>>()
+    expectTypeOf(lengths.run).returns.toEqualTypeOf<Promise<number[]>>()
   })
 
   test('wants an iterable, and times of 0 or more', () => {
