@@ -64,14 +64,13 @@ const converters: Record<keyof Named, Convert> = {
   number(text) {
     const number = Number(text)
     if (number !== number || (number === 0 && text.trim() === '')) throw new Wanted('a number')
-    if (!Number.isFinite(number) && !text.includes('Infinity'))
-      throw new Wanted('a number that JavaScript can hold')
     // What is no safe integer may have lost digits.
-    if (
-      (number > Number.MAX_SAFE_INTEGER || number < -Number.MAX_SAFE_INTEGER) &&
-      /^\s*[-+]?\d+\s*$/.test(text)
-    )
-      throw new Wanted('a number that keeps all its digits (or of type "bigint")')
+    if (number > Number.MAX_SAFE_INTEGER || number < -Number.MAX_SAFE_INTEGER) {
+      if (/^\s*[-+]?\d+\s*$/.test(text))
+        throw new Wanted('a number that keeps all its digits (or of type "bigint")')
+      if (!Number.isFinite(number) && !text.includes('Infinity'))
+        throw new Wanted('a number that JavaScript can hold')
+    }
     return number
   },
   bigint(text) {
