@@ -1,12 +1,11 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { map, pipeline, range, source, take, type StageError } from 'sluice'
 import { readDuckDb, readParquet, type WriteParquetOptions, writeParquet } from 'sluice/duckdb'
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { deferred } from '../pipeline/support-waiting.ts'
+import { abortedInSync } from './support-files.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'sluice-parquet-'))
 process.once('exit', () => rmSync(root, { recursive: true, force: true }))
@@ -175,24 +174,7 @@ describe('writeParquet and readParquet', () => {
 
   test('what was there stays where the run is aborted while the disk is waited for', async () => {
     await write([{ a: 'old' }])
-    const begun = deferred<void>()
-    const synced = deferred<void>()
-    const handle = await open(path)
-    const sync = vi.spyOn(Object.getPrototypeOf(handle) as FileHandle, 'sync').mockImplementation(() => {
-      begun.resolve()
-      return synced.promise
-    })
-    await handle.close()
-    try {
-      const running = pipeline(source([{ a: 'new' }]), writeParquet(path)).start()
-      await begun.promise
-      const aborted = running.abort(new Error('enough'))
-      synced.resolve()
-      await expect(running.result).rejects.toThrow('enough')
-      await aborted
-    } finally {
-      sync.mockRestore()
-    }
+    await abortedInSync(path, () => pipeline(source([{ a: 'new' }]), writeParquet(path)).start())
     expect(await pipeline(readParquet(path)).run()).toEqual([{ a: 'old' }])
     expect(readdirSync(folder)).toEqual(['x.parquet'])
   })

@@ -1,10 +1,12 @@
 /** Files for tests: a folder of its own for each test, what a reader gives of a text, and runs that are cut. */
 import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach } from 'vitest'
-import { forEach, pipeline, type Source, toArray } from 'sluice'
+import { afterEach, expect, vi } from 'vitest'
+import { forEach, pipeline, type Run, type Source, toArray } from 'sluice'
 import type { FormatError } from 'sluice/io'
+import { deferred } from '../pipeline/support-waiting.ts'
 
 /** Gives paths in a folder that is removed after each test. */
 export function useFolder(): (...names: string[]) => string {
@@ -91,4 +93,26 @@ export function openFiles(folder: string): string[] {
       return []
     }
   })
+}
+
+/** Starts a run and aborts it while it waits for the disk. `file` is any that is there. */
+export async function abortedInSync(file: string, start: () => Run<unknown>): Promise<void> {
+  const begun = deferred<void>()
+  const synced = deferred<void>()
+  const handle = await open(file)
+  const sync = vi.spyOn(Object.getPrototypeOf(handle) as FileHandle, 'sync').mockImplementation(() => {
+    begun.resolve()
+    return synced.promise
+  })
+  await handle.close()
+  try {
+    const running = start()
+    await begun.promise
+    const aborted = running.abort(new Error('enough'))
+    synced.resolve()
+    await expect(running.result).rejects.toThrow('enough')
+    await aborted
+  } finally {
+    sync.mockRestore()
+  }
 }

@@ -11,7 +11,6 @@ import fs, {
   statSync,
   symlinkSync,
 } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import { dirname } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
@@ -28,7 +27,7 @@ import {
 } from 'sluice/io'
 import { deferred } from '../pipeline/support-waiting.ts'
 import { runInShell, runProgram } from '../support/child-program.ts'
-import { fileOf, openFiles, run, useFolder } from './support-files.ts'
+import { abortedInSync, fileOf, openFiles, run, useFolder } from './support-files.ts'
 
 const path = useFolder()
 const write = <T>(values: Iterable<T> | AsyncIterable<T>, sink: Sink<T, Written>) =>
@@ -69,24 +68,7 @@ describe('a file appears whole or not at all', () => {
 
   test('where the run is aborted while the disk is waited for', async () => {
     const file = fileOf(path('out.txt'), 'old\n')
-    const begun = deferred<void>()
-    const synced = deferred<void>()
-    const handle = await open(file)
-    const sync = vi.spyOn(Object.getPrototypeOf(handle) as FileHandle, 'sync').mockImplementation(() => {
-      begun.resolve()
-      return synced.promise
-    })
-    await handle.close()
-    try {
-      const running = pipeline(source(['new']), writeLines(file, { sync: true })).start()
-      await begun.promise
-      const aborted = running.abort(new Error('enough'))
-      synced.resolve()
-      await expect(running.result).rejects.toThrow('enough')
-      await aborted
-    } finally {
-      sync.mockRestore()
-    }
+    await abortedInSync(file, () => pipeline(source(['new']), writeLines(file, { sync: true })).start())
     expect(text(file)).toBe('old\n')
     expect(readdirSync(dirname(file))).toEqual(['out.txt'])
   })
