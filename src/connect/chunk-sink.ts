@@ -61,9 +61,9 @@ export interface SinkMaking<In, E, R, W extends ChunkWriter<E, R> = ChunkWriter<
   beginsAnew?: string | undefined
   /**
    * Makes of each value what the connector writes; a value for which it throws follows `onError`. `writer` is what
-   * `open` gave for this run: it may have found out there how to encode.
+   * `open` gave for this run: it may have found out there how to encode. Without it values are handed over as they are.
    */
-  encode(value: In, index: number, writer: W): E
+  encode?(value: In, index: number, writer: W): E
 }
 
 /** Makes a sink of a connector. */
@@ -173,6 +173,11 @@ class Writing<In, E, R, W extends ChunkWriter<E, R>> implements Kernel<In, never
     const { making } = this
     const writer = this.#writer!
     const batch = this.#batch
+    if (!making.encode) {
+      this.#batch = items.slice(port.at, port.end) as unknown[] as E[]
+      port.at = port.end
+      return
+    }
     while (port.at < port.end) {
       try {
         for (; port.at < port.end; port.at++) batch.push(making.encode(items[port.at], this.#index++, writer))

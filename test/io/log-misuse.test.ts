@@ -3,6 +3,7 @@ import { mkdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
 import { describe, expect, test, vi } from 'vitest'
 import { drain, pipeline, source } from 'sluice'
 import { appendLog, checkpoint, openLog } from 'sluice/io'
+import { blocksOf } from '../../src/io/log/block.ts'
 import { type Disk, disk } from '../../src/io/log/disk.ts'
 import { openAppender } from '../../src/io/log/open-log.ts'
 import { logSettings } from '../../src/io/log/options.ts'
@@ -89,7 +90,7 @@ describe('a log', () => {
     const counting: Disk = { ...disk, close: (fd) => (closed++, disk.close(fd)) }
     const settings = logSettings('openLog', folder.file, {})
     const appender = await openAppender(folder.file, settings, {}, undefined, counting)
-    await appender.append(['a'])
+    await appender.append(blocksOf(['a'])!)
     rmSync(folder.file)
     await expect(appender.close()).rejects.toThrow('somebody has removed it')
     await appender.abort()

@@ -16,8 +16,12 @@ export class LogFolder implements Disposable {
 
   /** What a file holds, unpacked. */
   text(name = 'app.log'): string {
-    const bytes = readFileSync(this.at(name))
+    const bytes = this.bytes(name)
     return (name.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8')
+  }
+
+  bytes(name = 'app.log'): Buffer {
+    return readFileSync(this.at(name))
   }
 
   lines(name = 'app.log'): string[] {

@@ -4,7 +4,8 @@ import { demandFunction } from '../../errors.ts'
 import type { Sink } from '../../pipeline/stage.ts'
 import type { Appender, Heard } from './appender.ts'
 import { type Disk, disk as systemDisk } from './disk.ts'
-import { demandLine, type LogSummary, openAppender } from './open-log.ts'
+import { type Block, blocksOf, demandLine } from './block.ts'
+import { type LogSummary, openAppender } from './open-log.ts'
 import { type LogOptions, logSettings } from './options.ts'
 import type { LogPosition } from './position.ts'
 
@@ -63,21 +64,15 @@ export function appendTo<T>(disk: Disk, file: string, options: AppendLogOptions<
   const { line, onAcknowledged } = options
   for (const [name, fn] of Object.entries({ line, onAcknowledged }))
     if (fn !== undefined) demandFunction(fn, 'create appendLog', name)
-  const lineOf = (value: T): string => {
-    const made = line ? line(value) : value
-    demandLine(made)
-    return made
-  }
-  return chunkSink<T, string | Pair<T>, LogSummary>('appendLog', options, {
+  return chunkSink<T, T, LogSummary>('appendLog', options, {
     async open(context, from) {
       const pending: T[] | undefined = onAcknowledged && []
       const acknowledged = onAcknowledged && ((lines: number) => onAcknowledged(pending!.splice(0, lines)))
       const heard = heardIn(context, acknowledged)
       const start = from === undefined ? undefined : { ...(from as LogPosition), own: context.own }
-      return new Writer(file, await openAppender(file, settings, heard, start, disk), pending)
+      const appender = await openAppender(file, settings, heard, start, disk)
+      return new Writer(file, appender, context, line, pending)
     },
-    // Where they are the same, a value is its own line.
-    encode: onAcknowledged && line ? (value) => ({ value, line: lineOf(value) }) : lineOf,
   })
 }
 
@@ -93,28 +88,53 @@ function heardIn(context: SinkContext, acknowledged: Heard['acknowledged']): Hea
   }
 }
 
-/** A value and its line, where the value is needed later. */
-interface Pair<T> {
-  value: T
-  line: string
-}
-
-class Writer<T> implements ChunkWriter<string | Pair<T>, LogSummary> {
+class Writer<T> implements ChunkWriter<T, LogSummary> {
   constructor(
     readonly file: string,
     readonly appender: Appender,
+    readonly context: SinkContext,
+    readonly line: ((value: T) => string) | undefined,
+    /** The values that are not acknowledged, where somebody is told of them. */
     readonly pending: T[] | undefined,
   ) {}
 
-  write(values: readonly (string | Pair<T>)[]): Promise<void> | undefined {
-    const { pending } = this
-    if (typeof values[0] === 'string') {
-      if (pending) for (const value of values) pending.push(value as T)
-      return this.appender.take(values as readonly string[])
+  write(values: readonly T[]): Promise<void> | undefined {
+    // Where values are lines, all are looked at together.
+    const blocks = this.line ? undefined : blocksOf(values)
+    return blocks ? this.#take(values, blocks) : this.#takeFrom(values, 0)
+  }
+
+  /** Takes the values from there on, one by one: a bad one follows `onError`, behind those before it. */
+  #takeFrom(values: readonly T[], from: number): Promise<void> | undefined {
+    const lines: string[] = []
+    let failure: { error: unknown } | undefined
+    for (let at = from; at < values.length && !failure; at++) {
+      try {
+        lines.push(this.#lineOf(values[at]))
+      } catch (error) {
+        failure = { error }
+      }
     }
-    const pairs = values as readonly Pair<T>[]
-    for (const { value } of pairs) pending!.push(value)
-    return this.appender.take(pairs.map(({ line }) => line))
+    const end = from + lines.length
+    const taken = this.#take(values.slice(from, end), blocksOf(lines)!)
+    return failure ? this.#goOnBehind(values, end, failure.error, taken) : taken
+  }
+
+  async #goOnBehind(values: readonly T[], bad: number, error: unknown, taken: Promise<void> | undefined) {
+    await taken
+    await this.context.failed(values[bad], error)
+    await this.#takeFrom(values, bad + 1)
+  }
+
+  #lineOf(value: T): string {
+    const line: unknown = this.line ? this.line(value) : value
+    demandLine(line)
+    return line
+  }
+
+  #take(values: readonly T[], blocks: readonly Block[]): Promise<void> | undefined {
+    if (this.pending) for (const value of values) this.pending.push(value)
+    return this.appender.take(blocks)
   }
 
   async end(): Promise<LogSummary> {

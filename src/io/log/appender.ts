@@ -10,6 +10,7 @@
  */
 import { Acknowledgements } from './acknowledgements.ts'
 import { Batch } from './batch.ts'
+import type { Block } from './block.ts'
 import { isFull } from './disk.ts'
 import { type LogFile, logTrouble } from './log-file.ts'
 import { Patience } from './patience.ts'
@@ -27,13 +28,15 @@ export interface Heard {
   readonly signal?: AbortSignal
 }
 
-/** Lines that were given and are not in a batch yet. */
+/** Lines that were given, and the first of their blocks that is not in a batch yet, or not all of it. */
 interface Giver {
-  lines: readonly string[]
+  readonly blocks: readonly Block[]
   at: number
   resolve: () => void
   reject: (error: unknown) => void
 }
+
+const nothing = (): void => {}
 
 /** Timers of Node take no longer time: a line that is held for 24 days is held until the end. */
 const LONGEST = 2 ** 31 - 1
@@ -80,29 +83,27 @@ export class Appender {
   }
 
   /** Takes the lines; a promise settles when it can take more. */
-  take(lines: readonly string[]): Promise<void> | undefined {
+  take(blocks: readonly Block[]): Promise<void> | undefined {
     if (this.#failure) return Promise.reject(this.#failure.error)
     if (this.#closed) return Promise.reject(logTrouble(this.name, new Error('it is closed')))
-    this.#given += lines.length
-    const at = this.#givers.length > this.#through ? 0 : this.#fill(lines, 0)
-    if (at === lines.length) {
-      this.#gatheredMore()
-      return undefined
-    }
-    // A copy: what the giver does to its array meanwhile changes nothing.
-    const rest = lines.slice(at)
-    const taken = new Promise<void>((resolve, reject) =>
-      this.#givers.push({ lines: rest, at: 0, resolve, reject }),
-    )
+    // Nobody wants them any more.
+    if (this.#aborted) return undefined
+    for (const { lines } of blocks) this.#given += lines.length
+    const giver: Giver = { blocks, at: 0, resolve: nothing, reject: nothing }
+    if (this.#givers.length === this.#through) this.#fillFrom(giver)
+    let taken: Promise<void> | undefined
+    if (giver.at < blocks.length)
+      taken = new Promise((resolve, reject) => this.#givers.push(Object.assign(giver, { resolve, reject })))
     this.#gatheredMore()
     return taken
   }
 
   /** Takes the lines; settles when they have reached the level. */
-  async append(lines: readonly string[]): Promise<void> {
-    const until = this.#given + lines.length
+  async append(blocks: readonly Block[]): Promise<void> {
     // It rejects where the lines are not taken.
-    await this.take(lines)
+    const taken = this.take(blocks)
+    const until = this.#given
+    await taken
     await this.#until(until)
   }
 
@@ -122,19 +123,21 @@ export class Appender {
     return this.#gathering.bytes >= bytes || this.#gathering.lines >= count
   }
 
-  /** Puts lines into the batch as far as it takes them. Gives how far. */
-  #fill(lines: readonly string[], from: number): number {
-    const at = this.#gathering.fill(lines, from, this.file.settings.flush)
-    this.#gathered += at - from
-    return at
+  /** Puts lines into the batch as far as it takes them. */
+  #fillFrom(giver: Giver): void {
+    while (giver.at < giver.blocks.length && !this.#isFull) {
+      const block = giver.blocks[giver.at]
+      this.#gathered += this.#gathering.fill(block, this.file.settings.flush)
+      if (block.empty) giver.at++
+    }
   }
 
   #fillFromGivers(): void {
     const givers = this.#givers
     while (givers.length > this.#through && !this.#isFull) {
       const giver = givers[this.#through]
-      giver.at = this.#fill(giver.lines, giver.at)
-      if (giver.at < giver.lines.length) break
+      this.#fillFrom(giver)
+      if (giver.at < giver.blocks.length) break
       this.#through++
       giver.resolve()
     }

@@ -1,6 +1,7 @@
 /** A log outside of pipelines: for a program that has its own loop and wants to know when its lines are safe. */
 import { demandSignal } from '../../errors.ts'
 import { Appender, type Heard } from './appender.ts'
+import { type Block, blocksOf, demandLine } from './block.ts'
 import { type Disk, disk as systemDisk } from './disk.ts'
 import { LogFile, logTrouble } from './log-file.ts'
 import { type LogOptions, type LogSettings, logSettings } from './options.ts'
@@ -87,7 +88,7 @@ async function openOn(file: string, settings: LogSettings, { from, signal }: Ope
   }
   return {
     file,
-    append: async (lines) => appender.append(checkedLines(lines)),
+    append: async (lines) => appender.append(linesOf(lines)),
     flush: () => appender.flush(),
     summary,
     position: () => appender.file.position,
@@ -111,19 +112,12 @@ export async function openAppender(
   }
 }
 
-function checkedLines(lines: string | readonly string[]): readonly string[] {
-  const all: readonly string[] = typeof lines === 'string' ? [lines] : lines
+function linesOf(lines: string | readonly string[]): Block[] {
+  const all = typeof lines === 'string' ? [lines] : lines
   if (!Array.isArray(all))
     throw new TypeError(`Cannot append lines: wanted a string or an array of strings, got ${typeof lines}`)
+  const blocks = blocksOf(all)
   // `forEach` would step over holes.
-  for (const line of all) demandLine(line)
-  return all as readonly string[]
-}
-
-/** Throws unless it is one line. */
-export function demandLine(line: unknown): asserts line is string {
-  if (typeof line !== 'string')
-    throw new TypeError(`Cannot append a line: wanted a string, got ${typeof line}`)
-  if (line.includes('\n'))
-    throw new TypeError('Cannot append a line: it has a newline inside, so it would be two')
+  if (!blocks) for (const line of all) demandLine(line)
+  return blocks!
 }
