@@ -439,6 +439,27 @@ describe('the stages of progress()', () => {
     expect(terminal.text[0]).toMatch(/^a␛\]0;title␇b␊c {2}/)
   })
 
+  test('say how the run ended also where its name is longer than the terminal', async () => {
+    start()
+    for (const [columns, head] of [
+      [60, 'the nightly import of all orders  failed after 0.0 s: Stag…'],
+      [40, 'the nightly import…  failed after 0.0 s'],
+      [20, 'the nightly…  fail…'],
+    ] as const) {
+      const terminal = new Terminal(columns, 10)
+      const run = pipeline(
+        source([1]),
+        map((): never => {
+          throw new Error('no disk')
+        }),
+      ).start({ name: 'the nightly import of all orders' })
+      progress(run, { stream: terminal })
+      await expect(run.result).rejects.toThrow('no disk')
+      await turn()
+      expect(terminal.text[0]).toBe(head)
+    }
+  })
+
   test('with wide names are aligned and cut where they are too long', async () => {
     start()
     const names = ['日本語の段階', '👨‍👩‍👧 👍🏽 ❤️', 'e\u0301te\u0301', 'x'.repeat(200), '界'.repeat(100)]

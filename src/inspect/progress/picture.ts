@@ -42,7 +42,7 @@ export function table(
   if (height < 1) return []
   const shown = choose(rows, height - 1)
   const hidden = rows.length - shown.length
-  const lines = [headPieces(head), ...body(shown, width)]
+  const lines = [headPieces(head, width), ...body(shown, width)]
   if (hidden > 0 && height > 1)
     lines.push([[`${GAP}… and ${hidden} ${hidden > 1 ? 'stages' : 'stage'} more`, 'dim']])
   return lines.slice(0, height).map((pieces) => lineOf(pieces, width, coloured))
@@ -56,11 +56,12 @@ function choose(rows: readonly Row[], height: number): readonly Row[] {
   return rows.filter((row) => kept.has(row))
 }
 
-function headPieces({ name, state, elapsed, reason }: Head): Piece[] {
-  const time = [state, duration(elapsed)].filter(Boolean).join(' ')
+/** How it ended matters more than the end of a name. */
+function headPieces({ name, state, elapsed, reason }: Head, width = Infinity): Piece[] {
+  const time = GAP + [state, duration(elapsed)].filter(Boolean).join(' ')
   return [
-    [name, 'bold'],
-    [`${GAP}${time}`, 'none'],
+    [cut(name, Math.max(width - widthOf(time), SHORTEST_NAME)), 'bold'],
+    [time, 'none'],
     [reason && `: ${reason}`, 'red'],
   ]
 }
