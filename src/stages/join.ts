@@ -123,11 +123,11 @@ export function zip<T extends unknown[]>(...inputs: Inputs<T>): Source<{ [K in k
   ) as Source<never>
 }
 
-/** A promise is no order, and may reject. */
-function refuse(promise: PromiseLike<unknown>): void {
-  heard(promise)
+/** What is no number is no order; a promise may reject. */
+function refuse(given: unknown): void {
+  if (isThenable(given)) heard(given)
   const wanted = 'a function that gives a number at once'
-  demand(false, 'merge sorted', 'compare', wanted, promise, TypeError)
+  demand(false, 'merge sorted', 'compare', wanted, given, TypeError)
 }
 
 /** A heap of the inlets by their next values, the first of all at its top; those whose value is not known yet stand beside it. */
@@ -198,9 +198,9 @@ class MergingSorted<T> extends Choosing<T, T> {
   #before(port: Port<never, T>, a: Inlet<T>, b: Inlet<T>): boolean {
     // `compare` may end the run: then there is nothing left to compare.
     if (port.left) return false
-    const sign: unknown = this.compare(head(a), head(b))
-    if (isThenable(sign)) refuse(sign)
-    return ((sign as number) || a.place - b.place) < 0
+    const sign = this.compare(head(a), head(b))
+    if (typeof sign !== 'number') refuse(sign)
+    return (sign || a.place - b.place) < 0
   }
 }
 
@@ -209,7 +209,7 @@ class MergingSorted<T> extends Choosing<T, T> {
  * inputs.
  *
  * Ordered. Concurrency 1. Holds nothing. On error: fails with the error of the input, and closes the others; fails
- * where `compare` throws, or gives a promise.
+ * where `compare` throws, or gives what is no number, as a promise or a boolean.
  *
  * @throws TypeError for a `compare` that is no function, or an input that cannot be read.
  * @example

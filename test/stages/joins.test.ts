@@ -327,6 +327,17 @@ describe.each(capacities)('the joins at capacity %i', (capacity) => {
     }
   })
 
+  test('mergeSorted() fails where compare gives a boolean or nothing: that is no order', async () => {
+    for (const [compare, got] of [
+      [(a: number, b: number) => a > b, 'false'],
+      [() => {}, 'undefined'],
+    ] as const) {
+      const error = await stageError(pipeline(mergeSorted(compare as () => number, [2, 3], [1])).run())
+      const message = `Cannot merge sorted: "compare" must be a function that gives a number at once, got ${got}`
+      expect(error).toMatchObject({ stage: 'mergeSorted', cause: { name: 'TypeError', message } })
+    }
+  })
+
   test('mergeSorted() fails where compare throws, after what was in order before', async () => {
     const seen: number[] = []
     const compare = (a: number, b: number) => {
