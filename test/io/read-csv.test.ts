@@ -337,15 +337,15 @@ test('of several files, those that end in .tsv have tabs, and the others commas'
 })
 
 test.each<[CsvOptions | Record<string, unknown>, string]>([
-  [{ delimiter: '' }, '"delimiter" must be one character, got ""'],
-  [{ delimiter: null }, '"delimiter" must be one character, got null'],
-  [{ delimiter: '||' }, '"delimiter" must be one character, got "||"'],
-  [{ delimiter: '\n' }, '"delimiter" must be one character, got "\\n"'],
+  [{ delimiter: '' }, '"delimiter" must be one character that ends no line, got ""'],
+  [{ delimiter: null }, '"delimiter" must be one character that ends no line, got null'],
+  [{ delimiter: '||' }, '"delimiter" must be one character that ends no line, got "||"'],
+  [{ delimiter: '\n' }, '"delimiter" must be one character that ends no line, got "\\n"'],
   [{ delimiter: '"' }, '"delimiter" must be other than "quote", got "\\""'],
-  [{ quote: '""' }, '"quote" must be one character or \'\', got "\\"\\""'],
+  [{ quote: '""' }, '"quote" must be one character that ends no line, or \'\', got "\\"\\""'],
   [{ escape: ',' }, '"escape" must be other than "delimiter", got ","'],
   [{ comment: '"' }, '"comment" must be other than "delimiter" and "quote", got "\\""'],
-  [{ comment: 1 }, '"comment" must be one character or \'\', got 1'],
+  [{ comment: 1 }, '"comment" must be one character that ends no line, or \'\', got 1'],
   [{ trim: 1 }, '"trim" must be a boolean, got 1'],
   [{ header: 'a' }, '"header" must be a boolean, a list of names or a function, got "a"'],
   [{ header: [] }, '"header" must be a list of at least one name, each a text, got Array'],

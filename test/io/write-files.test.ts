@@ -603,7 +603,7 @@ test.each<[unknown, CsvWriteOptions<object> | FileWriteOptions<object> | Record<
   ['a', { columns: 'a' }, '"columns" must be a list of at least one name, got "a"'],
   ['a', { columns: ['a', 'b', 'a'] }, '"columns" must be names of which none comes twice, got "a"'],
   ['a', { header: 'a' }, '"header" must be a boolean, got "a"'],
-  ['a', { delimiter: '"' }, '"delimiter" must be one character, got "\\""'],
+  ['a', { delimiter: '"' }, '"delimiter" must be one character that is no quote and ends no line, got "\\""'],
   ['a', { newline: '\r' }, '"newline" must be \'\\n\' or \'\\r\\n\', got "\\r"'],
   ['a', { onError: 1 }, `"onError" must be 'fail', 'skip' or a function, got 1`],
 ])('writeCsv() of %o with %o is refused where the stage is made', (path, options, message) => {

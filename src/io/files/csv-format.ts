@@ -28,7 +28,7 @@ export function checkFormat({ delimiter, quote, escape, comment, trim }: CsvForm
       typeof text === 'string' && text.length <= 1 && text.length >= least && !/[\r\n]/.test(text),
       action,
       name,
-      `one character${least === 0 ? " or ''" : ''}`,
+      `one character that ends no line${least === 0 ? ", or ''" : ''}`,
       text,
     )
   one('delimiter', delimiter, 1)

@@ -74,7 +74,7 @@ function formatOf<T>(path: string | URL, options: CsvWriteOptions<T>): Format {
     TypeError,
   )
   const one = typeof delimiter === 'string' && delimiter.length === 1 && !/["\r\n]/.test(delimiter)
-  demand(one, action, 'delimiter', 'one character', delimiter)
+  demand(one, action, 'delimiter', 'one character that is no quote and ends no line', delimiter)
   demand(newline === '\n' || newline === '\r\n', action, 'newline', "'\\n' or '\\r\\n'", newline)
   const escaped = delimiter.replace(/[\\\]^-]/, '\\$&')
   // Spaces at the ends are quoted: some readers take them away.
