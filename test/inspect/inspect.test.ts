@@ -354,10 +354,13 @@ describe('inspect() refuses', () => {
     await expect(inspect(...(args as []))).rejects.toThrow(message)
   })
 
-  test('a port that is taken, with the error of the system', async () => {
+  test('a port that is taken, with the error of the system, which says what could not be done', async () => {
     await using inspector = await inspect(job())
     const port = Number(new URL(inspector.url).port)
-    await expect(inspect(job(), { port })).rejects.toMatchObject({ code: 'EADDRINUSE' })
+    await expect(inspect(job(), { port })).rejects.toMatchObject({
+      code: 'EADDRINUSE',
+      message: expect.stringMatching(/^Cannot inspect: .*EADDRINUSE/) as string,
+    })
     await inspector.close()
     expect(hasSubscribers('sluice:run:start')).toBe(false)
   })

@@ -72,7 +72,8 @@ class Server implements Inspector {
       })
     } catch (error) {
       this.followed.stop()
-      throw error
+      const { message } = error as Error
+      throw Object.assign(error as Error, { message: `Cannot inspect: ${message}` })
     }
     this.#server.unref()
     this.followed.whenEnded = () => this.#lookSoon(SHARE_AT_END)
