@@ -154,9 +154,12 @@ async function throughPair<In, Out>(
     // Whoever aborts a run finds the stream unlocked when that has settled.
     unlock()
   }
+  let latest: Promise<void> | undefined
   const write = async (value: In): Promise<void> => {
-    await writer.ready
-    writer.write(value).catch(() => {})
+    // One that holds nothing (`highWaterMark: 0`) is never ready: it has taken a value when that is written.
+    await Promise.race([writer.ready, latest])
+    latest = writer.write(value)
+    latest.catch(() => {})
   }
   let closing = false
   let endedBefore = false
@@ -167,7 +170,8 @@ async function throughPair<In, Out>(
   const close = async (): Promise<void> => {
     if (over) return
     closing = true
-    await writer.close()
+    // A `flush` that hangs is not waited for when nobody wants its results: `closed` rejects where the stream is let go of.
+    await Promise.race([writer.close(), writer.closed])
   }
   let reading = false
   let reads = 0

@@ -278,3 +278,28 @@ describe.each([0, 1, 256])('what the function of through() gave, at capacity %i'
     expect(reasons).toEqual([boom])
   })
 })
+
+describe('through() a TransformStream', () => {
+  test.each([0, 1])('passes all on where one that holds %i values is full', async (highWaterMark) => {
+    for (const readable of [0, 1]) {
+      const pair = new TransformStream<number, number>({}, { highWaterMark }, { highWaterMark: readable })
+      expect(await pipeline(range(9), through(pair)).run()).toEqual(upTo(9))
+    }
+  })
+
+  test('pulls no more than it holds where nothing is held', async () => {
+    const input = probe(naturals)
+    const pair = new TransformStream<number, number>({}, { highWaterMark: 0 })
+    const run = pipeline(source(input), through(pair), forEach(never)).start({ capacity: 0 })
+    // In the hands of the sink, of the stage and of the source, one that it writes and one that waits for that.
+    expect(await stable(() => input.pulled)).toBeLessThanOrEqual(5)
+    await Promise.all([rejection(run.result), run.abort()])
+  })
+
+  test('whose flush hangs is not waited for where nobody wants its results', async () => {
+    const hanging = () => through(new TransformStream<number, number>({ flush: never }))
+    expect(await pipeline(range(3), hanging(), take(3)).run()).toEqual([0, 1, 2])
+    const fails = map(() => Promise.reject(boom))
+    expect(await stageError(pipeline(range(3), hanging(), fails).run())).toMatchObject({ cause: boom })
+  })
+})
