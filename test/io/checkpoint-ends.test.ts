@@ -504,4 +504,27 @@ describe('a run of a job', () => {
     const reasons = results.flatMap((result) => (result.status === 'rejected' ? [String(result.reason)] : []))
     expect(reasons[0]).toContain('somebody else writes to it')
   })
+
+  test('has written all that it says where another job begins with the same file at the same time', async () => {
+    const job = (name: string) =>
+      checkpoint(file(name), pipeline(source([`${name} 1`, `${name} 2`]), writeLines(file('out'), kept)))
+    for (let round = 0; round < 10; round++) {
+      const names = [`a${round}`, `b${round}`]
+      writeFileSync(file('out'), '')
+      const results = await Promise.allSettled(names.map((name) => job(name).run()))
+      const done = names.filter((_, place) => results[place].status === 'fulfilled')
+      for (const name of done) expect(text('out')).toContain(`${name} 1\n${name} 2\n`)
+    }
+  })
+
+  test('fails where somebody else has added to its output in its last part', async () => {
+    async function* lines() {
+      yield 'a'
+      await until(() => text('out') === 'a\n')
+      writeFileSync(file('out'), 'not mine\n', { flag: 'a' })
+    }
+    const job = checkpoint(file('job'), pipeline(source(lines), writeLines(file('out'), kept)))
+    await expect(job.run()).rejects.toThrow('somebody else writes to it')
+    expect(text('out')).toBe('a\nnot mine\n')
+  })
 })

@@ -68,6 +68,10 @@ async function isCutOffPacked(file: string): Promise<boolean> {
 const NONE = new Uint8Array()
 const NEWLINE = 10
 
+function notAlone(size: number, wanted: number): Error {
+  return new Error(`it has ${size} bytes, and should have ${wanted} by now: somebody else writes to it`)
+}
+
 function cannotWrite(file: string, error: unknown): Error {
   return new Error(`Cannot write ${file}: ${whyNot(error)}`, { cause: error })
 }
@@ -77,17 +81,17 @@ async function openTarget(file: string, options: OutputOptions): Promise<FileOut
   const there = await stat(place).catch(absent)
   const { from } = options
   const size = there?.size ?? 0
-  if (from !== undefined && (size < from || (options.own && size > from)))
-    throw new Error(`it has ${size} bytes, and should have ${from} by now: somebody else writes to it`)
+  if (from !== undefined && (size < from || (options.own && size > from))) throw notAlone(size, from)
   // Before it has taken anything: it would fail at its end.
   if (options.sync && (there?.isFIFO() || there?.isCharacterDevice()))
     throw new Error('it is no file: it cannot be synced')
   if (!options.append && (there === undefined || there.isFile()))
     return openTemporary(file, place, there?.mode, options)
   const handle = await open(place, options.append ? 'a+' : 'w')
-  const output = new FileOutput(file, handle, options.sync, undefined, from ?? size)
+  const output = new FileOutput(file, handle, options.sync, undefined, from ?? size, from !== undefined)
   try {
-    if (from !== undefined) await handle.truncate(from)
+    // Not where there is nothing to cut: what somebody else adds just now would be.
+    if (from !== undefined && size > from) await handle.truncate(from)
     if (options.append && there?.isFile()) await output.lookAtEnd()
     return output
   } catch (error) {
@@ -134,6 +138,8 @@ class FileOutput implements Output {
     readonly sync: boolean,
     readonly names: { temporary: string; place: string } | undefined,
     readonly before = 0,
+    /** Its size is a position to go on from: nobody else may add to it. */
+    readonly alone = false,
   ) {}
 
   get live(): boolean {
@@ -173,8 +179,14 @@ class FileOutput implements Output {
     await this.handle.truncate(this.before)
   }
 
+  async #demandAlone(): Promise<void> {
+    const there = await this.handle.stat()
+    if (there.isFile() && there.size !== this.size) throw notAlone(there.size, this.size)
+  }
+
   async end(): Promise<void> {
     try {
+      if (this.alone) await this.#demandAlone()
       if (this.sync) await this.handle.sync()
       await this.handle.close()
       // Aborted meanwhile: what was there before stays.
