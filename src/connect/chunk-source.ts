@@ -75,7 +75,8 @@ export function chunkSource<T>(
       if (!goesOn) throw new TypeError(`Cannot go on with ${make}: what it reads can be read only once`)
       const at = position === undefined ? beginning?.() : undefined
       const from = at === undefined ? position : { at }
-      const feed = new Feed(open, onError, true, from as Position | undefined)
+      if (!isPosition(from)) throw new Error(`Cannot go on with ${make}: the position is not one of a source`)
+      const feed = new Feed(open, onError, true, from)
       const { definitions } = part('source', make, options, {
         kernel: (port: Port<never, T>) => new Reading(port, feed, true),
       })
@@ -95,6 +96,11 @@ const NONE: readonly never[] = []
 interface Position {
   at?: unknown
   skip?: number
+}
+
+function isPosition(from: unknown): from is Position | undefined {
+  const { at, skip = 0 } = Object(from) as Position
+  return at !== null && Number.isSafeInteger(skip) && skip >= 0
 }
 
 /** A connector that was opened, or will be, and the chunk it gave last: a run takes from it, or one run after the other. */

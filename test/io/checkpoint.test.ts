@@ -286,6 +286,14 @@ describe('checkpoint()', () => {
     expect(readFileSync(file('out.txt'), 'utf8')).toBe('there before\n')
   })
 
+  test('skips nothing for a position of its source that is none', async () => {
+    const job = checkpoint(file('job'), pipeline(source(['a', 'b']), toArray()))
+    for (const position of ['{"skip":-4}', '{"skip":"x"}', '{"skip":1.5}', '{"skip":null}', '{"at":null}']) {
+      writeFileSync(file('job'), `{"version":1,"parts":1,"positions":{"source":${position}}}`)
+      await expect(job.run()).rejects.toThrow('Cannot go on with source: the position is not one of a source')
+    }
+  })
+
   test('reads what was added to each of its files, and a file that is new in front of them', async () => {
     const add = (name: string, line: string) => writeFileSync(file(name), `${line}\n`, { flag: 'a' })
     const job = checkpoint(
