@@ -42,6 +42,7 @@ import {
 import { checkpoint, readJsonl, readLines, writeLines } from 'sluice/io'
 import { progress } from 'sluice/inspect'
 import { chunkSink } from '../../src/connect/chunk-sink.ts'
+import { unhandledDuring } from '../pipeline/support-leaks.ts'
 import { deferred } from '../pipeline/support-waiting.ts'
 
 const top = mkdtempSync(join(tmpdir(), 'sluice-checkpoint-ends-'))
@@ -493,6 +494,21 @@ describe('a run of a job', () => {
       onSaved: () => run.abort(new Error('enough')),
     }).start()
     await expect(run.result).rejects.toThrow('enough')
+  })
+
+  test('leaves no rejection unhandled where its source rejects before the file has been read', async () => {
+    const gone = new Error('gone')
+    const unhandled = await unhandledDuring(async () => {
+      const promised = source(Promise.reject<number[]>(gone))
+      await expect(checkpoint(file('a'), pipeline(promised, drain())).run()).rejects.toMatchObject({
+        cause: gone,
+      })
+      const merged = fanIn(range(2), source([Promise.reject<number>(gone)]))
+      await expect(checkpoint(file('b'), pipeline(merged, drain())).run()).rejects.toMatchObject({
+        cause: gone,
+      })
+    })
+    expect(unhandled).toEqual([])
   })
 
   test('does not cut off what another job has written to the same file', async () => {

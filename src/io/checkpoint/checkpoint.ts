@@ -17,7 +17,7 @@ import { demand, demandNumber, demandOptions, demandTime } from '../../errors.ts
 import type { Graph } from '../../pipeline/graph.ts'
 import type { SinkPipeline } from '../../pipeline/pipeline.ts'
 import type { Run, RunOptions } from '../../pipeline/run.ts'
-import type { Definition } from '../../pipeline/stage.ts'
+import { type Definition, hearAll } from '../../pipeline/stage.ts'
 import type { RunStats } from '../../pipeline/stats.ts'
 import { demandSame, Positions } from './positions.ts'
 import { load, save, type Saved, takeFile } from './saved.ts'
@@ -152,6 +152,8 @@ class JobRun<R> implements Run<JobResult<R>> {
       ENDED.publish({ run: this, ...failure })
       over()
     }
+    // The first part begins only when the file has been read: what rejects until then has been heard.
+    hearAll([definitions])
     this.result = this.#run().then(
       (result) => (end({}), result),
       (error: unknown) => {
