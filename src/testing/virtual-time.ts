@@ -169,6 +169,9 @@ class FakeTime implements VirtualTime, Watched {
 
   async runUntil<T>(promise: PromiseLike<T>): Promise<T> {
     const action = 'run until the promise settles'
+    // A pipeline that nobody has run would be given back, and nothing would happen.
+    const { then } = Object(promise) as Partial<PromiseLike<T>>
+    demand(typeof then === 'function', action, 'promise', 'a promise', promise, TypeError)
     let settled = false
     const settle = (): void => void (settled = true)
     // Asked once: a query that begins when its `then` is called would begin again.

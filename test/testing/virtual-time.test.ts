@@ -259,6 +259,14 @@ test.each([null, 5, 'now'])('virtualTime() refuses options that are %s', (option
 })
 
 describe('runUntil()', () => {
+  test('refuses what is no promise, as a pipeline that nobody has run', async () => {
+    const time = start()
+    for (const wrong of [pipeline(range(3)), undefined, 5])
+      await expect(time.runUntil(wrong as never)).rejects.toThrow(
+        /^Cannot run until the promise settles: "promise" must be a promise, got /,
+      )
+  })
+
   test('calls the `then` of a thenable once, which may begin the work', async () => {
     const time = start()
     let begun = 0
