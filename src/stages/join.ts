@@ -198,8 +198,9 @@ class MergingSorted<T> extends Choosing<T, T> {
   #before(port: Port<never, T>, a: Inlet<T>, b: Inlet<T>): boolean {
     // `compare` may end the run: then there is nothing left to compare.
     if (port.left) return false
-    const sign = this.compare(head(a), head(b))
-    if (typeof sign !== 'number') refuse(sign)
+    const sign = this.compare(head(a), head(b)) as number | undefined
+    // Nothing is 0, as for `sort`.
+    if (typeof sign !== 'number' && sign !== undefined) refuse(sign)
     return (sign || a.place - b.place) < 0
   }
 }
@@ -209,7 +210,7 @@ class MergingSorted<T> extends Choosing<T, T> {
  * inputs.
  *
  * Ordered. Concurrency 1. Holds nothing. On error: fails with the error of the input, and closes the others; fails
- * where `compare` throws, or gives what is no number, as a promise or a boolean.
+ * where `compare` throws, or gives what is no number, such as a promise or a boolean.
  *
  * @throws TypeError for a `compare` that is no function, or an input that cannot be read.
  * @example

@@ -327,15 +327,21 @@ describe.each(capacities)('the joins at capacity %i', (capacity) => {
     }
   })
 
-  test('mergeSorted() fails where compare gives a boolean or nothing: that is no order', async () => {
+  test('mergeSorted() fails where compare gives what is no number: that is no order', async () => {
     for (const [compare, got] of [
       [(a: number, b: number) => a > b, 'false'],
-      [() => {}, 'undefined'],
+      [() => 5n, '5'],
     ] as const) {
       const error = await stageError(pipeline(mergeSorted(compare as () => number, [2, 3], [1])).run())
       const message = `Cannot merge sorted: "compare" must be a function that gives a number at once, got ${got}`
       expect(error).toMatchObject({ stage: 'mergeSorted', cause: { name: 'TypeError', message } })
     }
+  })
+
+  test('mergeSorted() takes nothing for equal, as sort does', async () => {
+    const compare = (a: number, b: number) => (a < b ? -1 : a > b ? 1 : undefined)
+    const merged = mergeSorted(compare as () => number, [1, 2, 2, 4], [2, 3])
+    expect(await pipeline(merged).run()).toEqual([1, 2, 2, 2, 3, 4])
   })
 
   test('mergeSorted() fails where compare throws, after what was in order before', async () => {
