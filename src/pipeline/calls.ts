@@ -194,8 +194,12 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   protected await(slot: Slot<In, R>, result: R | PromiseLike<R>): void {
     if (isThenable(result)) {
       this.port.calls++
-      // A promise that is not the engine's own may call back twice, or never get that far.
-      Promise.resolve(result).then(slot.ok, slot.err)
+      try {
+        // A promise that is not the engine's own may call back twice, or never get that far.
+        Promise.resolve(result).then(slot.ok, slot.err)
+      } catch (error) {
+        slot.err(error)
+      }
       return
     }
     slot.result = result

@@ -85,18 +85,15 @@ function isFilled<T>(input: LateInput<T>): input is Input<T> {
 
 /** Listens to the promises that an input is or has, as far as they are there already, and to the errors of a stream. */
 export function hear(input: unknown): void {
-  if (isThenable(input)) heard(input)
-  else if (isNodeReadable(input)) input.on('error', nothing)
-  else if (Array.isArray(input)) for (let i = 0; i < input.length; i++) hearValue(input, i)
-}
-
-function hearValue(values: readonly unknown[], i: number): void {
-  try {
-    const value = values[i]
-    if (isThenable(value)) heard(value)
-  } catch {
-    // It throws, or its `then` does: so it will when the value is read, and then the stage fails.
-  }
+  if (isNodeReadable(input)) input.on('error', nothing)
+  const values: readonly unknown[] = Array.isArray(input) ? input : [input]
+  for (let i = 0; i < values.length; i++)
+    try {
+      const value = values[i]
+      if (isThenable(value)) heard(value)
+    } catch {
+      // It throws, or its `then` does: so it will when the value is read, and then the stage fails.
+    }
 }
 
 /** A receiver: takes what is there, and asks for more only when there is room, so that it has nothing in its hands. */

@@ -90,6 +90,25 @@ describe('map()', () => {
     expect(await pipeline(range(3), map(nested)).run()).toEqual([0, 1, 2])
   })
 
+  test.each(['constructor', 'then'])('takes a promise whose %s cannot be read', async (name) => {
+    const broken = (): Promise<number> => {
+      const get = (): void => {
+        throw boom
+      }
+      return Object.defineProperty(Promise.resolve(1), name, name === 'then' ? { value: get } : { get })
+    }
+    for (const concurrency of [1, 2])
+      for (const ordered of [true, false, { by: (n: number) => n % 2 }]) {
+        const run = pipeline(
+          range(3),
+          map((n) => (n === 1 ? broken() : Promise.resolve(n)), { concurrency, ordered }),
+        ).run()
+        expect(await rejection(run)).toMatchObject({ stage: 'map', value: 1, cause: boom, suppressed: [] })
+      }
+    const late = pipeline(source(broken() as never)).run()
+    expect(await rejection(late)).toMatchObject({ stage: 'source', cause: boom })
+  })
+
   test('makes no further call of a key after an abort or a cut', async () => {
     for (const cut of ['abort', 'take']) {
       let calls = 0
