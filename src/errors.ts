@@ -10,7 +10,9 @@ const WHY = { CLOSED: 'it is closed', TIMEOUT: 'the time is up', FULL: 'it is fu
 
 /** A value that was not sent. `value` is that value, nothing is lost. */
 export class SendError<T> extends Error {
-  override readonly name = 'SendError'
+  override get name(): 'SendError' {
+    return 'SendError'
+  }
   constructor(
     readonly code: 'CLOSED' | 'TIMEOUT' | 'FULL',
     readonly value: T,
@@ -23,7 +25,9 @@ export class SendError<T> extends Error {
 
 /** A receive that brought no value: the channel has ended (`CLOSED`) or the time was up (`TIMEOUT`). */
 export class RecvError extends Error {
-  override readonly name = 'RecvError'
+  override get name(): 'RecvError' {
+    return 'RecvError'
+  }
   constructor(
     readonly code: 'CLOSED' | 'TIMEOUT',
     channel: string,
@@ -34,12 +38,16 @@ export class RecvError extends Error {
 
 /** The event loop ran dry while something still waited: it can never settle. The message says who holds what. */
 export class DeadlockError extends Error {
-  override readonly name = 'DeadlockError'
+  override get name(): 'DeadlockError' {
+    return 'DeadlockError'
+  }
 }
 
 /** A stage of a pipeline failed. `cause` is what it threw, `suppressed` what else failed in the same run. */
 export class StageError extends Error {
-  override readonly name = 'StageError'
+  override get name(): 'StageError' {
+    return 'StageError'
+  }
   declare readonly cause: unknown
   /** The value whose processing failed; the property is missing where no single value did it. */
   declare readonly value?: unknown
@@ -68,7 +76,9 @@ function messageOf(cause: unknown): string {
 
 /** `stop({ deadline })` ran out of time: `stages` names those that were still busy. */
 export class DrainTimeoutError extends Error {
-  override readonly name = 'DrainTimeoutError'
+  override get name(): 'DrainTimeoutError' {
+    return 'DrainTimeoutError'
+  }
   constructor(
     readonly stages: string[],
     deadline: number,

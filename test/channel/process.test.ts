@@ -20,6 +20,21 @@ describe.concurrent('a program whose intrinsics are frozen', () => {
     expect(result.stderr).toContain(result.place('made'))
     expect(result.code).toBe(1)
   })
+
+  it('hears of failures by their names', async () => {
+    const result = await runProgram(`
+      import { channel, map, pipeline, range } from 'sluice'
+      Object.freeze(Error.prototype)
+      const [tx] = channel<number>(1)
+      tx.close()
+      const broken = map(() => {
+        throw new Error('boom')
+      })
+      for (const failing of [tx.send(1), pipeline(range(3), broken).run()])
+        await failing.catch((error: Error) => console.log(error.name, error.stack?.split(':')[0]))
+    `)
+    expect(result.stdout).toBe('SendError SendError\nStageError StageError\n')
+  })
 })
 
 describe.concurrent('more than 1,000 sends waiting on one handle', () => {

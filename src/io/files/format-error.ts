@@ -13,7 +13,9 @@ export interface Place {
  * `onError` is told; the `value` there is the text of the row.
  */
 export class FormatError extends Error {
-  override readonly name = 'FormatError'
+  override get name(): 'FormatError' {
+    return 'FormatError'
+  }
   readonly file: string
   readonly line: number
   readonly column: number
