@@ -1,7 +1,9 @@
 /** Lines are joined, looked at and cut into batches together: the file is the same as if each were written by itself. */
+import { statSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { pipeline, source } from 'sluice'
 import { appendLog, openLog } from 'sluice/io'
+import { runProgram } from '../support/child-program.ts'
 import { Random, seedOfRun } from '../support/random.ts'
 import { LogFolder } from './support-log.ts'
 
@@ -90,6 +92,45 @@ test('a function that makes lines is called once for each value, bad ones among 
   expect(called).toEqual(values)
   expect(folder.lines()).toEqual(values.filter((n) => n % 3 && n % 5).map(String))
   expect(run.stats().stages[1].failed).toBe(values.filter((n) => n % 3 === 0 || n % 5 === 0).length)
+})
+
+test('a function that makes lines is not called any more once the run is aborted', async () => {
+  using folder = new LogFolder()
+  const abort = new AbortController()
+  const called: number[] = []
+  const line = (n: number) => {
+    called.push(n)
+    if (n === 3) throw new Error('no line')
+    return String(n)
+  }
+  const onError = () => {
+    abort.abort(new Error('enough'))
+    return new Promise<void>(() => {})
+  }
+  const values = Array.from({ length: 8 }, (_, i) => i)
+  const sink = appendLog(folder.file, { line, onError })
+  await expect(pipeline(source(values), sink).run({ signal: abort.signal })).rejects.toThrow('enough')
+  expect(called).toEqual([0, 1, 2, 3])
+})
+
+/** Each has 60 MB of lines, in a process that has room for 40, and for an array of them. */
+test.each([
+  ['in one array', 'await log.append(new Array(600_000).fill(line))'],
+  [
+    'in many that nobody waits for',
+    `const lines = new Array(600).fill(line)
+     await Promise.all(Array.from({ length: 1000 }, () => log.append(lines)))`,
+  ],
+])('lines that are given together are not all in memory as text: %s', async (_, work) => {
+  using folder = new LogFolder()
+  const program = `
+    import { openLog } from 'sluice/io'
+    const line = 'x'.repeat(99)
+    await using log = await openLog(${JSON.stringify(folder.file)})
+    ${work}`
+  const nodeArguments = ['--max-old-space-size=40']
+  expect(await runProgram(program, { nodeArguments, limit: 60_000 })).toMatchObject({ code: 0 })
+  expect(statSync(folder.file).size).toBe(60_000_000)
 })
 
 test('a run that is aborted while it is told of a bad line settles, though its batches are full', async () => {

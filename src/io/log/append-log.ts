@@ -123,7 +123,8 @@ class Writer<T> implements ChunkWriter<T, LogSummary> {
   async #goOnBehind(values: readonly T[], bad: number, error: unknown, taken: Promise<void> | undefined) {
     await taken
     await this.context.failed(values[bad], error)
-    await this.#takeFrom(values, bad + 1)
+    // After an abort nobody wants the others.
+    if (!this.context.signal.aborted) await this.#takeFrom(values, bad + 1)
   }
 
   #lineOf(value: T): string {

@@ -42,6 +42,8 @@ const nothing = (): void => {}
 const LONGEST = 2 ** 31 - 1
 /** So many bytes may be written and not acknowledged. */
 const AHEAD = 16 * 2 ** 20
+/** The lines of so many givers that wait stay joined: more would take the memory twice. */
+const JOINED = 8
 
 export class Appender {
   #gathering: Batch
@@ -92,8 +94,10 @@ export class Appender {
     const giver: Giver = { blocks, at: 0, resolve: nothing, reject: nothing }
     if (this.#givers.length === this.#through) this.#fillFrom(giver)
     let taken: Promise<void> | undefined
-    if (giver.at < blocks.length)
+    if (giver.at < blocks.length) {
+      if (this.#givers.length - this.#through >= JOINED) for (const block of blocks) block.part()
       taken = new Promise((resolve, reject) => this.#givers.push(Object.assign(giver, { resolve, reject })))
+    }
     this.#gatheredMore()
     return taken
   }

@@ -66,6 +66,13 @@ export class Block {
     } else buffer[at + bytes - 1] = NEWLINE
     this.#next += lines
     this.#begin += length
+    // It may be one of very many that were given together.
+    if (this.empty) this.part()
+  }
+
+  /** The lines are not joined any more: they will be once more when their turn comes. */
+  part(): void {
+    this.#text = undefined
   }
 }
 
