@@ -73,17 +73,18 @@ export function chunkSink<In, E, R, W extends ChunkWriter<E, R> = ChunkWriter<E,
   making: SinkMaking<In, E, R, W>,
 ): Sink<In, R> {
   const onError = onErrorOf(make, options)
-  const from = (start: Start): Sink<In, R> =>
-    part('sink', make, options, {
+  const from = (start: Start, named: Parameters<typeof part>[2]): Sink<In, R> =>
+    part('sink', make, named, {
       kernel: (port: Port<In, R>) => new Writing(port as Port<In, never>, making, onError, start),
       resume(position, own = false) {
         const { beginsAnew } = making
         if (beginsAnew !== undefined)
           throw new TypeError(`Cannot go on with ${make}: it begins anew with each run${beginsAnew}`)
-        return from({ position, own }).definitions[0]
+        return from({ position, own }, sink.definitions[0]).definitions[0]
       },
     })
-  return from({ position: undefined, own: false })
+  const sink = from({ position: undefined, own: false }, options)
+  return sink
 }
 
 /** Where a run of the sink begins. */

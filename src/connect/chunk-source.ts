@@ -69,15 +69,15 @@ export function chunkSource<T>(
   { goesOn = true, beginning }: GoingOn = {},
 ): Source<T> {
   const onError = onErrorOf(make, options)
-  return part('source', make, options, {
-    kernel: (port) => new Reading(port, new Feed(open, onError, false), false),
+  const source: Source<T> = part('source', make, options, {
+    kernel: (port: Port<never, T>) => new Reading(port, new Feed(open, onError, false), false),
     keep(position) {
       if (!goesOn) throw new TypeError(`Cannot go on with ${make}: what it reads can be read only once`)
       const at = position === undefined ? beginning?.() : undefined
       const from = at === undefined ? position : { at }
       if (!isPosition(from)) throw new Error(`Cannot go on with ${make}: the position is not one of a source`)
       const feed = new Feed(open, onError, true, from)
-      const { definitions } = part('source', make, options, {
+      const { definitions } = part('source', make, source.definitions[0], {
         kernel: (port: Port<never, T>) => new Reading(port, feed, true),
       })
       return {
@@ -88,6 +88,7 @@ export function chunkSource<T>(
       }
     },
   })
+  return source
 }
 
 const NONE: readonly never[] = []

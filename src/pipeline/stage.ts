@@ -235,7 +235,7 @@ export interface StageOptions {
 export function part<K extends Kind, In, Out>(
   kind: K,
   make: string,
-  options: StageOptions,
+  options: StageOptions | Pick<Definition, 'name' | 'capacity'>,
   rest: Omit<Definition, 'name' | 'capacity' | 'kernel'> & {
     kernel?: (port: Port<In, Out>) => Kernel<In, Out>
   },

@@ -11,6 +11,7 @@ import { basename, dirname, join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { chunkSink, type WriteOptions } from '../../connect/chunk-sink.ts'
 import { chunkSource } from '../../connect/chunk-source.ts'
+import { ownCopy } from '../../connect/own-copy.ts'
 import { demand, demandCount } from '../../errors.ts'
 import type { Sink, Source } from '../../pipeline/stage.ts'
 import { type Columns, demandColumns, isName } from './columns.ts'
@@ -74,7 +75,7 @@ export function readParquet<T extends object = Row>(
   const sql = where === undefined ? from : `${from} WHERE (\n${where}\n)`
   const named = `read Parquet ${paths.map((file) => JSON.stringify(file)).join(', ')}`
   const choices = choicesOf(options, action)
-  const statement = { sql, params, database: ':memory:', choices, action: named }
+  const statement = { sql, params: ownCopy(params), database: ':memory:', choices, action: named }
   // What the rows are is between the user and the files.
   return chunkSource(make, options, (context) => openReading(statement, context)) as unknown as Source<T>
 }
@@ -141,8 +142,9 @@ export function writeParquet<In extends object>(
   demand(known, action, 'compression', `one of ${COMPRESSIONS.join(', ')}`, compression, TypeError)
   demandCount(rowGroup, action, 'rowGroup', 1)
   const form = `FORMAT parquet, COMPRESSION ${compression}, ROW_GROUP_SIZE ${rowGroup}`
+  const taken = ownCopy(columns)
   return chunkSink<In, Row, WrittenParquet>(make, options, {
-    open: async (context) => new RowWriting(await planOf(path, form, columns), context),
+    open: async (context) => new RowWriting(await planOf(path, form, taken), context),
     beginsAnew: '',
     // Rows are looked at one by one as they are written, so that what fails is told in their order.
     encode: (row) => row as Row,

@@ -1,5 +1,6 @@
 /** `readDuckDb`: the rows of any SQL. */
 import { chunkSource, type ReadOptions } from '../../connect/chunk-source.ts'
+import { ownCopy } from '../../connect/own-copy.ts'
 import { demand } from '../../errors.ts'
 import type { Source } from '../../pipeline/stage.ts'
 import { demandDatabase, type DuckDbDatabase, nameOf } from './database.ts'
@@ -59,7 +60,13 @@ export function readDuckDb<T extends object = Row>(sql: string, options: ReadDuc
   demandDatabase(database, action, true)
   demandParams(params, action)
   const choices = choicesOf(options, action)
-  const statement = { sql, params, database, choices, action: `read from DuckDB ${nameOf(database)}` }
+  const statement = {
+    sql,
+    params: ownCopy(params),
+    database,
+    choices,
+    action: `read from DuckDB ${nameOf(database)}`,
+  }
   // What the rows are is between the user and the statement.
   return chunkSource(make, options, (context) => openReading(statement, context)) as unknown as Source<T>
 }

@@ -1,5 +1,6 @@
 /** `writeDuckDb`: rows into a table. */
 import { chunkSink, type WriteOptions } from '../../connect/chunk-sink.ts'
+import { ownCopy } from '../../connect/own-copy.ts'
 import { demand } from '../../errors.ts'
 import type { Sink } from '../../pipeline/stage.ts'
 import { type Columns, demandColumns, isName, keyOf } from './columns.ts'
@@ -73,7 +74,7 @@ export function writeDuckDb<In extends object>(
   demandDatabase(database, action, false)
   const key = keyOf(given.key, action)
   demandColumns(columns, key, action)
-  const into = { database, schema, table, columns, key, create }
+  const into = { database, schema, table, columns: ownCopy(columns), key: ownCopy(key), create }
   return chunkSink<In, Row, Written>(make, options, {
     open: async (context) => new RowWriting(await planOf(into), context),
     // Rows are looked at one by one as they are written, so that what fails is told in their order.

@@ -1,4 +1,5 @@
 /** CSV files as rows. */
+import { ownCopy } from '../../connect/own-copy.ts'
 import { demand, demandCount } from '../../errors.ts'
 import type { Source } from '../../pipeline/stage.ts'
 import { checkTypes, type ColumnType, type ColumnValue, FieldError, RowMaker } from './csv-columns.ts'
@@ -257,7 +258,7 @@ function settingsOf(path: Inputs, options: CsvOptions): OpenSettings {
   demand(named, action, 'types', 'left out where "header" is false', types, TypeError)
   demand(short === 'fail' || short === 'fill', action, 'short', "'fail' or 'fill'", short, TypeError)
   demandCount(maxRow, action, 'maxRow', 1)
-  return { ...format, header, types, short, maxRow }
+  return { ...format, header: ownCopy(header), types: ownCopy(types), short, maxRow }
 }
 
 /**

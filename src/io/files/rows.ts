@@ -33,6 +33,9 @@ export interface FileOptions extends ReadOptions<string> {
   from?: 'start' | 'end'
 }
 
+/** The options as they were when the source was made: what becomes of them later does not matter. */
+type Taken = Required<Pick<FileOptions, 'follow' | 'from'>> & { encoding: string | undefined }
+
 /** What came out of a block. */
 export interface Batch<T> {
   rows: T[]
@@ -67,22 +70,23 @@ export function rowSource<T>(
 ): Source<T> {
   const list = checkInputs(make, inputs)
   const open: OpenReader<T> = async (context, from) => {
-    const files = await filesOf(list, from !== undefined && !options.follow)
-    if (options.follow && files.length > 1)
+    const files = await filesOf(list, from !== undefined && !follow)
+    if (follow && files.length > 1)
       throw new Error(`Cannot follow ${list[0]}: ${files.length} files match, and only one can be followed`)
     const before = from === undefined ? [] : await placesNow(from as FilePosition, files)
-    return new RowReader(files, options, parserFor, context, before)
+    return new RowReader(files, taken, parserFor, context, before)
   }
   const source = chunkSource(make, options, open, {
     goesOn: !list.some(isStandardInput),
-    beginning: () => (options.follow ? followedFrom(options.from, list[0]) : undefined),
+    beginning: () => (follow ? followedFrom(start, list[0]) : undefined),
   })
-  const { encoding, follow = false, from = 'start' } = options
+  const { encoding, follow = false, from: start = 'start' } = options
+  const taken: Taken = { encoding, follow, from: start }
   if (encoding !== undefined) checkEncoding(make, encoding)
   const action = `create ${make}`
   demand(typeof follow === 'boolean', action, 'follow', 'a boolean', follow, TypeError)
-  demand(from === 'start' || from === 'end', action, 'from', "'start' or 'end'", from, TypeError)
-  demand(from === 'start' || follow, action, 'from', '\'start\' without "follow"', from, TypeError)
+  demand(start === 'start' || start === 'end', action, 'from', "'start' or 'end'", start, TypeError)
+  demand(start === 'start' || follow, action, 'from', '\'start\' without "follow"', start, TypeError)
   const one = list.length === 1 && !isStandardInput(list[0]) && !isPacked(list[0])
   const not = 'false for the standard input, for packed files, and for more than one file'
   demand(!follow || one, action, 'follow', not, follow)
@@ -129,7 +133,7 @@ class RowReader<T> implements ChunkReader<T> {
 
   constructor(
     readonly files: readonly string[],
-    readonly options: FileOptions,
+    readonly options: Taken,
     readonly parserFor: (origin: Origin) => Parser<T>,
     readonly context: SourceContext,
     /** Where an earlier run stood: in the file that it read last, and in others. */
@@ -277,7 +281,7 @@ class RowReader<T> implements ChunkReader<T> {
 
   /** What the beginning of a file tells of which only the end is read: its encoding, and its header. */
   async #beginningOf(file: string, rest: Blocks): Promise<Pick<FilePosition, 'encoding' | 'state'>> {
-    const options: FileOptions = { ...this.options, follow: false, from: 'start' }
+    const options: Taken = { ...this.options, follow: false, from: 'start' }
     const reader = new RowReader([file], options, this.parserFor, this.context, [])
     const blocks = rest.beginning?.()
     if (blocks)

@@ -1,4 +1,5 @@
 /** Rows into CSV files. */
+import { ownCopy } from '../../connect/own-copy.ts'
 import { demand } from '../../errors.ts'
 import type { Sink } from '../../pipeline/stage.ts'
 import { openBlocks } from './blocks.ts'
@@ -78,7 +79,13 @@ function formatOf<T>(path: string | URL, options: CsvWriteOptions<T>): Format {
   demand(newline === '\n' || newline === '\r\n', action, 'newline', "'\\n' or '\\r\\n'", newline)
   const escaped = delimiter.replace(/[\\\]^-]/, '\\$&')
   // Spaces at the ends are quoted: some readers take them away.
-  return { columns, header, delimiter, newline, special: new RegExp(`["\\r\\n${escaped}]|^\\s|\\s$`) }
+  return {
+    columns: ownCopy(columns),
+    header,
+    delimiter,
+    newline,
+    special: new RegExp(`["\\r\\n${escaped}]|^\\s|\\s$`),
+  }
 }
 
 /** Where rows are added to a file, they have the columns of that file. */

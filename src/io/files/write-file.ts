@@ -67,6 +67,7 @@ export function textSink<In>(
   demand(ok, `create ${make}`, 'path', 'a path or a file: URL', path, TypeError)
   demandOptions(options, `create ${make}`)
   const file = path instanceof URL ? fileURLToPath(path) : path
+  const { append = false, sync = false } = options
   const sink = chunkSink<In, string, Written, TextFile<In>>(make, options, {
     async open(context, from) {
       const { size, state, cutOff } = positionOf(file, from)
@@ -79,10 +80,9 @@ export function textSink<In>(
         throw error
       }
     },
-    beginsAnew: options.append === true ? undefined : canGrow(file) ? ', unless "append" is true' : '',
+    beginsAnew: append ? undefined : canGrow(file) ? ', unless "append" is true' : '',
     encode: (value, _index, { encoder }) => encoder.encode(value),
   })
-  const { append = false, sync = false } = options
   demand(typeof append === 'boolean', `create ${make}`, 'append', 'a boolean', append, TypeError)
   demand(typeof sync === 'boolean', `create ${make}`, 'sync', 'a boolean', sync, TypeError)
   demand(!append || canGrow(file), `create ${make}`, 'append', 'false for a .br or .zst file', append)

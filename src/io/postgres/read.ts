@@ -1,5 +1,6 @@
 /** `readPostgres`: the rows of a query as a source. How they come is in reading.ts. */
 import { type ChunkReader, chunkSource, type SourceContext } from '../../connect/chunk-source.ts'
+import { ownCopy } from '../../connect/own-copy.ts'
 import { demand, demandCount, demandOptions } from '../../errors.ts'
 import type { Source, StageOptions } from '../../pipeline/stage.ts'
 import { isOutside, isRefused, named } from './failures.ts'
@@ -64,7 +65,13 @@ export function readPostgres<T = Row>(sql: string, options: ReadPostgresOptions)
   demand(Array.isArray(params), action, 'params', 'an array', params, TypeError)
   demandCount(batch, action, 'batch', 1)
   demand(typeof copy === 'boolean', action, 'copy', 'a boolean', copy, TypeError)
-  const question = { text: sql, params, batch, bytes: BYTES, copy: copy && params.length === 0 }
+  const question = {
+    text: sql,
+    params: ownCopy(params),
+    batch,
+    bytes: BYTES,
+    copy: copy && params.length === 0,
+  }
   return chunkSource<T>('readPostgres', options, (context) => open(connection, question, context))
 }
 

@@ -1,5 +1,6 @@
 /** `writePostgres`: a table as a sink. How its transactions go is in writing.ts. */
 import { chunkSink, type SinkContext, type WriteOptions } from '../../connect/chunk-sink.ts'
+import { ownCopy } from '../../connect/own-copy.ts'
 import { demand, demandCount, demandOptions } from '../../errors.ts'
 import type { Sink } from '../../pipeline/stage.ts'
 import { isMissingTable, named } from './failures.ts'
@@ -79,7 +80,7 @@ function targetOf<In>(table: string, options: WritePostgresOptions<In>, action: 
   demandCount(batch, action, 'batch', 1)
   const known = commit === 'end' || commit === 'batch'
   demand(known, action, 'commit', "'end' or 'batch'", commit, TypeError)
-  return { table, schema, columns, key, batch, commit }
+  return { table, schema, columns: ownCopy(columns), key: ownCopy(key), batch, commit }
 }
 
 const isName = (name: unknown): boolean => typeof name === 'string' && name !== ''

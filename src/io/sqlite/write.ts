@@ -1,5 +1,6 @@
 /** `writeSqlite`: rows into a table, in one transaction. */
 import { chunkSink, type WriteOptions } from '../../connect/chunk-sink.ts'
+import { ownCopy } from '../../connect/own-copy.ts'
 import { demand, demandCount, demandTime } from '../../errors.ts'
 import type { Sink } from '../../pipeline/stage.ts'
 import { demandDatabase, type Row, type SqliteDatabase } from './driver.ts'
@@ -69,9 +70,10 @@ export function writeSqlite<In extends object>(
   demandTime(patience, action, 'patience')
   const key = keyOf(given.key, action)
   demandColumns(columns, key, action)
-  const names: readonly string[] | undefined = columns && (isList(columns) ? columns : Object.keys(columns))
-  const types = columns && !isList(columns) ? columns : {}
-  const into = { database, table, names, types, key, create, batch, patience }
+  const names: readonly string[] | undefined =
+    columns && (isList(columns) ? ownCopy(columns) : Object.keys(columns))
+  const types = columns && !isList(columns) ? ownCopy(columns) : {}
+  const into = { database, table, names, types, key: ownCopy(key), create, batch, patience }
   return chunkSink<In, Row, Written>(make, options, {
     open: (context) => openWriting(into, context),
     // Rows are looked at one by one as they are written, so that what fails is told in their order.
