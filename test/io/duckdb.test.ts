@@ -327,8 +327,13 @@ describe('readDuckDb', () => {
     [
       'params',
       () => readDuckDb('FROM t', { params: [{}] as never }),
-      'Cannot create readDuckDb: "params.0" must be null, a boolean, number, bigint, string, valid Date, ' +
-        'Uint8Array or an array of these, got Object',
+      'Cannot create readDuckDb: "params.0" must be null, a boolean, number, bigint, string of whole ' +
+        'characters, valid Date, Uint8Array or an array of these, got Object',
+    ],
+    [
+      'params',
+      () => readDuckDb('FROM t', { params: { key: ['whole', '\ud83d'] } }),
+      'Cannot create readDuckDb: "params.key" must be null, a boolean, number, bigint, string of whole',
     ],
     [
       'integers',

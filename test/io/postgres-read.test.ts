@@ -174,6 +174,14 @@ describe.runIf(postgresBin)('readPostgres()', { timeout: 60_000 }, () => {
     expect(error.message).toContain('Cannot read from Postgres: Converting circular structure to JSON')
   })
 
+  test.each([['\ud83d'], [['whole', '\udc00']]])(
+    'a parameter with half of a character is refused: %j',
+    async (key) => {
+      const error = await failureOf(read('SELECT $1', { params: [key] }))
+      expect(error.message).toContain('Cannot send a text with half of a character')
+    },
+  )
+
   test('sees one state of the table, whatever is written meanwhile', async () => {
     await admin.query(
       'DROP TABLE IF EXISTS growing; CREATE TABLE growing AS SELECT n FROM generate_series(1, 200000) n',

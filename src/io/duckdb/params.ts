@@ -16,6 +16,7 @@ import {
   timestampValue,
   VARCHAR,
 } from '@duckdb/node-api'
+import { isWellFormed } from '../../connect/well-formed.ts'
 import { demand } from '../../errors.ts'
 
 /** For `$1`, `?` an array, for `$name` an object. */
@@ -34,7 +35,8 @@ export function demandParams(params: unknown, action: string): void {
   const ok = typeof params === 'object' && params !== null
   demand(ok, action, 'params', 'an array or an object', params, TypeError)
   for (const [name, value] of Object.entries(params)) {
-    const wanted = 'null, a boolean, number, bigint, string, valid Date, Uint8Array or an array of these'
+    const wanted =
+      'null, a boolean, number, bigint, string of whole characters, valid Date, Uint8Array or an array of these'
     demand(bind(value) !== undefined, action, `params.${name}`, wanted, value, TypeError)
   }
 }
@@ -59,7 +61,8 @@ export function toParams(params: Params | undefined): {
 function bind(value: unknown): Bound | undefined {
   if (value === null) return { value, type: SQLNULL }
   if (typeof value === 'boolean') return { value, type: BOOLEAN }
-  if (typeof value === 'string') return { value, type: VARCHAR }
+  // Half of a character would become U+FFFD, and two keys one.
+  if (typeof value === 'string') return isWellFormed(value) ? { value, type: VARCHAR } : undefined
   if (typeof value === 'bigint') return bindBigint(value)
   if (typeof value === 'number') return bindNumber(value)
   if (value instanceof Uint8Array) return { value: blobValue(value), type: BLOB }

@@ -10,7 +10,8 @@ import { cannotEncode, type FileWriteOptions, textSink, type Written } from './w
  *   last line that had no end; a `.gz` is unpacked once to see that.
  * - `path`: a path or `file:` URL; `'-'` is the standard output. What ends in `.gz`, `.br` or (Node 22.15 and later) `.zst` is packed;
  *   to a `.br` or `.zst` nothing can be appended.
- * - `sync`: the end waits until the disk has it; a pipe or a device, which cannot do that, is refused. UTF-8.
+ * - `sync`: the end waits until the disk has it; a pipe or a device, which cannot do that, is refused. UTF-8: of half of a character
+ *   (a lone surrogate) comes U+FFFD, but in JSON, where it is escaped.
  * - A value that is no string, or holds a line end, follows `onError`.
  * - Gives `{ file, count, bytes }`.
  *

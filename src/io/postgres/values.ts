@@ -13,7 +13,17 @@ const { prepareValue } = (
   pg as unknown as { utils: { prepareValue: (value: unknown) => string | Buffer | null } }
 ).utils
 
-export const prepared = (value: unknown): string | Buffer | null => prepareValue(value)
+/** A parameter as it is sent. */
+export function prepared(value: unknown): string | Buffer | null {
+  const made = prepareValue(value)
+  if (typeof made === 'string') demandWhole(made, 'send')
+  return made
+}
+
+/** Half of a character would become U+FFFD, and two keys one. */
+function demandWhole(text: string, doing: string): void {
+  if (!isWellFormed(text)) throw new TypeError(`Cannot ${doing} a text with half of a character`)
+}
 
 const JSON_TYPES = new Set([114, 3802])
 const BYTEA = 17
@@ -48,7 +58,7 @@ export function encoded(value: unknown, encode: Encode): string {
 
 function escaped(text: string): string {
   if (text.includes('\0')) throw new TypeError('Cannot write a text with a NUL character: Postgres has none')
-  if (!isWellFormed(text)) throw new TypeError('Cannot write a text with half of a character')
+  demandWhole(text, 'write')
   return text.replace(/[\\\t\n\r]/g, (character) => ESCAPES[character])
 }
 
