@@ -332,7 +332,9 @@ describe.each(capacities)('the joins at capacity %i', (capacity) => {
       [(a: number, b: number) => a > b, 'false'],
       [() => 5n, '5'],
     ] as const) {
-      const error = await stageError(pipeline(mergeSorted(compare as unknown as () => number, [2, 3], [1])).run())
+      const error = await stageError(
+        pipeline(mergeSorted(compare as unknown as () => number, [2, 3], [1])).run(),
+      )
       const message = `Cannot merge sorted: "compare" must be a function that gives a number at once, got ${got}`
       expect(error).toMatchObject({ stage: 'mergeSorted', cause: { name: 'TypeError', message } })
     }
