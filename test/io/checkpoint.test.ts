@@ -31,7 +31,9 @@ const program = await bundledFile('test/io/programs/checkpoint-job.ts')
 describe.each(['exactly once', 'at least once'])(
   'a job killed at random moments writes every value %s',
   (mode) => {
-    test('through filters, batches, unordered calls and merged sources', { timeout: 60_000 }, async () => {
+    test('through filters, batches, unordered calls and merged sources', { timeout: 180_000 }, async () => {
+      // One that is out of time goes on: not where the next test is.
+      const args = [...program, folder, mode]
       const random = new Random(seedOfRun())
       const lines = numbers(0, 1500).map((n) => `line ${n}`)
       writeFileSync(file('lines.txt'), `${lines.join('\n')}\n`)
@@ -39,7 +41,7 @@ describe.each(['exactly once', 'at least once'])(
       writeFileSync(file('rows.csv'), `id,text\n${rows.join('\n')}\n`)
       let kills = 0
       // The times grow, so that it comes to its end.
-      while (!(await runAndKill([...program, folder, mode], 10 + random.next() * 40 * (1 + kills)))) kills++
+      while (!(await runAndKill(args, 10 + random.next() * 40 * (1 + kills)))) kills++
       const all = [
         ...lines,
         ...numbers(0, 700).map((n) => `csv ${n}`),

@@ -56,7 +56,6 @@ describe('a log', () => {
       expect(folder.lines()).toEqual(lines)
       expect(told).toEqual([...lines.keys()])
     },
-    8000,
   )
 
   test('holds a line for as long as it was asked to, however long', async () => {
