@@ -249,6 +249,17 @@ describe('a run that goes on with a file that was followed', () => {
     expect(values).toEqual(['b', 'c', 'd'])
   })
 
+  test('reads one that had the name for no longer than a tick of the clock', async () => {
+    const file = fileOf(path('app.log'), 'a\n')
+    const { position } = await cut(readLines(file, { follow: true }), 1)
+    renameSync(file, path('app.log.1'))
+    writeFileSync(file, 'b\n')
+    renameSync(file, path('app.log.2'))
+    writeFileSync(file, 'c\n')
+    const { values } = await cut(resumed(readLines(file, { follow: true }), position), 2)
+    expect(values).toEqual(['b', 'c'])
+  })
+
   test('warns where the rest is gone, and begins with the new one', async () => {
     const file = fileOf(path('log'), 'a\n')
     const { position } = await cut(readLines(file, { follow: true }), 1)

@@ -96,9 +96,10 @@ export class Follower {
     const [next] = (await this.#folder((name) => this.#isRotated(name)))
       .filter((found) => found.written >= last.written)
       // The one that had the name just now may have lost it meanwhile, and one after it as well: that is not its turn.
-      .filter((found) => now === undefined || (found.id !== now.id && found.born < now.born))
+      // Clocks of file systems tick every few milliseconds: the one before it may be as old.
+      .filter((found) => now === undefined || (found.id !== now.id && found.born <= now.born))
       .filter(({ id }) => id !== last.id && !this.#seen.has(id))
-      .sort((a, b) => a.written - b.written)
+      .sort((a, b) => a.written - b.written || a.born - b.born)
     return next
   }
 
