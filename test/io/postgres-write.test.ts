@@ -622,6 +622,8 @@ describe.runIf(postgresBin)('writePostgres()', { timeout: 30_000 }, () => {
         'the first row had no "age", so "columns" must name it',
       ],
       ['has an invalid date', { id: 2, name: new Date(NaN) }, 'invalid date'],
+      ['has an invalid date in an array', { id: 2, name: [[new Date(NaN)]] }, 'invalid date'],
+      ['has a buffer that has no view', { id: 2, name: new ArrayBuffer(3) }, 'a Uint8Array of it'],
       ['has a function', { id: 2, name: () => 1 }, 'Cannot write a function'],
       ['has bytes where they make no sense', { id: Buffer.from('1'), name: 'b' }, 'neither bytea nor text'],
       ['is no row', 'b' as unknown as Row, 'it must be an object'],

@@ -116,9 +116,17 @@ function asInstant(value: object, oid: number): string {
 }
 
 function asMoment(value: object, oid: number): string {
-  if (value instanceof Date && Number.isNaN(value.getTime()))
-    throw new TypeError('Cannot write an invalid date')
+  demandSound(value)
   return asText(value, oid)
+}
+
+/** `pg` would write "NaN" for each part of such a date, and "{}" for such a buffer: a column of text or bytes takes both. */
+function demandSound(value: unknown): void {
+  if (Array.isArray(value)) value.forEach(demandSound)
+  else if (value instanceof Date && Number.isNaN(value.getTime()))
+    throw new TypeError('Cannot write an invalid date')
+  else if (value instanceof ArrayBuffer)
+    throw new TypeError('Cannot write an ArrayBuffer: a Uint8Array of it has its bytes')
 }
 
 /** How objects are written to a column of the type with this number. */
