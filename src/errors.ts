@@ -8,11 +8,14 @@
 
 const WHY = { CLOSED: 'it is closed', TIMEOUT: 'the time is up', FULL: 'it is full' }
 
+/** A `name` that its prototype has can be given: one that only `Error.prototype` has cannot, where that is frozen. */
+export const NamedError = class extends Error {
+  ['name' as string](): void {}
+} as ErrorConstructor
+
 /** A value that was not sent. `value` is that value, nothing is lost. */
-export class SendError<T> extends Error {
-  override get name(): 'SendError' {
-    return 'SendError'
-  }
+export class SendError<T> extends NamedError {
+  override readonly name = 'SendError'
   constructor(
     readonly code: 'CLOSED' | 'TIMEOUT' | 'FULL',
     readonly value: T,
@@ -24,10 +27,8 @@ export class SendError<T> extends Error {
 }
 
 /** A receive that brought no value: the channel has ended (`CLOSED`) or the time was up (`TIMEOUT`). */
-export class RecvError extends Error {
-  override get name(): 'RecvError' {
-    return 'RecvError'
-  }
+export class RecvError extends NamedError {
+  override readonly name = 'RecvError'
   constructor(
     readonly code: 'CLOSED' | 'TIMEOUT',
     channel: string,
@@ -37,17 +38,13 @@ export class RecvError extends Error {
 }
 
 /** The event loop ran dry while something still waited: it can never settle. The message says who holds what. */
-export class DeadlockError extends Error {
-  override get name(): 'DeadlockError' {
-    return 'DeadlockError'
-  }
+export class DeadlockError extends NamedError {
+  override readonly name = 'DeadlockError'
 }
 
 /** A stage of a pipeline failed. `cause` is what it threw, `suppressed` what else failed in the same run. */
-export class StageError extends Error {
-  override get name(): 'StageError' {
-    return 'StageError'
-  }
+export class StageError extends NamedError {
+  override readonly name = 'StageError'
   declare readonly cause: unknown
   /** The value whose processing failed; the property is missing where no single value did it. */
   declare readonly value?: unknown
@@ -75,10 +72,8 @@ function messageOf(cause: unknown): string {
 }
 
 /** `stop({ deadline })` ran out of time: `stages` names those that were still busy. */
-export class DrainTimeoutError extends Error {
-  override get name(): 'DrainTimeoutError' {
-    return 'DrainTimeoutError'
-  }
+export class DrainTimeoutError extends NamedError {
+  override readonly name = 'DrainTimeoutError'
   constructor(
     readonly stages: string[],
     deadline: number,
