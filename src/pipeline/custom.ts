@@ -154,10 +154,12 @@ async function throughPair<In, Out>(
     // Whoever aborts a run finds the stream unlocked when that has settled.
     unlock()
   }
+  // One that holds nothing (`highWaterMark: 0`) is never ready: it has taken a value when that is written. Not a race of both: it
+  // would leave something at `ready` for each value.
+  const isFull = writer.desiredSize === 0
   let latest: Promise<void> | undefined
   const write = async (value: In): Promise<void> => {
-    // One that holds nothing (`highWaterMark: 0`) is never ready: it has taken a value when that is written.
-    await Promise.race([writer.ready, latest])
+    await (isFull ? latest : writer.ready)
     latest = writer.write(value)
     latest.catch(() => {})
   }

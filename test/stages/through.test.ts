@@ -287,6 +287,20 @@ describe('through() a TransformStream', () => {
     }
   })
 
+  test('leaves nothing behind for each value where nothing is held', async () => {
+    const pair = new TransformStream<number, number>({}, { highWaterMark: 0 })
+    let asked = 0
+    const getWriter = pair.writable.getWriter.bind(pair.writable)
+    pair.writable.getWriter = () => {
+      const writer = getWriter()
+      const { ready } = writer
+      Object.defineProperty(writer, 'ready', { get: () => (asked++, ready) })
+      return writer
+    }
+    expect(await pipeline(range(99), through(pair)).run()).toEqual(upTo(99))
+    expect(asked).toBeLessThan(9)
+  })
+
   test('pulls no more than it holds where nothing is held', async () => {
     const input = probe(naturals)
     const pair = new TransformStream<number, number>({}, { highWaterMark: 0 })
