@@ -59,15 +59,13 @@ export function has(error: unknown, property: 'name' | 'code', value: string): b
 }
 
 /** An `onError` that threw, and the error it was called for. */
-export class HandlerFailure extends Error {
+export class HandlerFailure {
   constructor(
     readonly thrown: unknown,
     readonly handled: unknown,
-  ) {
-    super('onError threw')
-  }
+  ) {}
 
-  static override [Symbol.hasInstance](error: unknown): boolean {
+  static [Symbol.hasInstance](error: unknown): boolean {
     // Looks at nothing of it: what a function threw may be a proxy.
     return typeof error === 'object' && error !== null && #own in error
   }

@@ -68,6 +68,7 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
   abstract fail(error: unknown, culprit?: Culprit): void
   abstract failing(error: unknown, culprit?: Culprit): void
   abstract skipped(failure: CallFailure<unknown>): boolean
+  abstract handlerFailure(thrown: unknown, handled: unknown): unknown
   abstract callEnded(): void
   abstract cancel(): void
   /** All input has come and been dealt with. */

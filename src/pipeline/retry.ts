@@ -4,7 +4,7 @@
  */
 import { onAbort, startTimer } from '../channel/clock.ts'
 import { demand, demandCount, demandFunction, demandNumber, demandOptions, demandTime } from '../errors.ts'
-import { Context, HandlerFailure } from './context.ts'
+import { Context } from './context.ts'
 import { isThenable, SKIPPED } from './results.ts'
 import type { CallFailure, Port, StageContext, StageOptions } from './stage.ts'
 
@@ -88,7 +88,7 @@ function retryOf(action: string, retry: number | RetryOptions): Required<RetryOp
 }
 
 /** Whose values fail. */
-type Failing = Pick<Port<never, unknown>, 'context' | 'skipped'>
+type Failing = Pick<Port<never, unknown>, 'context' | 'skipped' | 'handlerFailure'>
 
 /** What becomes of a value that failed for good: rejects, or gives `SKIPPED`. */
 export async function recover<In, R>(
@@ -104,7 +104,7 @@ export async function recover<In, R>(
     try {
       await onError(failure)
     } catch (thrown) {
-      throw new HandlerFailure(thrown, error)
+      throw port.handlerFailure(thrown, error)
     }
   return SKIPPED as R
 }

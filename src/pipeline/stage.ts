@@ -56,6 +56,8 @@ export interface Port<In, Out> {
   readonly scope: Scope | undefined
   /** A value has failed for good, and its stage goes on. `false`: nobody is to hear of it, since its call was aborted. */
   skipped(failure: CallFailure<unknown>): boolean
+  /** What a call fails with whose `onError` threw. The port makes it: the kernel may be of another copy of the package. */
+  handlerFailure(thrown: unknown, handled: unknown): unknown
   /** Runs stages beside this one. */
   attach(definitions: readonly Definition[], ends: Ends): Chain
   /** Runs the kernel again, soon. */

@@ -222,6 +222,10 @@ export class Task extends Driven implements Wakeable {
     return this.owner.skipped(this, failure)
   }
 
+  handlerFailure(thrown: unknown, handled: unknown): unknown {
+    return new HandlerFailure(thrown, handled)
+  }
+
   /** The failure of one of its branches is its own. */
   branchFailed(failure: StageError): void {
     this.#failure ??= failure
