@@ -108,7 +108,7 @@ function casesOf(cases: Cases): Case[] {
     const { [CASE]: sender, value } = Object(entry) as Partial<SendCase<unknown>>
     const owner = (sender ?? Object(entry)) as Partial<Owner<unknown>>
     const ok = sender ?? owner[HANDLE]?.side === 'receiver'
-    demand(ok, 'select', key, 'a receiver or sendCase(…)', entry, TypeError)
+    demand(ok, 'select', key, 'a receiver or sendCase(…) of this copy of sluice', entry, TypeError)
     all.push(new Case(key, owner as Owner<unknown>, value, all))
   }
   return all
@@ -221,7 +221,7 @@ export function sendCase<T>(sender: Sender<T>, value: T): SendCase<T> {
     handle?.side === 'sender',
     'create sendCase',
     'sender',
-    'a sender of this package',
+    'a sender of this copy of sluice',
     sender,
     TypeError,
   )

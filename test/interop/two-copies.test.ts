@@ -7,7 +7,7 @@ import { bundledLibrary } from '../support/bundled-program.ts'
 // An engine makes a module of its own for each query.
 const copy = `${pathToFileURL(await bundledLibrary()).href}?copy`
 const other = (await import(/* @vite-ignore */ copy)) as typeof one
-const { map, pipeline, range, StageError } = one
+const { channel, map, pipeline, range, select, sendCase, StageError } = one
 
 test('pieces of both copies make one pipeline', async () => {
   expect(other.map).not.toBe(map)
@@ -33,4 +33,12 @@ test('a stage of the other copy whose onError throws fails with what that threw'
   const { cause, suppressed } = failure as one.StageError
   expect(cause).toEqual(new Error('of the handler'))
   expect(suppressed.map(String)).toEqual(['StageError: Stage "map" failed: of the value'])
+})
+
+test('select() and sendCase() say that a handle is of the other copy', async () => {
+  const [tx, rx] = other.channel<number>(1)
+  await expect(select({ rx })).rejects.toThrow('must be a receiver or sendCase(…) of this copy of sluice')
+  expect(() => sendCase(tx, 1)).toThrow('must be a sender of this copy of sluice')
+  const [, own] = channel<number>(1)
+  await expect(other.select({ own })).rejects.toThrow('of this copy of sluice')
 })
