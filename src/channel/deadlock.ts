@@ -123,14 +123,19 @@ export function warnOf(problem: string, { core, side, place }: Handle<unknown>):
   warn(`${problem}: ${side} of channel "${core.name}"${place && `, made at ${place}`}`)
 }
 
+/** Whether there is a handle at the other side. It looks no further: a hundred thousand may be collected together. */
+function hasOther({ handles }: Exchange<unknown>, side: string): boolean {
+  for (const other of handles) if (other.side !== side) return true
+  return false
+}
+
 /** Closes a handle when its sender or receiver is collected, and says so where the other side is still there. */
 export const registry = /* @__PURE__ */ new FinalizationRegistry<Handle<unknown>>((handle) => {
   const { core, side } = handle
-  handle.lost = true
-  // Both sides may be collected together.
+  // At once, since both sides may be collected together: among those that are left there may be nobody.
+  core.handles.delete(handle)
   queueMicrotask(() => {
-    const missed = [...core.handles].some((other) => other.side !== side && !other.lost)
-    if (missed && handle.open && !core.ended) warnOf('Garbage-collected unclosed', handle)
+    if (handle.open && !core.ended && hasOther(core, side)) warnOf('Garbage-collected unclosed', handle)
     core.close(handle)
   })
 })

@@ -26,8 +26,6 @@ export interface Handle<T> {
   /** Where it was made. */
   readonly place: string
   open: boolean
-  /** Whether its sender or receiver was collected. */
-  lost?: boolean
   /** Whether it was said that an `await` seems to be missing. */
   warned?: boolean
   /** How many waits on this handle stand in line, and the last of them to come. */

@@ -26,11 +26,13 @@ function runCollecting(body: string): Promise<ProgramResult & { warnings: string
     console.log(JSON.stringify({ warnings, notes }))
     process.exit(0)
   `
-  return runProgram(source, { nodeArguments: ['--expose-gc', '--no-warnings'] }).then((result) => {
-    expect(result.stderr).toBe('')
-    const { warnings, notes } = JSON.parse(result.stdout) as { warnings: string[]; notes: unknown[] }
-    return { ...result, warnings, notes }
-  })
+  return runProgram(source, { nodeArguments: ['--expose-gc', '--no-warnings'], limit: 25_000 }).then(
+    (result) => {
+      expect(result.stderr).toBe('')
+      const { warnings, notes } = JSON.parse(result.stdout) as { warnings: string[]; notes: unknown[] }
+      return { ...result, warnings, notes }
+    },
+  )
 }
 
 describe.concurrent('a handle that is garbage-collected unclosed', () => {
@@ -109,6 +111,26 @@ describe.concurrent('no warning is given', () => {
       forgetAll()
       await collect()
     `)
+    expect(result.warnings).toEqual([])
+  })
+
+  // No timing is asserted; but if all were searched for each of them, that would take longer than the test may.
+  it('for very many clones whose other side is gone as well, or that were closed', async () => {
+    const result = await runCollecting(`
+      const [tx, rx] = channel<number>(0)
+      const many = Array.from({ length: 10_000 }, () => rx.clone())
+      function forgetAll(): void {
+        const other = channel<number>(0)
+        for (let i = 0; i < 20_000; i++) {
+          for (const end of other) end.clone()
+          tx.clone().close()
+        }
+      }
+      forgetAll()
+      await collect()
+      note(many.length, tx.closed)
+    `)
+    expect(result.notes).toEqual([10_000, false])
     expect(result.warnings).toEqual([])
   })
 
