@@ -1,4 +1,5 @@
 /** CSV files as rows. */
+import { missingIn, twiceIn } from '../../connect/names.ts'
 import { ownCopy } from '../../connect/own-copy.ts'
 import { demand, demandCount } from '../../errors.ts'
 import type { Source } from '../../pipeline/stage.ts'
@@ -161,8 +162,8 @@ class CsvParser implements Parser<unknown>, CsvSink {
 
   #name(columns: readonly string[], at: number): void {
     if (!areNames(columns)) throw new TypeError('Cannot read CSV: "header" must give a list of names')
-    const twice = columns.find((column, i) => columns.indexOf(column) < i)
-    const missing = Object.keys(this.settings.types).find((column) => !columns.includes(column))
+    const twice = twiceIn(columns)
+    const missing = missingIn(columns, Object.keys(this.settings.types))
     const place = this.#placeOf(at)
     if (twice !== undefined)
       throw new FormatError(place, `there are two columns ${quoted(twice)} (see "header")`)
@@ -235,9 +236,9 @@ function checkHeader(header: NonNullable<CsvOptions['header']>, types: Record<st
   if (!Array.isArray(header)) return
   const names = header as readonly string[]
   demand(areNames(names), action, 'header', 'a list of at least one name, each a text', header, TypeError)
-  const twice = names.find((name, i) => names.indexOf(name) < i)
+  const twice = twiceIn(names)
   demand(twice === undefined, action, 'header', 'a list of names that differ', twice)
-  const missing = Object.keys(types).find((column) => !names.includes(column))
+  const missing = missingIn(names, Object.keys(types))
   demand(missing === undefined, action, 'types', 'for columns of "header"', missing)
 }
 

@@ -1,4 +1,5 @@
 /** Rows into CSV files. */
+import { twiceIn } from '../../connect/names.ts'
 import { ownCopy } from '../../connect/own-copy.ts'
 import { demand } from '../../errors.ts'
 import type { Sink } from '../../pipeline/stage.ts'
@@ -64,7 +65,7 @@ function formatOf<T>(path: string | URL, options: CsvWriteOptions<T>): Format {
   const names =
     columns === undefined || (Array.isArray(columns) && columns.every((name) => typeof name === 'string'))
   demand(names && columns?.length !== 0, action, 'columns', 'a list of at least one name', columns, TypeError)
-  const twice = columns?.find((name, i) => columns.indexOf(name) !== i)
+  const twice = columns && twiceIn(columns)
   demand(twice === undefined, action, 'columns', 'names of which none comes twice', twice)
   demand(
     header === undefined || typeof header === 'boolean',
@@ -148,6 +149,8 @@ interface State {
 class CsvEncoder<T extends object> {
   /** `undefined`: rows are arrays, or there was none yet. */
   #columns: readonly string[] | undefined
+  /** The columns of the latest row by name: a list of thousands is not to be searched for each key of each row. */
+  #known: { columns: readonly string[]; names: ReadonlySet<string> } = { columns: [], names: new Set() }
   #first = true
 
   constructor(
@@ -210,7 +213,7 @@ class CsvEncoder<T extends object> {
     const fields = row as Record<string, unknown>
     if (this.format.columns === undefined)
       for (const key in fields)
-        if (Object.hasOwn(fields, key) && !columns.includes(key))
+        if (!this.#isColumn(key, columns) && Object.hasOwn(fields, key))
           throw new RangeError(
             `Cannot write a row: it has a key "${key}" that is no column: ${columns.join(', ')}`,
           )
@@ -220,6 +223,11 @@ class CsvEncoder<T extends object> {
         ? undefined
         : value
     })
+  }
+
+  #isColumn(key: string, columns: readonly string[]): boolean {
+    if (this.#known.columns !== columns) this.#known = { columns, names: new Set(columns) }
+    return this.#known.names.has(key)
   }
 
   #field(value: unknown): string {

@@ -1,4 +1,5 @@
 /** `readSqlite`: the rows of a query, stepped through as they are wanted. */
+import { twiceIn } from '../../connect/names.ts'
 import {
   type ChunkReader,
   chunkSource,
@@ -119,7 +120,7 @@ function bindingsOf(params: ReadSqliteOptions['params'], action: string): unknow
 }
 
 function checkNames(names: readonly string[]): void {
-  const twice = names.find((name, i) => names.indexOf(name) < i)
+  const twice = twiceIn(names)
   if (twice !== undefined)
     throw new Error(`two columns are called ${JSON.stringify(twice)}: name one with AS`)
 }

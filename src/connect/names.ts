@@ -1,0 +1,13 @@
+/** Checks of lists of columns, of which there may be a hundred thousand: to search the list for each takes the square. */
+
+/** The first name that was there before. */
+export function twiceIn(names: readonly string[]): string | undefined {
+  const seen = new Set<string>()
+  return names.find((name) => seen.size === seen.add(name).size)
+}
+
+/** The first name that is not among the columns. */
+export function missingIn(columns: readonly string[], names: readonly string[]): string | undefined {
+  const known = new Set(columns)
+  return names.find((name) => !known.has(name))
+}
