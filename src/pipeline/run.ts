@@ -287,8 +287,12 @@ export class Execution<R> implements Run<R>, Owner {
 
   /** An aborted run does not wait for calls, only for clean-up. */
   #settleAborted(): void {
-    if (!this.#all.some((task) => !task.left || task.cleaning)) this.#settle()
+    const all = this.#all
+    // It goes on where it stood: that of which nothing is left to wait for stays so.
+    while (all[this.#over]?.left && !all[this.#over].cleaning) this.#over++
+    if (this.#over === all.length) this.#settle()
   }
+  #over = 0
 
   #abort(reason: unknown): void {
     if (this.#aborted || this.ended !== undefined) return

@@ -23,9 +23,15 @@ function take<T>(inlet: Inlet<T>, port: Port<never, unknown>): T {
 /** Kernels that wait for the values of particular inputs. */
 abstract class Choosing<T, Out> implements Kernel<never, Out> {
   readonly inlets: Inlet<T>[]
+  readonly #awaited = new Set<Inlet<T>>()
 
   constructor(port: Port<never, Out>, chains: Chains) {
-    this.inlets = chains.map((chain) => new Inlet<T>(chain, port))
+    const ready = (inlet: Inlet<T>): void => {
+      this.#awaited.delete(inlet)
+      // All of them are needed: to look at ten thousand when each one comes would take the square.
+      if (this.#awaited.size === 0 || inlet.edge.ended) port.wake()
+    }
+    this.inlets = chains.map((chain) => new Inlet<T>(chain, port, ready))
     this.inlets.forEach((inlet, place) => (inlet.place = place))
   }
 
@@ -33,9 +39,11 @@ abstract class Choosing<T, Out> implements Kernel<never, Out> {
 
   /** Whether the inlet has a value; it has ended if not. `undefined`: it is waited for, or it has failed, and so has the stage. */
   protected look(port: Port<never, Out>, inlet: Inlet<T>): boolean | undefined {
+    if (this.#awaited.size > 0) this.#awaited.delete(inlet)
     if (inlet.stock > 0) return true
     const { ended, failure } = inlet.edge
     if (!ended) {
+      this.#awaited.add(inlet)
       inlet.park()
       port.held = true
     } else if (failure === undefined) return false
