@@ -22,13 +22,14 @@ export function checkInputs(make: string, inputs: Inputs): readonly string[] {
  * where what it matched before may have been removed since.
  */
 export async function filesOf(list: readonly string[], mayMatchNone: boolean): Promise<string[]> {
-  const files: string[] = []
+  const files: string[][] = []
   for (const path of list) {
     // A file may have brackets or asterisks in its name.
-    if (isPattern(path) && (await missing(path))) files.push(...(await matching(path, mayMatchNone)))
-    else files.push(path)
+    if (isPattern(path) && (await missing(path))) files.push(await matching(path, mayMatchNone))
+    else files.push([path])
   }
-  return files
+  // A pattern may match more files than a call can have arguments.
+  return files.flat()
 }
 
 export const isPattern = (path: string): boolean => /[*?[\]{}]/.test(path)
