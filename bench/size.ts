@@ -5,8 +5,8 @@ import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 
 const limits = [
-  { names: ['channel'], goal: 3000, limit: 4365 },
-  { names: ['pipeline', 'source', 'map', 'filter', 'batch'], goal: 6000, limit: 16655 },
+  { names: ['channel'], goal: 3000, limit: 4360 },
+  { names: ['pipeline', 'source', 'map', 'filter', 'batch'], goal: 6000, limit: 16670 },
 ]
 const base = limits[1].names
 /** What one stage more should cost at most. */

@@ -8,13 +8,8 @@
 
 const WHY = { CLOSED: 'it is closed', TIMEOUT: 'the time is up', FULL: 'it is full' }
 
-/** A `name` that its prototype has can be given: one that only `Error.prototype` has cannot, where that is frozen. */
-export const NamedError = class extends Error {
-  ['name' as string](): void {}
-} as ErrorConstructor
-
 /** A value that was not sent. `value` is that value, nothing is lost. */
-export class SendError<T> extends NamedError {
+export class SendError<T> extends Error {
   override readonly name = 'SendError'
   constructor(
     readonly code: 'CLOSED' | 'TIMEOUT' | 'FULL',
@@ -27,7 +22,7 @@ export class SendError<T> extends NamedError {
 }
 
 /** A receive that brought no value: the channel has ended (`CLOSED`) or the time was up (`TIMEOUT`). */
-export class RecvError extends NamedError {
+export class RecvError extends Error {
   override readonly name = 'RecvError'
   constructor(
     readonly code: 'CLOSED' | 'TIMEOUT',
@@ -38,12 +33,12 @@ export class RecvError extends NamedError {
 }
 
 /** The event loop ran dry while something still waited: it can never settle. The message says who holds what. */
-export class DeadlockError extends NamedError {
+export class DeadlockError extends Error {
   override readonly name = 'DeadlockError'
 }
 
 /** A stage of a pipeline failed. `cause` is what it threw, `suppressed` what else failed in the same run. */
-export class StageError extends NamedError {
+export class StageError extends Error {
   override readonly name = 'StageError'
   declare readonly cause: unknown
   /** The value whose processing failed; the property is missing where no single value did it. */
@@ -72,7 +67,7 @@ function messageOf(cause: unknown): string {
 }
 
 /** `stop({ deadline })` ran out of time: `stages` names those that were still busy. */
-export class DrainTimeoutError extends NamedError {
+export class DrainTimeoutError extends Error {
   override readonly name = 'DrainTimeoutError'
   constructor(
     readonly stages: string[],

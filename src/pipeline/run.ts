@@ -287,10 +287,9 @@ export class Execution<R> implements Run<R>, Owner {
 
   /** An aborted run does not wait for calls, only for clean-up. */
   #settleAborted(): void {
-    const all = this.#all
-    // It goes on where it stood: that of which nothing is left to wait for stays so.
-    while (all[this.#over]?.left && !all[this.#over].cleaning) this.#over++
-    if (this.#over === all.length) this.#settle()
+    // It goes on where it stood: a task of which nothing is left to wait for stays so.
+    for (let task; (task = this.#all[this.#over]); this.#over++) if (!task.left || task.cleaning) return
+    this.#settle()
   }
   #over = 0
 

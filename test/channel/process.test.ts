@@ -20,37 +20,6 @@ describe.concurrent('a program whose intrinsics are frozen', () => {
     expect(result.stderr).toContain(result.place('made'))
     expect(result.code).toBe(1)
   })
-
-  it('hears of failures by their names', async () => {
-    const result = await runProgram(`
-      import { channel, map, pipeline, range } from 'sluice'
-      Object.freeze(Error.prototype)
-      const [tx] = channel<number>(1)
-      tx.close()
-      const broken = map(() => {
-        throw new Error('boom')
-      })
-      for (const failing of [tx.send(1), pipeline(range(3), broken).run()])
-        await failing.catch((error: Error) => console.log(error.name, error.stack?.split(':')[0]))
-    `)
-    expect(result.stdout).toBe('SendError SendError\nStageError StageError\n')
-  })
-
-  it('may give errors other names', async () => {
-    const result = await runProgram(`
-      Object.freeze(Error.prototype)
-      const { SendError, StageError } = await import('sluice')
-      class Mine extends StageError {
-        constructor() {
-          super("mine", 1, new Error("boom"))
-          Object.assign(this, { name: 'Mine' })
-        }
-      }
-      const renamed = Object.assign(new SendError('CLOSED', 1, 'jobs'), { name: 'Renamed' })
-      console.log(String(new Mine()), renamed.stack?.split(':')[0], new SendError('FULL', 1, 'jobs').name)
-    `)
-    expect(result.stdout).toBe('Mine: Stage "mine" failed: boom Renamed SendError\n')
-  })
 })
 
 describe.concurrent('more than 1,000 sends waiting on one handle', () => {

@@ -1,5 +1,4 @@
 /** What is said of input that is not what it should be. */
-import { NamedError } from '../../errors.ts'
 
 /** Where something stands in a file: all count from 1. */
 export interface Place {
@@ -13,7 +12,7 @@ export interface Place {
  * A row or a line that cannot be read. It is the `cause` of the `StageError` where the stage fails, and the `error` that
  * `onError` is told; the `value` there is the text of the row.
  */
-export class FormatError extends NamedError {
+export class FormatError extends Error {
   override readonly name = 'FormatError'
   readonly file: string
   readonly line: number
