@@ -55,12 +55,9 @@ const throughPino =
       bytes += line.length + 1
       if (!destination.write(`${line}\n`)) await once(destination, 'drain')
     }
-    // Not its end, which syncs the file.
-    if (!options.sync) {
-      const written = once(destination, 'drain')
-      destination.flush()
-      await written
-    }
+    // Not its end, which syncs the file; and a `drain` may be that of an earlier write.
+    destination.flush()
+    while (statSync(file).size < bytes) await new Promise(setImmediate)
     return bytes
   }
 
