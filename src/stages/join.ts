@@ -218,7 +218,7 @@ class MergingSorted<T> extends Choosing<T, T> {
  * inputs.
  *
  * Ordered. Concurrency 1. Holds nothing. On error: fails with the error of the input, and closes the others; fails
- * where `compare` throws, or gives what is no number, such as a promise or a boolean.
+ * where `compare` throws, or gives a promise, a boolean or the like for a number.
  *
  * @throws TypeError for a `compare` that is no function, or an input that cannot be read.
  * @example
