@@ -87,6 +87,8 @@ export class Execution<R> implements Run<R>, Owner {
   #failure: StageError | undefined
   #aborted: { reason: unknown } | undefined
   #open = 0
+  /** Of how many of all, from the first on, an aborted run has seen that nothing is left to wait for. */
+  #over = 0
   /** How many chains are being put together: nothing starts while one is. The run itself is the first. */
   #building = 1
   #resolve!: (result: R) => void
@@ -291,7 +293,6 @@ export class Execution<R> implements Run<R>, Owner {
     for (let task; (task = this.#all[this.#over]); this.#over++) if (!task.left || task.cleaning) return
     this.#settle()
   }
-  #over = 0
 
   #abort(reason: unknown): void {
     if (this.#aborted || this.ended !== undefined) return
