@@ -67,8 +67,8 @@ export interface Steppable {
 
 // Bound when the module loads: a test's fake clock must not stop the queue.
 const now = /* @__PURE__ */ performance.now.bind(performance)
-const { setImmediate, MessageChannel, setTimeout, process } = globalThis as typeof globalThis &
-  Partial<Pick<typeof globalThis, 'setImmediate' | 'MessageChannel' | 'process'>>
+const { setImmediate, setTimeout, process } = globalThis as typeof globalThis &
+  Partial<Pick<typeof globalThis, 'setImmediate' | 'process'>>
 const nextTick = /* @__PURE__ */ process?.nextTick?.bind(process)
 
 /** Its callbacks cost a third of what `queueMicrotask` of Node does. */
@@ -276,8 +276,13 @@ export function settled(callback: () => void): boolean {
 
 /** Calls back once timers and I/O have had their turn. */
 export function nextTurn(callback: () => void): void {
-  if (setImmediate !== undefined) setImmediate(callback)
-  else if (MessageChannel !== undefined) {
+  if (setImmediate !== undefined) {
+    setImmediate(callback)
+    return
+  }
+  // Not before: Node loads thirty modules when somebody so much as looks at it.
+  const { MessageChannel } = globalThis as Partial<typeof globalThis>
+  if (MessageChannel !== undefined) {
     const { port1, port2 } = new MessageChannel()
     port1.onmessage = () => {
       port1.close()

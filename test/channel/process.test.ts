@@ -22,6 +22,19 @@ describe.concurrent('a program whose intrinsics are frozen', () => {
   })
 })
 
+describe.concurrent('a program that runs a pipeline', () => {
+  it('loads no streams of Node, which take longer than the package does', async () => {
+    const { stdout } = await runProgram(`
+      import { map, pipeline, range } from 'sluice'
+      const results = await pipeline(range(3), map((n) => n + 1)).run()
+      const { moduleLoadList } = process as unknown as { moduleLoadList: string[] }
+      const loaded = moduleLoadList.filter((name) => /streams.(readable|writable)|worker.io/.test(name))
+      console.log(results, loaded)
+    `)
+    expect(stdout).toBe('[ 1, 2, 3 ] []\n')
+  })
+})
+
 describe.concurrent('more than 1,000 sends waiting on one handle', () => {
   it('cause one process warning that names the channel and the place of the handle', async () => {
     const result = await runProgram(`
