@@ -173,7 +173,10 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     try {
       result = this.#fn(slot.value, slot.index, this.port.context)
     } catch (error) {
-      result = Promise.reject<R>(error)
+      // At once: no value is called for after that.
+      this.port.calls++
+      slot.err(error)
+      return
     }
     this.await(slot, result)
   }

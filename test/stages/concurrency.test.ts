@@ -269,4 +269,22 @@ describe('concurrency', () => {
     expect(work.calls).toBe(calls)
     expect(calls).toBeLessThanOrEqual(8 + 4 + 1)
   })
+
+  test.each([
+    { ordered: true },
+    { ordered: false },
+    { ordered: { by: (n: number) => n } },
+    { ordered: { by: (n: number) => n % 2 } },
+  ])('makes no call after one that throws, %o', async ({ ordered }) => {
+    const called: number[] = []
+    const fn = (n: number) => {
+      called.push(n)
+      if (n === 3) throw new Error('no more')
+      // One is in flight: so the values after it do not go the way of those that are alone.
+      return n === 2 ? turns(1) : undefined
+    }
+    const failure = await rejection(pipeline(range(20), map(fn, { concurrency: 4, ordered })).run())
+    expect(failure).toMatchObject({ value: 3, suppressed: [] })
+    expect(called).toEqual([0, 1, 2, 3])
+  })
 })
