@@ -18,10 +18,34 @@ interface Rest<T> {
   readonly iterator: AnyIterator<T>
   /** One that is not asynchronous may give promises: they are awaited, as a loop does. */
   readonly sync: boolean
+  /** The iterator, where it is that of an array. */
+  readonly elements: Elements<T> | undefined
   /** What was waited for, and has not found room yet. */
   step: Step<T> | undefined
   /** The `next` that is waited for. */
   awaited?: PromiseLike<unknown> | undefined
+}
+
+/** An array, from where it has been read to: as many values at a time as there is room for, at a fifth of the cost of its own iterator. */
+class Elements<T> {
+  #at = 0
+
+  constructor(readonly array: readonly T[]) {}
+
+  /** Puts out what there is room for, up to a promise. */
+  fill(port: Port<never, T>): void {
+    const { array } = this
+    const { out } = port
+    const end = Math.min(array.length, this.#at + port.room - port.count)
+    for (let value: T; this.#at < end && !isThenable((value = array[this.#at])); this.#at++)
+      out[port.count++] = value
+  }
+
+  next(): Step<T> {
+    return this.#at < this.array.length
+      ? { done: false, value: this.array[this.#at++] }
+      : { done: true, value: undefined }
+  }
 }
 
 /** The values of one result after the other; what does not fit waits in its slot. */
@@ -82,6 +106,7 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
   emit(port: Port<In, Out>, slot: Slot<In, Many<Out>>): boolean {
     const rest = (slot.rest ??= this.#open(port, slot)) as Rest<Out>
     for (let given = 1; ; given++) {
+      if (rest.step === undefined) rest.elements?.fill(port as Port<never, Out>)
       if ((port.full = port.count >= port.room || ((given & 31) === 0 && late()))) return false
       // While it is being asked it is not there to be closed: one that throws is not returned, as in any loop.
       slot.rest = undefined
@@ -128,14 +153,15 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
   }
 
   #open(port: Port<In, Out>, slot: Slot<In, Many<Out>>): Rest<Out> {
+    const elements = Array.isArray(slot.result) ? new Elements<Out>(slot.result) : undefined
     const many = Object(slot.result) as Partial<Iterable<Out, undefined> & AsyncIterable<Out, undefined>>
     const stream = streamIterator(slot.result, port.context) as AsyncIterator<Out, undefined> | undefined
-    const asynchronous = stream ?? many[Symbol.asyncIterator]?.()
-    const iterator = asynchronous ?? many[Symbol.iterator]?.()
+    const asynchronous = elements ? undefined : (stream ?? many[Symbol.asyncIterator]?.())
+    const iterator = asynchronous ?? elements ?? many[Symbol.iterator]?.()
     demand(iterator, 'flatMap', 'fn', 'a function that gives an iterable', slot.result, TypeError)
     // From here on it is the iterator that is let go of.
     slot.result = undefined
-    return { iterator, sync: asynchronous === undefined, step: undefined }
+    return { iterator, sync: asynchronous === undefined, elements, step: undefined }
   }
 
   #await(

@@ -207,6 +207,21 @@ describe.each([0, 1, 256])('promises in what flatMap() is given, at capacity %i'
     expect(await iterable.run({ capacity })).toEqual([0, 1, 0, 1])
   })
 
+  test('stand anywhere in an array, which is read by index whether there is room for all of it or not', async () => {
+    const some = (length: number): (number | Promise<number>)[] => {
+      const array = upTo(length).map((n) => (n % 250 === 4 ? turns(1).then(() => n) : n))
+      return Object.assign(array, { [Symbol.iterator]: () => [-1].values() })
+    }
+    for (const length of [0, 1, 3, 5, 300, 1000])
+      for (const concurrency of [1, 3]) {
+        const values = pipeline(
+          range(3),
+          flatMap((n) => (n === 1 ? Promise.resolve(some(length)) : some(length)), { concurrency }),
+        )
+        expect(await values.run({ capacity })).toEqual([...upTo(length), ...upTo(length), ...upTo(length)])
+      }
+  })
+
   test('fail the stage where they reject, and close the iterator', async () => {
     let closed = 0
     function* rejecting() {
