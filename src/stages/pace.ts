@@ -98,6 +98,9 @@ export interface ThrottleOptions extends StageOptions {
 /** What a timer that fires late may be made up for, in milliseconds, where a turn is shorter: timers are no finer. */
 const GRAIN = 4
 
+/** For how long after it a timer is made up for: neighbours with little room need a moment to bring and to take what comes then. */
+const GRACE = 1
+
 /**
  * Each value has its turn, `per / count` after the one before it. A value may be `burst - 1` turns early; turns that
  * nobody took are lost. This is the leaky bucket of ATM networks, the "generic cell rate algorithm", which needs no
@@ -108,8 +111,10 @@ class Throttling<T> implements Kernel<T, T> {
   readonly #each: number
   readonly #early: number
   #turn = -Infinity
-  /** The next value has waited for nothing but its turn: if it comes late, the timer was. */
+  /** The next value waits for nothing but its turn: if it comes late, the timer was. */
   #waited = false
+  /** Until when that is made up for. */
+  #grace = -Infinity
 
   constructor(count: number, per: number, burst: number) {
     this.#each = per / count
@@ -124,14 +129,14 @@ class Throttling<T> implements Kernel<T, T> {
     const { items, out } = port
     if (port.at === port.end) return
     const now = performance.now()
-    const late = Math.max(this.#each, GRAIN)
+    if (this.#waited) this.#grace = now + GRACE
+    const from = now > this.#grace ? now : now - Math.max(this.#each, GRAIN)
     while (port.at < port.end && port.count < port.room) {
       if (now + SLACK < this.#turn - this.#early) {
         this.#waited = port.held = true
         return this.#alarm.set(port, this.#turn - this.#early, now)
       }
-      this.#turn = Math.max(this.#turn, this.#waited ? now - late : now) + this.#each
-      this.#waited = port.at + 1 < port.end && this.#turn - this.#early <= now + SLACK
+      this.#turn = Math.max(this.#turn, from) + this.#each
       out[port.count++] = items[port.at++]!
     }
     // There is no more, or no room: what comes of that is no lateness.

@@ -54,6 +54,18 @@ describe('throttle({ count, per })', () => {
     await run.result
   })
 
+  test('makes up for timers that fire late however little room there is before and behind it', async () => {
+    lateTimers(() => 3)
+    for (const capacity of [0, 1, 256]) {
+      const { tx, run, log, give } = timeline(throttle({ count: 1, per: 1 }), { capacity })
+      await give(...upTo(100))
+      await pass(200)
+      expect(times(log)).toEqual(upTo(100).map((n) => Math.ceil(n / 4) * 4))
+      tx.close()
+      await run.result
+    }
+  })
+
   test('lets go of the turns that nobody took', async () => {
     const { tx, run, log, give } = timeline(throttle({ count: 1, per: 10 }))
     await give(1)
