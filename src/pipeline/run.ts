@@ -84,7 +84,8 @@ export class Execution<R> implements Run<R>, Owner {
   readonly #capacity: number
   readonly name: string
   readonly #made: Made
-  #failure: StageError | undefined
+  /** The run rejects with the first one; the others are its `suppressed`. */
+  readonly #failures = new Set<StageError>()
   #aborted: { reason: unknown } | undefined
   #open = 0
   /** Of how many of all, from the first on, an aborted run has seen that nothing is left to wait for. */
@@ -214,8 +215,9 @@ export class Execution<R> implements Run<R>, Owner {
     // Of a run that is over, nothing is told any more.
     if (this.ended === undefined)
       this.#tell('stage:failure', task, () => ({ error: cause, ...culprit, fatal: true }))
-    if (this.#failure === undefined) this.#failure = error
-    else this.#failure.suppressed.push(error)
+    const [first] = this.#failures
+    first?.suppressed.push(error)
+    this.#failures.add(error)
     this.unwanted(task, undefined, error)
     for (let stem = task.branchOf; stem; stem = stem.branchOf) stem.branchFailed(error)
   }
@@ -237,9 +239,7 @@ export class Execution<R> implements Run<R>, Owner {
   }
 
   knows(error: unknown): boolean {
-    // Before the first failure none is known: even `undefined` can be thrown.
-    const failure = this.#failure
-    return failure !== undefined && (error === failure || failure.suppressed.includes(error))
+    return this.#failures.has(error as StageError)
   }
 
   skipped(task: Task, failure: CallFailure<unknown>): boolean {
@@ -279,7 +279,8 @@ export class Execution<R> implements Run<R>, Owner {
       // Where it was aborted, calls may come back yet: of these nothing counts, and nothing is told.
       task.done = true
     }
-    const failed = this.#aborted ?? (this.#failure && { reason: this.#failure })
+    const [reason] = this.#failures
+    const failed = this.#aborted ?? (reason && { reason })
     // The step in which it has ended is not measured yet; and before whoever waits for the result goes on.
     tellSoon('run:end', () => ({ ...this.#message(), ...(failed && { error: failed.reason }) }))
     if (failed) this.#reject(failed.reason)

@@ -1,6 +1,6 @@
 /** Two failures in one run: the first one is the run's, the others are kept in `suppressed`, each as a StageError. */
 import { describe, expect, test } from 'vitest'
-import { drain, forEach, map, pipeline, range, source, stage, StageError, take } from 'sluice'
+import { drain, fanIn, forEach, map, pipeline, range, source, stage, StageError, take } from 'sluice'
 import { stageError, unhandledDuring } from './support-leaks.ts'
 import { naturals } from './support-sources.ts'
 import { deferred, turns, until } from './support-waiting.ts'
@@ -258,6 +258,33 @@ describe('two failures', () => {
     })
     expect(unhandled).toEqual([])
   })
+})
+
+test('very many failures are told without looking through those before them for each', async () => {
+  const gate = deferred()
+  let waiting = 0
+  let looks = 0
+  let watched = false
+  const watch = ({ suppressed }: StageError) => {
+    watched = true
+    return new Proxy(suppressed, { get: (all, key) => (looks++, Reflect.get(all, key) as unknown) })
+  }
+  const inputs = Array.from({ length: 200 }, (_, n) =>
+    source(async function* ({ signal }): AsyncGenerator<number> {
+      signal.addEventListener('abort', () => {
+        const failure = signal.reason as StageError
+        if (!watched) Object.assign(failure, { suppressed: watch(failure) })
+      })
+      if (++waiting === 200) gate.resolve()
+      await gate.promise
+      throw new Error(`no ${n}`)
+    }),
+  )
+  const { suppressed } = await stageError(pipeline(fanIn(...inputs), drain()).run())
+  expect(suppressed.length).toBe(199)
+  // To push a value is to look at two or three properties, to look for one among a hundred at a hundred.
+  expect(looks).toBeGreaterThan(199)
+  expect(looks).toBeLessThan(199 * 10)
 })
 
 describe('clean-up that throws too', () => {
