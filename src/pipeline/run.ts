@@ -227,7 +227,7 @@ export class Execution<R> implements Run<R>, Owner {
     for (let each: Task | undefined = task; each && each !== end; each = each.before) {
       if (failure) each.context.abort(failure)
       // It has closed its sender and goes on: nobody who leaves tells it.
-      if (each.output?.senders === 0) each.cancel()
+      if (each.output?.senders === 0) this.cancel(each)
       for (const chain of all ? each.attached : []) {
         const last = chain.at(-1)!
         // A sink is not before anything.
@@ -237,6 +237,14 @@ export class Execution<R> implements Run<R>, Owner {
       all = each.before !== each.branchOf
     }
   }
+
+  cancel(task: Task): void {
+    if (this.#cancelled.push(task) > 1) return
+    for (const each of this.#cancelled) each.cancel()
+    this.#cancelled.length = 0
+  }
+  /** Each of these cancels the one before it: not from inside, or a pipeline could be only so long. */
+  readonly #cancelled: Task[] = []
 
   knows(error: unknown): boolean {
     return this.#failures.has(error as StageError)

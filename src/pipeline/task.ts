@@ -25,6 +25,8 @@ export interface Owner {
   failed(task: Task, error: StageError): void
   /** The task wants no more. Those before it that have closed their sender and go on are not told by their output. */
   unwanted(task: Task, end: Task | undefined): void
+  /** Nobody wants the results of the task: cancels it, now or as soon as those are that are being cancelled. */
+  cancel(task: Task): void
   /** Whether this error is one the run has heard of already. */
   knows(error: unknown): boolean
   /** The task has let go of what it held, or failed at that. */
@@ -145,7 +147,7 @@ export class Task extends Driven implements Wakeable {
     // A stage of the user may fail its own sender instead of throwing, or close it and go on.
     const { accepting, failure, senders } = this.output!
     if (failure !== undefined) this.fail(failure.cause)
-    else if (!accepting && senders > 0) this.cancel()
+    else if (!accepting && senders > 0) this.owner.cancel(this)
   }
 
   protected override atEnd(): void {

@@ -1,6 +1,21 @@
 /** Who wants no more closes its input, and that runs up to every source: its `return` and its `finally` are run. */
 import { describe, expect, test } from 'vitest'
-import { batch, drain, fanIn, filter, flatMap, map, pipeline, source, stage, take, toArray } from 'sluice'
+import {
+  batch,
+  drain,
+  fanIn,
+  filter,
+  flatMap,
+  forEach,
+  map,
+  pipeline,
+  source,
+  stage,
+  type Stage,
+  take,
+  through,
+  toArray,
+} from 'sluice'
 import { stageError } from './support-leaks.ts'
 import { naturals, probe, syncProbe, upTo } from './support-sources.ts'
 import { turns } from './support-waiting.ts'
@@ -104,5 +119,40 @@ describe('a source', () => {
     await stageError(pipeline(source(input), drain()).run())
     await turns(2)
     expect(input.returned).toBe(0)
+  })
+})
+
+describe('a pipeline of 3,000 stages of the user', () => {
+  const long = (each: () => Stage<number, number>): Stage<number, number> => {
+    const ten = (part: Stage<number, number>) =>
+      pipeline(part, part, part, part, part, part, part, part, part, part)
+    return pipeline(ten(ten(ten(each()))), ten(ten(ten(each()))), ten(ten(ten(each()))))
+  }
+  const passOn = () =>
+    stage<number, number>('passOn', async (rx, tx) => {
+      for await (const n of rx) await tx.send(n)
+    })
+  const operator = () =>
+    through<number, number>(async function* (input) {
+      yield* input
+    })
+
+  test.each([
+    ['that read on', passOn],
+    ['of another library', operator],
+  ])('%s is closed up to its source by a reader that leaves', async (_, each) => {
+    const input = probe(upTo(1), 'hang')
+    expect(await pipeline(source(input), long(each), take(1)).run({ capacity: 1 })).toEqual([0])
+    expect(input.returned).toBe(1)
+  })
+
+  test('is closed up to its source by a failure of its last one', async () => {
+    const input = probe(naturals)
+    const fails = forEach(() => {
+      throw new Error('last')
+    })
+    const error = await stageError(pipeline(source(input), long(passOn), fails).run({ capacity: 1 }))
+    expect(error).toMatchObject({ cause: { message: 'last' }, suppressed: [] })
+    expect(input.returned).toBe(1)
   })
 })
