@@ -35,9 +35,9 @@ export interface SinkContext extends StageContext {
 }
 
 /** A connector that writes. None of its methods is called before what the last one gave has settled, but `abandon`. */
-export interface ChunkWriter<T, R> {
-  /** Takes the values. A promise settles when it can take more. */
-  write(values: readonly T[]): PromiseLike<unknown> | void
+export interface ChunkWriter<T, R, In = unknown> {
+  /** Takes the values; where they were encoded, `from` are those that they were made of. A promise settles when it can take more. */
+  write(values: readonly T[], from: readonly In[]): PromiseLike<unknown> | void
   /** All is there: writes what it holds, makes it last and lets go. Gives what the run is worth. */
   end(): PromiseLike<R> | R
   /** The program asked for a graceful end: what is in flight still comes, but there is no time to wait for better ones. */
@@ -54,7 +54,7 @@ export interface WriteOptions<In> extends StageOptions {
   onError?: OnError<In>
 }
 
-export interface SinkMaking<In, E, R, W extends ChunkWriter<E, R> = ChunkWriter<E, R>> {
+export interface SinkMaking<In, E, R, W extends ChunkWriter<E, R, In> = ChunkWriter<E, R, In>> {
   /** Called once a run, at its first turn, with the position to begin at where there is one. */
   open(context: SinkContext, from: unknown): W | PromiseLike<W>
   /** A later run cannot add to what an earlier one wrote. What there is to say about that, behind the message; or `''`. */
@@ -67,7 +67,7 @@ export interface SinkMaking<In, E, R, W extends ChunkWriter<E, R> = ChunkWriter<
 }
 
 /** Makes a sink of a connector. */
-export function chunkSink<In, E, R, W extends ChunkWriter<E, R> = ChunkWriter<E, R>>(
+export function chunkSink<In, E, R, W extends ChunkWriter<E, R, In> = ChunkWriter<E, R, In>>(
   make: string,
   options: WriteOptions<In>,
   making: SinkMaking<In, E, R, W>,
@@ -95,10 +95,12 @@ interface Start {
 
 const nothing = (): void => {}
 
-class Writing<In, E, R, W extends ChunkWriter<E, R>> implements Kernel<In, never> {
+class Writing<In, E, R, W extends ChunkWriter<E, R, In>> implements Kernel<In, never> {
   #writer: W | undefined
   /** What is to be handed over next. */
   #batch: E[] = []
+  /** What it was made of. */
+  #values: In[] = []
   #index = 0
   /** What the stage is to fail with when the batch is through. */
   #failure: { error: unknown } | undefined
@@ -174,18 +176,22 @@ class Writing<In, E, R, W extends ChunkWriter<E, R>> implements Kernel<In, never
     const { making } = this
     const writer = this.#writer!
     const batch = this.#batch
+    const from = port.at
     if (!making.encode) {
-      this.#batch = items.slice(port.at, port.end) as unknown[] as E[]
+      this.#values = items.slice(from, port.end)
+      this.#batch = this.#values as unknown[] as E[]
       port.at = port.end
       return
     }
-    while (port.at < port.end) {
-      try {
-        for (; port.at < port.end; port.at++) batch.push(making.encode(items[port.at], this.#index++, writer))
-      } catch (error) {
-        return this.#recover(items[port.at++], error)
-      }
+    let failure: { error: unknown } | undefined
+    try {
+      for (; port.at < port.end; port.at++) batch.push(making.encode(items[port.at], this.#index++, writer))
+    } catch (error) {
+      failure = { error }
     }
+    const values = items.slice(from, port.at)
+    this.#values = this.#values.length > 0 ? this.#values.concat(values) : values
+    if (failure) this.#recover(items[port.at++], failure.error)
   }
 
   #recover(value: In, error: unknown): void {
@@ -197,8 +203,10 @@ class Writing<In, E, R, W extends ChunkWriter<E, R>> implements Kernel<In, never
 
   #handOver(): void {
     const batch = this.#batch
+    const values = this.#values
     this.#batch = []
-    const written = this.#writer!.write(batch)
+    this.#values = []
+    const written = this.#writer!.write(batch, values)
     if (isThenable(written)) this.#await(written, nothing)
   }
 

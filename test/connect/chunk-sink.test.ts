@@ -235,8 +235,8 @@ describe('a connector that waits for something outside', () => {
       },
     )
     const write = writer.write
-    writer.write = (values) => {
-      const written = write(values)
+    writer.write = (values, from) => {
+      const written = write(values, from)
       if (log.filter((entry) => entry === 'write').length === 1) waits('ink')
       return written
     }

@@ -452,6 +452,21 @@ describe('a value that cannot be written', () => {
     ],
     ['a line end', () => write(['a\nb'], writeLines(path('a'))), 'Cannot write a line: it holds a line end'],
     [
+      'half of a character',
+      () => write(['a', '\ud800'], writeLines(path('a'))),
+      'Cannot write a line: it holds half of a character (a lone surrogate)',
+    ],
+    [
+      'half of a character in a row',
+      () => write([{ a: 'x' }, { a: '\udc00' }], writeCsv(path('a'))),
+      'Cannot write a row: it holds half of a character (a lone surrogate)',
+    ],
+    [
+      'half of a character in the name of a column',
+      () => write([{ '\ud800': 1 }], writeCsv(path('a'))),
+      'Cannot write a row: it holds half of a character (a lone surrogate)',
+    ],
+    [
       'undefined',
       () => write([undefined], writeJsonl(path('a'))),
       'Cannot write a value as JSON: undefined has no text',
@@ -522,6 +537,27 @@ describe('a value that cannot be written', () => {
     expect(written.count).toBe(2)
     expect(text(file)).toBe('a,b\n1,2\n3,4\n')
     expect(bad).toHaveLength(5)
+  })
+
+  test('with half of a character is told behind those before it, and the others are written', async () => {
+    const file = path('lines.txt')
+    const lines = ['\udc00', 'é', '😀', 'a\ud83d', 'b\n', '\ude00b', '€', '\ud800\ud800', '']
+    const bad: unknown[] = []
+    const written = await write(lines, writeLines(file, { onError: ({ value }) => void bad.push(value) }))
+    expect(bad.toSorted()).toEqual(lines.filter((line) => !/^[é😀€]?$/u.test(line)).toSorted())
+    expect(text(file)).toBe('é\n😀\n€\n\n')
+    expect(written.count).toBe(4)
+    const added = await reason(write(['c', '\ud800', 'd'], writeLines(file, { append: true })))
+    expect(added.value).toBe('\ud800')
+    expect(text(file)).toBe('é\n😀\n€\n\nc\n')
+    const rows = [{ a: '\ud800' }, { '\ud800': 2 }, { b: 'x' }, { b: '\ud800' }, { b: 'y' }]
+    await write<object>(rows, writeCsv(file, { onError: 'skip' }))
+    expect(text(file)).toBe('b\nx\ny\n')
+  })
+
+  test('is not spared by JSON, which escapes half of a character', async () => {
+    await write(['\ud800'], writeJsonl(path('a')))
+    expect(text(path('a'))).toBe('"\\ud800"\n')
   })
 })
 

@@ -1,6 +1,7 @@
 /** Rows into CSV files. */
 import { twiceIn } from '../../connect/names.ts'
 import { ownCopy } from '../../connect/own-copy.ts'
+import { isWellFormed } from '../../connect/well-formed.ts'
 import { demand } from '../../errors.ts'
 import type { Sink } from '../../pipeline/stage.ts'
 import { openBlocks } from './blocks.ts'
@@ -8,7 +9,14 @@ import { delimiterFor } from './csv-format.ts'
 import { CsvScanner } from './csv-scanner.ts'
 import { quoted } from './format-error.ts'
 import { decoderFor } from './text.ts'
-import { cannotEncode, type FileWriteOptions, type Target, textSink, type Written } from './write-file.ts'
+import {
+  cannotEncode,
+  type FileWriteOptions,
+  notWhole,
+  type Target,
+  textSink,
+  type Written,
+} from './write-file.ts'
 
 /** What `writeCsv` takes. */
 export interface CsvWriteOptions<In> extends FileWriteOptions<In> {
@@ -27,7 +35,7 @@ export interface CsvWriteOptions<In> extends FileWriteOptions<In> {
  *
  * - What `path` and the options mean, and how the file appears: see `writeLines`. The rest: see `CsvWriteOptions`.
  * - RFC 4180: a field with a delimiter, a quote or a line end is quoted. `null`, `undefined` and a key that is not there are empty;
- *   a `Date` is written as ISO 8601, another object as JSON.
+ *   a `Date` is written as ISO 8601, another object as JSON. A row that cannot be written, as with half of a character, follows `onError`.
  * - Gives `{ file, count, bytes }`; the header does not count.
  *
  * Ordered. Concurrency 1. Holds up to 512 KiB. On error: fails, or follows `onError`.
@@ -63,7 +71,8 @@ function formatOf<T>(path: string | URL, options: CsvWriteOptions<T>): Format {
   const { columns, header, newline = '\n' } = options
   const { delimiter = delimiterFor(path) } = options
   const names =
-    columns === undefined || (Array.isArray(columns) && columns.every((name) => typeof name === 'string'))
+    columns === undefined ||
+    (Array.isArray(columns) && columns.every((name) => typeof name === 'string' && isWellFormed(name)))
   demand(names && columns?.length !== 0, action, 'columns', 'a list of at least one name', columns, TypeError)
   const twice = columns && twiceIn(columns)
   demand(twice === undefined, action, 'columns', 'names of which none comes twice', twice)
@@ -75,7 +84,7 @@ function formatOf<T>(path: string | URL, options: CsvWriteOptions<T>): Format {
     header,
     TypeError,
   )
-  const one = typeof delimiter === 'string' && delimiter.length === 1 && !/["\r\n]/.test(delimiter)
+  const one = typeof delimiter === 'string' && /^[^"\r\n\ud800-\udfff]$/.test(delimiter)
   demand(one, action, 'delimiter', 'one character that is no quote and ends no line', delimiter)
   demand(newline === '\n' || newline === '\r\n', action, 'newline', "'\\n' or '\\r\\n'", newline)
   const escaped = delimiter.replace(/[\\\]^-]/, '\\$&')
@@ -147,6 +156,7 @@ interface State {
 }
 
 class CsvEncoder<T extends object> {
+  readonly line = 'row'
   /** `undefined`: rows are arrays, or there was none yet. */
   #columns: readonly string[] | undefined
   /** The columns of the latest row by name: a list of thousands is not to be searched for each key of each row. */
@@ -165,14 +175,14 @@ class CsvEncoder<T extends object> {
   readonly encode = (row: T): string => {
     if (!this.#first) return this.#lineOf(row, this.#columns)
     const columns = this.#columns ?? (Array.isArray(row) ? undefined : (this.known ?? keysOf(row)))
+    const { header = columns !== undefined, newline } = this.format
     const line = this.#lineOf(row, columns)
+    const text = header && this.isNew && columns ? `${this.#headerLine(columns)}${newline}${line}` : line
+    if (!isWellFormed(text)) throw notWhole(this.line)
     // Only now: a row that cannot be written says nothing about the others.
     this.#first = false
     this.#columns = columns
-    const { header = columns !== undefined } = this.format
-    return header && this.isNew && columns
-      ? `${this.#headerLine(columns)}${this.format.newline}${line}`
-      : line
+    return text
   }
 
   readonly empty = (): string => {

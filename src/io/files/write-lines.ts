@@ -10,9 +10,8 @@ import { cannotEncode, type FileWriteOptions, textSink, type Written } from './w
  *   last line that had no end; a `.gz` is unpacked once to see that.
  * - `path`: a path or `file:` URL; `'-'` is the standard output. What ends in `.gz`, `.br` or (Node 22.15 and later) `.zst` is packed;
  *   to a `.br` or `.zst` nothing can be appended.
- * - `sync`: the end waits until the disk has it; a pipe or a device, which cannot do that, is refused. UTF-8: of half of a character
- *   (a lone surrogate) comes U+FFFD, but in JSON, where it is escaped.
- * - A value that is no string, or holds a line end, follows `onError`.
+ * - `sync`: the end waits until the disk has it; a pipe or a device, which cannot do that, is refused.
+ * - A value that is no string, or holds a line end or half of a character (a lone surrogate), which has no UTF-8, follows `onError`.
  * - Gives `{ file, count, bytes }`.
  *
  * Ordered. Concurrency 1. Holds up to 512 KiB. On error: fails, or follows `onError`.
@@ -28,7 +27,7 @@ export function writeLines(
   path: string | URL,
   options: FileWriteOptions<string> = {},
 ): Sink<string, Written> {
-  return textSink('writeLines', path, options, () => ({ encode: lineOf }))
+  return textSink('writeLines', path, options, () => ({ line: 'line', encode: lineOf }))
 }
 
 function lineOf(line: string): string {
@@ -42,7 +41,7 @@ function lineOf(line: string): string {
  * Writes JSON Lines: each value as JSON on a line of its own.
  *
  * - What `path` and the options mean, and how the file appears: see `writeLines`.
- * - A value that JSON has no text for (`undefined`, a function, a cycle, a bigint) follows `onError`.
+ * - A value that JSON has no text for (`undefined`, a function, a cycle, a bigint) follows `onError`. Half of a character is escaped.
  * - Gives `{ file, count, bytes }`.
  *
  * Ordered. Concurrency 1. Holds up to 512 KiB. On error: fails, or follows `onError`.
@@ -56,7 +55,7 @@ function lineOf(line: string): string {
  * await pipeline(readLines('values.jsonl')).run() // => ['{"id":1}', 'null']
  */
 export function writeJsonl<T>(path: string | URL, options: FileWriteOptions<T> = {}): Sink<T, Written> {
-  return textSink('writeJsonl', path, options, () => ({ encode: jsonOf }))
+  return textSink('writeJsonl', path, options, () => ({ line: 'line', encode: jsonOf }))
 }
 
 function jsonOf(value: unknown): string {

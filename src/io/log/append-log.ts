@@ -30,7 +30,7 @@ export interface AppendLogOptions<T> extends WriteOptions<T>, LogOptions {
  *   Then the stage fails, or with `'wait'` it holds the producers and tries again each `retry` ms (500) until there is
  *   room; meanwhile the stats show it as waiting for room. A `stop` ends that as a failure, an abort at once.
  * - `torn`: `'cut'` removes a torn line at the start (default), `'end'` gives it a newline; `onRepaired` is told of it.
- * - A value whose line is no string, or has a newline inside, follows `onError`.
+ * - A value whose line is no string, or has a newline or half of a character (a lone surrogate) inside, follows `onError`.
  * - One log at a time may write to a file. Who moves it away takes along what is written later, so rotate it with `rotate`;
  *   where it was removed, the run fails at its end. The run is worth a `LogSummary`.
  *

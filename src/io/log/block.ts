@@ -6,6 +6,8 @@
  * engine looks, joins and encodes at 4 GB/s (lines of 130 bytes); where each line is looked at and encoded where it is to
  * be, at 2. Blocks stay small, for a string of over 128 kB is allocated apart, and dear.
  */
+import { isWellFormed } from '../../connect/well-formed.ts'
+
 const NEWLINE = 0x0a
 /** So many characters are joined at most, of two bytes each; a line that is longer is a block of its own. */
 const JOINED = 60_000
@@ -98,7 +100,7 @@ export function blocksOf(lines: readonly unknown[]): Block[] | undefined {
     }
     const together = lines.slice(from, at) as string[]
     const spaced = together.join(' ')
-    if (spaced.includes('\n')) return undefined
+    if (spaced.includes('\n') || !isWellFormed(spaced)) return undefined
     blocks.push(new Block(together, spaced, blocks.length < STAY))
   }
   return blocks
@@ -110,4 +112,6 @@ export function demandLine(line: unknown): asserts line is string {
     throw new TypeError(`Cannot append a line: wanted a string, got ${typeof line}`)
   if (line.includes('\n'))
     throw new TypeError('Cannot append a line: it has a newline inside, so it would be two')
+  if (!isWellFormed(line))
+    throw new TypeError('Cannot append a line: it holds half of a character (a lone surrogate)')
 }
