@@ -11,7 +11,8 @@ import { drain, forEach, pipeline, type Source, take } from 'sluice'
 import { readBytes, readCsv, readJsonl, readLines } from 'sluice/io'
 import { FileBlocks } from '../../src/io/files/blocks.ts'
 import { placed } from '../../src/io/files/file-positions.ts'
-import { ZstdFrames } from '../../src/io/files/zstd-frames.ts'
+import { Frames } from '../../src/io/files/frames.ts'
+import { GzipMembers } from '../../src/io/files/gzip-members.ts'
 import { bundledText } from '../support/bundled-program.ts'
 import { runInShell } from '../support/child-program.ts'
 import { cut, fileOf, openFiles, resumed, run, useFolder } from './support-files.ts'
@@ -36,13 +37,13 @@ describe.each(['Brotli', 'Zstandard'])('parts of %s, one after the other', (pack
     const pieces = Array.from({ length: Math.ceil(packed.length / size) }, (_, i) =>
       packed.subarray(i * size, (i + 1) * size),
     )
-    const unpacked = Readable.from(pieces).pipe(new ZstdFrames(unpacker!))
+    const unpacked = Readable.from(pieces).pipe(new Frames(unpacker!))
     expect(Buffer.concat((await unpacked.toArray()) as Buffer[]).toString()).toBe(parts.join(''))
   })
 
   test.skipIf(!pack)('fail where what follows is none', async () => {
     const packed = Buffer.concat([pack!('one\n'), Buffer.from('\xff\xff\xff\xff\xff\xff no part')])
-    await expect(Readable.from([packed]).pipe(new ZstdFrames(unpacker!)).toArray()).rejects.toThrow()
+    await expect(Readable.from([packed]).pipe(new Frames(unpacker!)).toArray()).rejects.toThrow()
   })
 
   test.skipIf(!pack || isBrotli)('are read from a file', async () => {
@@ -50,6 +51,67 @@ describe.each(['Brotli', 'Zstandard'])('parts of %s, one after the other', (pack
     expect(await run(readLines(file))).toEqual(['one', 'two'])
     const cutOff = fileOf(path('cut.zst'), Buffer.concat([pack!('one\n'), pack!('two\n').subarray(0, 9)]))
     await expect(run(readLines(cutOff))).rejects.toThrow(`Cannot unpack ${cutOff}: `)
+  })
+})
+
+describe('members of gzip, one after the other', () => {
+  const unpacked = async (packed: Buffer, size: number) => {
+    const pieces = Array.from({ length: Math.ceil(packed.length / size) }, (_, i) =>
+      packed.subarray(i * size, (i + 1) * size),
+    )
+    return Buffer.concat((await Readable.from(pieces).pipe(new GzipMembers()).toArray()) as Buffer[])
+  }
+  /** With a header that has all there may be: extra bytes, a name, a comment and a check. */
+  const described = (text: string) => {
+    const packed = gzipSync(text)
+    packed[3] = 31
+    const more = Buffer.from('\x03\x00\0\x01\0name\0comment\0\x12\x34', 'latin1')
+    return Buffer.concat([packed.subarray(0, 10), more, packed.subarray(10)])
+  }
+  const parts = ['one\n', 'x'.repeat(3_000_000), '', '\nlast\n']
+
+  test.each([1, 3, 7, 100_000])('are all unpacked, from pieces of %i bytes', async (size) => {
+    const packed = [...parts.map((part) => gzipSync(part)), described('described')]
+    const text = `${parts.join('')}described`
+    expect((await unpacked(Buffer.concat(packed), size)).toString()).toBe(text)
+    // As they fill up a block of a tape.
+    const padded = Buffer.concat([...packed, Buffer.alloc(20), Buffer.from('x')])
+    expect((await unpacked(padded, size)).toString()).toBe(text)
+    expect(await unpacked(Buffer.alloc(0), size)).toHaveLength(0)
+  })
+
+  test('that are cut off anywhere fail', async () => {
+    const packed = described('some text')
+    for (let end = 1; end < packed.length; end++)
+      for (const size of [1, 100])
+        await expect(unpacked(packed.subarray(0, end), size)).rejects.toThrow('unexpected end of file')
+  })
+
+  test.each([
+    ['other bytes', Buffer.from('rubbish'), 'incorrect header check'],
+    ['a header of another packing', Buffer.from([0x1f, 0x8b, 7]), 'unknown compression method'],
+    ['a header of a time to come', Buffer.from([0x1f, 0x8b, 8, 32]), 'unknown header flags set'],
+    ['half of a header', Buffer.from([0x1f, 0x8b]), 'unexpected end of file'],
+  ])('give all that they hold in front of %s', async (_, behind, message) => {
+    const file = fileOf(path('a.gz'), Buffer.concat([gzipSync('x\n'), gzipSync(manyText), behind]))
+    const seen: string[] = []
+    const reading = pipeline(
+      readLines(file),
+      forEach((line) => void seen.push(line)),
+    ).run()
+    await expect(reading).rejects.toThrow(`Cannot unpack ${file}: ${message}`)
+    expect(seen).toEqual(['x', ...many])
+  })
+
+  test('that are not what was packed fail', async () => {
+    for (const [fromEnd, message] of [
+      [8, 'incorrect data check'],
+      [4, 'incorrect length check'],
+    ] as const) {
+      const packed = gzipSync('some text')
+      packed[packed.length - fromEnd] ^= 1
+      await expect(unpacked(packed, 5)).rejects.toThrow(message)
+    }
   })
 })
 

@@ -1,7 +1,8 @@
 /** Files that are packed: told by the ending of their name. */
 import type { Readable, Transform } from 'node:stream'
 import * as zlib from 'node:zlib'
-import { ZstdFrames } from './zstd-frames.ts'
+import { Frames } from './frames.ts'
+import { GzipMembers } from './gzip-members.ts'
 
 interface Packing {
   pack: (() => Transform) | undefined
@@ -12,7 +13,7 @@ interface Packing {
 const zstd = zlib as { createZstdCompress?: () => Transform; createZstdDecompress?: () => Transform }
 
 const packings: Record<string, Packing> = {
-  '.gz': { pack: () => zlib.createGzip(), unpack: () => zlib.createGunzip() },
+  '.gz': { pack: () => zlib.createGzip(), unpack: () => new GzipMembers() },
   // The highest quality, which is the default, takes a hundred times as long.
   '.br': {
     pack: () => zlib.createBrotliCompress({ params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 5 } }),
@@ -20,7 +21,7 @@ const packings: Record<string, Packing> = {
   },
   '.zst': {
     pack: zstd.createZstdCompress,
-    unpack: zstd.createZstdDecompress && (() => new ZstdFrames(zstd.createZstdDecompress!)),
+    unpack: zstd.createZstdDecompress && (() => new Frames(zstd.createZstdDecompress!)),
   },
 }
 
