@@ -32,6 +32,8 @@ export interface SinkContext extends StageContext {
    * somebody else. Otherwise it was left there by a run that did not come to its end.
    */
   readonly own: boolean
+  /** A later run is to go on where this one has come to. */
+  readonly goesOn: boolean
 }
 
 /** A connector that writes. None of its methods is called before what the last one gave has settled, but `abandon`. */
@@ -80,10 +82,10 @@ export function chunkSink<In, E, R, W extends ChunkWriter<E, R, In> = ChunkWrite
         const { beginsAnew } = making
         if (beginsAnew !== undefined)
           throw new TypeError(`Cannot go on with ${make}: it begins anew with each run${beginsAnew}`)
-        return from({ position, own }, sink.definitions[0]).definitions[0]
+        return from({ position, own, goesOn: true }, sink.definitions[0]).definitions[0]
       },
     })
-  const sink = from({ position: undefined, own: false }, options)
+  const sink = from({ position: undefined, own: false, goesOn: false }, options)
   return sink
 }
 
@@ -91,6 +93,7 @@ export function chunkSink<In, E, R, W extends ChunkWriter<E, R, In> = ChunkWrite
 interface Start {
   readonly position: unknown
   readonly own: boolean
+  readonly goesOn: boolean
 }
 
 const nothing = (): void => {}
@@ -157,6 +160,7 @@ class Writing<In, E, R, W extends ChunkWriter<E, R, In>> implements Kernel<In, n
           port.wake()
         },
         own: this.from.own,
+        goesOn: this.from.goesOn,
       },
       this.from.position,
     )

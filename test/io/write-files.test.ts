@@ -17,6 +17,7 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, test, vi } from 'vitest'
 import { pipeline, type Sink, source, type StageError } from 'sluice'
 import {
+  checkpoint,
   type CsvWriteOptions,
   type FileWriteOptions,
   readLines,
@@ -26,7 +27,7 @@ import {
   type Written,
 } from 'sluice/io'
 import { deferred } from '../pipeline/support-waiting.ts'
-import { runInShell, runProgram } from '../support/child-program.ts'
+import { runCommand, runInShell, runProgram } from '../support/child-program.ts'
 import { abortedInSync, fileOf, openFiles, run, useFolder } from './support-files.ts'
 
 const path = useFolder()
@@ -383,6 +384,40 @@ test.each([true, false])(
     await expect(device).rejects.toThrow('Cannot write /dev/null: it is no file: it cannot be synced')
   },
 )
+
+test('a pipe to which is appended waits until somebody reads it, and a job refuses it at its start', async () => {
+  const file = path('pipe')
+  const { execFileSync } = await import('node:child_process')
+  execFileSync('mkfifo', [file])
+  const job = checkpoint(path('job'), pipeline(source(['a']), writeLines(file, { append: true })))
+  await expect(job.run()).rejects.toThrow(
+    `Cannot write ${file}: it is a pipe, which keeps nothing to go on from`,
+  )
+  const written = write(['a', 'b'], writeLines(file, { append: true }))
+  // Nobody else opens it before that one.
+  await new Promise((resolve) => setImmediate(resolve))
+  const { stdout } = await runCommand('cat', [file], 10_000)
+  expect(stdout).toBe('a\nb\n')
+  expect(await written).toEqual({ file, count: 2, bytes: 4 })
+})
+
+test('a job goes on where its output is a device', async () => {
+  const lines = ['a', 'b']
+  const job = () =>
+    checkpoint(path('job'), pipeline(source(lines), writeLines('/dev/null', { append: true })))
+  expect((await job().run()).last).toEqual({ file: '/dev/null', count: 2, bytes: 4 })
+  lines.push('c')
+  expect((await job().run()).last.count).toBe(1)
+})
+
+test.each([true, false])('a pipe of the shell is written to by its name, append: %s', async (append) => {
+  const program = `
+    import { pipeline, source } from 'sluice'
+    import { writeLines } from 'sluice/io'
+    await pipeline(source(['a', 'b']), writeLines('/dev/stdout', { append: ${append} })).run()`
+  const { code, stdout, stderr } = await runInShell('"$@" | cat', 'bash', program)
+  expect([code, stdout, stderr]).toEqual([0, 'a\nb\n', ''])
+})
 
 test('a slow disk holds the source back', async () => {
   const file = path('pipe')

@@ -32,6 +32,8 @@ export interface OutputOptions {
   from: number | undefined
   /** It has this size by itself: what is behind it is not ours to cut. */
   own: boolean
+  /** A later run is to go on where this one has come to. */
+  goesOn: boolean
   /** Whether the last line there has no end, where that is known. */
   cutOff: boolean | undefined
 }
@@ -77,17 +79,21 @@ function cannotWrite(file: string, error: unknown): Error {
 }
 
 async function openTarget(file: string, options: OutputOptions): Promise<FileOutput> {
-  const place = await placeOf(file)
-  const there = await stat(place).catch(absent)
-  const { from } = options
+  const there = await stat(file).catch(absent)
+  // A pipe that the shell has put there has a name, but no place; and what has gone into one is not there to go on from.
+  const keeps = there === undefined || there.isFile()
+  const place = keeps ? await placeOf(file) : file
+  const from = keeps ? options.from : undefined
+  // Whoever reads it is told of an end with each part, and what the next one writes may reach nobody.
+  if (options.goesOn && there?.isFIFO()) throw new Error('it is a pipe, which keeps nothing to go on from')
   const size = there?.size ?? 0
   if (from !== undefined && (size < from || (options.own && size > from))) throw notAlone(size, from)
   // Before it has taken anything: it would fail at its end.
   if (options.sync && (there?.isFIFO() || there?.isCharacterDevice()))
     throw new Error('it is no file: it cannot be synced')
-  if (!options.append && (there === undefined || there.isFile()))
-    return openTemporary(file, place, there?.mode, options)
-  const handle = await open(place, options.append ? 'a+' : 'w')
+  if (!options.append && keeps) return openTemporary(file, place, there?.mode, options)
+  // Nothing of a pipe is read: where it could be, nobody else would be waited for, and what is written be lost.
+  const handle = await open(place, options.append && keeps ? 'a+' : 'w')
   const output = new FileOutput(file, handle, options.sync, undefined, from ?? size, from !== undefined)
   try {
     // Not where there is nothing to cut: what somebody else adds just now would be.

@@ -74,7 +74,8 @@ export function textSink<In>(
   const sink = chunkSink<In, string, Written, TextFile<In>>(make, options, {
     async open(context, from) {
       const { size, state, cutOff } = positionOf(file, from)
-      const output = await openOutput(file, { append, sync, from: size, own: context.own, cutOff })
+      const { own, goesOn } = context
+      const output = await openOutput(file, { append, sync, from: size, own, goesOn, cutOff })
       try {
         const encoder = await encoderFor({ file, hasContent: output.size > 0, state })
         return new TextFile(file, output, context, encoder)
