@@ -251,6 +251,13 @@ describe('checkpoint()', () => {
     )
     expect(() => checkpoint('', pipeline(range(1), toArray()))).toThrow('"file" must be a path, got ""')
     expect(() => checkpoint('x', pipeline(range(1), toArray()), { every: 0 })).toThrow('"every" must be')
+    const job = checkpoint(file('job'), pipeline(range(1), toArray()))
+    for (const signal of [0, '', 'x', {}])
+      expect(() => job.start({ signal: signal as never })).toThrow(
+        'Cannot run job: "signal" must be an AbortSignal, got ',
+      )
+    expect(() => job.start({ name: 5 as never })).toThrow('Cannot run job: "name" must be a string, got 5')
+    await expect(job.run(5 as never)).rejects.toThrow('Cannot run job: "options" must be an object, got 5')
   })
 
   test('refuses a pipe, which nobody knows before it is opened, and reads nothing of it', async () => {

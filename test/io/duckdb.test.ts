@@ -326,6 +326,11 @@ describe('readDuckDb', () => {
     ],
     [
       'params',
+      () => readDuckDb('FROM t', { params: Promise.resolve([1]) as never }),
+      'Cannot create readDuckDb: "params" must be an array or an object, got Promise',
+    ],
+    [
+      'params',
       () => readDuckDb('FROM t', { params: [{}] as never }),
       'Cannot create readDuckDb: "params.0" must be null, a boolean, number, bigint, string of whole ' +
         'characters, valid Date, Uint8Array or an array of these, got Object',

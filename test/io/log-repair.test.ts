@@ -129,8 +129,10 @@ describe('a position in the log', () => {
     expect(await going({ rotated: 9, bytes: 0 })).toContain('2 files have been rotated, and had been 9')
     expect(await going({ rotated: 0, bytes: 500 })).toContain('000001 has 15 bytes, and had 500')
     expect(await going({ rotated: 2, bytes: 500 })).toContain('app.log has 17 bytes, and had 500')
-    expect(await going({ rotated: -1, bytes: 0 })).toContain('the position is not one of a log')
-    expect(await going('here')).toContain('the position is not one of a log')
+    for (const from of [{ rotated: -1, bytes: 0 }, { rotated: 0, bytes: 1.5 }, {}, 5, 'here', null])
+      expect(() => openLog(folder.file, { from: from as LogPosition })).toThrow(
+        'Cannot create openLog: "from" must be a position of a log, got ',
+      )
     expect(folder.names).toEqual(names)
     rmSync(folder.at('app.log.000001'))
     expect(await going(position)).toContain('app.log.000001 is there no more')

@@ -359,6 +359,8 @@ describe('appendLog', () => {
     ['"retry" must be a number of milliseconds >= 0, got -1', 'x', { retry: -1 }],
     ['"retry" must be finite, got Infinity', 'x', { retry: Infinity }],
     ['"flush" must be an object, got 3', 'x', { flush: 3 as never }],
+    ['"flush" must be an object, got Array', 'x', { flush: [] as never }],
+    ['"rotate" must be an object, got Promise', 'x', { rotate: Promise.resolve() as never }],
     ['"flush.count" must be an integer >= 1 or Infinity, got 0', 'x', { flush: { count: 0 } }],
     ['"flush.bytes" must be an integer >= 1, got 0.5', 'x', { flush: { bytes: 0.5 } }],
     ['"flush.ms" must be a number of milliseconds >= 0, got NaN', 'x', { flush: { ms: NaN } }],

@@ -523,6 +523,11 @@ describe('readPostgres() refuses', () => {
       '"connection" must be a connection string, or a ClientConfig, Client or Pool of pg, got undefined',
     ],
     [
+      'a connection that is not awaited',
+      () => readPostgres('SELECT 1', { connection: Promise.resolve('') as never }),
+      '"connection" must be a connection string, or a ClientConfig, Client or Pool of pg, got Promise',
+    ],
+    [
       'a batch of 0',
       () => readPostgres('SELECT 1', { ...options, batch: 0 }),
       '"batch" must be an integer >= 1, got 0',

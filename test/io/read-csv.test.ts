@@ -353,6 +353,7 @@ test.each<[CsvOptions | Record<string, unknown>, string]>([
   [{ header: ['a'], types: { b: 'number' } }, '"types" must be for columns of "header", got "b"'],
   [{ header: false, types: { b: 'number' } }, '"types" must be left out where "header" is false, got Object'],
   [{ types: 'number' }, '"types" must be an object, got "number"'],
+  [{ types: Promise.resolve({}) }, '"types" must be an object, got Promise'],
   [
     { types: { a: 'int' } },
     `"types.a" must be 'string', one of 'number', 'bigint', 'boolean', 'date', 'json' with or without a '?', or a function, got "int"`,

@@ -79,6 +79,11 @@ test.each([
     '"params" must be an array or an object, got 5',
   ],
   [
+    'params',
+    () => readSqlite('SELECT 1', { database, params: Promise.resolve([1]) as never }),
+    '"params" must be an array or an object, got Promise',
+  ],
+  [
     'param',
     () => readSqlite('SELECT 1', { database, params: { a: NaN } }),
     '"params.a" is wrong: it must be null',

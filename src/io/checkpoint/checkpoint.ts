@@ -13,7 +13,7 @@
  */
 import { channel } from 'node:diagnostics_channel'
 import { DrainTimeoutError, pipeline } from 'sluice'
-import { demand, demandNumber, demandOptions, demandTime } from '../../errors.ts'
+import { demand, demandName, demandNumber, demandOptions, demandSignal, demandTime } from '../../errors.ts'
 import type { Graph } from '../../pipeline/graph.ts'
 import type { SinkPipeline } from '../../pipeline/pipeline.ts'
 import type { Run, RunOptions } from '../../pipeline/run.ts'
@@ -140,8 +140,12 @@ class JobRun<R> implements Run<JobResult<R>> {
     readonly options: { every: number; onSaved: CheckpointOptions<R>['onSaved'] },
     readonly runOptions: RunOptions,
   ) {
-    this.name = runOptions.name ?? 'pipeline'
-    const { signal } = runOptions
+    const action = 'run job'
+    demandOptions(runOptions, action)
+    const { signal, name = 'pipeline' } = runOptions
+    demandSignal(signal, action)
+    demandName(name, action)
+    this.name = name
     const aborted = this.#aborted.signal
     this.#signal = signal ? AbortSignal.any([signal, aborted]) : aborted
     this.#givenUp = AbortSignal.any([this.#signal, this.#late.signal])

@@ -16,6 +16,7 @@ import {
   timestampValue,
   VARCHAR,
 } from '@duckdb/node-api'
+import { isRecordOrList } from '../../connect/record.ts'
 import { isWellFormed } from '../../connect/well-formed.ts'
 import { demand } from '../../errors.ts'
 
@@ -32,8 +33,7 @@ interface Bound {
 /** Throws unless every parameter has a type. */
 export function demandParams(params: unknown, action: string): void {
   if (params === undefined) return
-  const ok = typeof params === 'object' && params !== null
-  demand(ok, action, 'params', 'an array or an object', params, TypeError)
+  demand(isRecordOrList(params), action, 'params', 'an array or an object', params, TypeError)
   for (const [name, value] of Object.entries(params)) {
     const wanted =
       'null, a boolean, number, bigint, string of whole characters, valid Date, Uint8Array or an array of these'

@@ -4,6 +4,7 @@
  * The object is a copy of a template that has all the columns, so that all rows have one shape: adding keys one by one
  * takes a third longer, and a function made of source text, which some runtimes forbid, a tenth less (bench: orders).
  */
+import { isRecord } from '../../connect/record.ts'
 import { demand } from '../../errors.ts'
 import { quoted } from './format-error.ts'
 
@@ -115,7 +116,7 @@ function converterFor(type: ColumnType): Convert {
 
 /** Checks the option where the stage is made. */
 export function checkTypes(make: string, types: Record<string, ColumnType>): void {
-  demand(Object(types) === types, `create ${make}`, 'types', 'an object', types, TypeError)
+  demand(isRecord(types), `create ${make}`, 'types', 'an object', types, TypeError)
   for (const [column, type] of Object.entries(types)) {
     const known =
       typeof type === 'function' ||

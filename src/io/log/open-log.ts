@@ -1,11 +1,11 @@
 /** A log outside of pipelines: for a program that has its own loop and wants to know when its lines are safe. */
-import { demandSignal } from '../../errors.ts'
+import { demand, demandSignal } from '../../errors.ts'
 import { Appender, type Heard } from './appender.ts'
 import { type Block, blocksOf, demandLine } from './block.ts'
 import { type Disk, disk as systemDisk } from './disk.ts'
 import { LogFile, logTrouble } from './log-file.ts'
 import { type LogOptions, type LogSettings, logSettings } from './options.ts'
-import type { LogPosition } from './position.ts'
+import { isPosition, type LogPosition } from './position.ts'
 
 /** What a log has come to. */
 export interface LogSummary {
@@ -75,6 +75,9 @@ export interface OpenLogOptions extends LogOptions {
 export function openLog(file: string, options: OpenLogOptions = {}): Promise<Log> {
   const settings = logSettings('openLog', file, options)
   demandSignal(options.signal, 'create openLog')
+  const { from } = options
+  const ok = from === undefined || isPosition(from)
+  demand(ok, 'create openLog', 'from', 'a position of a log', from, TypeError)
   return openOn(file, settings, options)
 }
 

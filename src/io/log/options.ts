@@ -1,4 +1,5 @@
 /** What may be asked of a log file, checked where the log is made, with the defaults filled in. */
+import { isRecord } from '../../connect/record.ts'
 import { demand, demandCount, demandFunction, demandOptions, demandTime } from '../../errors.ts'
 
 /**
@@ -96,7 +97,7 @@ function oneOf(action: string, option: string, value: string, known: readonly st
 }
 
 function flushing(action: string, flush: FlushOptions): Required<FlushOptions> {
-  demand(Object(flush) === flush, action, 'flush', 'an object', flush, TypeError)
+  demand(isRecord(flush), action, 'flush', 'an object', flush, TypeError)
   const { count = Infinity, bytes = BATCH_BYTES, ms = LONGEST_HOLD } = flush
   demandCount(count, action, 'flush.count', 1, true)
   demandCount(bytes, action, 'flush.bytes', 1)
@@ -105,7 +106,7 @@ function flushing(action: string, flush: FlushOptions): Required<FlushOptions> {
 }
 
 function rotating(action: string, rotate: RotateOptions): Required<RotateOptions> {
-  demand(Object(rotate) === rotate, action, 'rotate', 'an object', rotate, TypeError)
+  demand(isRecord(rotate), action, 'rotate', 'an object', rotate, TypeError)
   const { bytes = Infinity, ms = Infinity, keep = Infinity, gzip = false } = rotate
   demandCount(bytes, action, 'rotate.bytes', 1, true)
   demandTime(ms, action, 'rotate.ms')

@@ -63,10 +63,16 @@ async function demandUnchanged(path: string, rotated: number, bytes: number): Pr
     throw new Error(`somebody else writes to it: it has ${length} bytes, of which ${bytes} are ours`)
 }
 
+export function isPosition(position: unknown): position is LogPosition {
+  const { rotated, bytes } = Object(position) as Partial<LogPosition>
+  return [rotated, bytes].every((count) => Number.isSafeInteger(count) && count! >= 0)
+}
+
 function checked(position: unknown): JobPosition {
-  const { rotated, bytes, own = false } = Object(position) as Partial<JobPosition>
-  const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
-  if (isCount(rotated) && isCount(bytes)) return { rotated, bytes, own }
+  if (isPosition(position)) {
+    const { rotated, bytes, own = false } = position as JobPosition
+    return { rotated, bytes, own }
+  }
   throw new TypeError('Cannot go back: the position is not one of a log')
 }
 

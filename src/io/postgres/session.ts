@@ -11,6 +11,7 @@
  */
 import { connect } from 'node:net'
 import { Client, type ClientConfig, type Connection, type Pool, type PoolClient, type Submittable } from 'pg'
+import { isRecord } from '../../connect/record.ts'
 import { demand } from '../../errors.ts'
 import { Command } from './statement.ts'
 
@@ -54,9 +55,7 @@ const overProtocol = (client: object): boolean =>
 export function demandConnection(value: unknown, make: string): asserts value is PostgresConnection {
   const ok =
     typeof value === 'string' ||
-    (typeof value === 'object' &&
-      value !== null &&
-      (!isClient(value) || isPool(value) || overProtocol(value)))
+    (isRecord(value) && (!isClient(value) || isPool(value) || overProtocol(value)))
   const wanted = 'a connection string, or a ClientConfig, Client or Pool of pg'
   demand(ok, `create ${make}`, 'connection', wanted, value, TypeError)
 }

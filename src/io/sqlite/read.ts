@@ -6,6 +6,7 @@ import {
   type ReadOptions,
   type SourceContext,
 } from '../../connect/chunk-source.ts'
+import { isRecordOrList } from '../../connect/record.ts'
 import { demand } from '../../errors.ts'
 import type { Source } from '../../pipeline/stage.ts'
 import {
@@ -63,7 +64,7 @@ export function readSqlite<T extends object = Row>(sql: string, options: ReadSql
   demand(one, action, 'sql', 'one statement of SQL', sql, TypeError)
   const { database, params, integers = 'number' } = Object(options) as ReadSqliteOptions
   demandDatabase(database, action)
-  const ok = params === undefined || (typeof params === 'object' && params !== null)
+  const ok = params === undefined || isRecordOrList(params)
   demand(ok, action, 'params', 'an array or an object', params, TypeError)
   const known = integers === 'bigint' || integers === 'number'
   demand(known, action, 'integers', "'bigint' or 'number'", integers, TypeError)
