@@ -1,4 +1,5 @@
-// An async function called for every value, eight calls in flight, results in the order of the values.
+// An async function called for every value, with eight calls in flight or one after the other, results in the order of the
+// values.
 
 import type { Scenario } from '../scenario.ts'
 import { countOne, integers } from './cheap-functions.ts'
@@ -84,5 +85,54 @@ export const asyncMap: Scenario = {
       return (values) => Readable.from(integers(values)).map(later, { concurrency }).reduce(inOrder, 0)
     },
     'web streams': 'n/a',
+  },
+}
+
+export const asyncMapOneByOne: Scenario = {
+  name: 'one-call',
+  claim: 'async x => x + 1, one call after the other',
+  values: 200_000,
+  expected: (values) => values,
+  goals: [{ rival: 'async generators', atLeast: 1 }],
+  rivals: {
+    'hand-written loop': async () => async (values) => {
+      let total = 0
+      for (let i = 0; i < values; i++) total = inOrder(total, await later(i))
+      return total
+    },
+    sluice: async () => {
+      const { map, pipeline, range, reduce } = await import('sluice')
+      return (values) => pipeline(range(values), map(later), reduce(inOrder, 0)).run()
+    },
+    'async generators': async () => {
+      const { map, range, reduce } = await import('./async-generators.ts')
+      return (values) => reduce(map(range(values), later), inOrder, 0)
+    },
+    'rxjs concatMap': async () => {
+      const { concatMap, lastValueFrom, range, reduce } = await import('rxjs')
+      return (values) => lastValueFrom(range(0, values).pipe(concatMap(later), reduce(inOrder, 0)))
+    },
+    'effect Stream': async () => {
+      const { Effect, Stream } = await import('effect')
+      return (values) =>
+        Stream.range(0, values - 1).pipe(
+          Stream.mapEffect((value) => Effect.promise(() => later(value))),
+          Stream.runFold(() => 0, inOrder),
+          Effect.runPromise,
+        )
+    },
+    'ix, async': async () => {
+      const { range, reduce } = await import('ix/asynciterable')
+      const { map } = await import('ix/asynciterable/operators')
+      return (values) => reduce(range(0, values).pipe(map(later)), { callback: inOrder, seed: 0 })
+    },
+    'streaming-iterables': async () => {
+      const { map, reduce } = await import('streaming-iterables')
+      return (values) => reduce(inOrder, 0, map(later, integers(values)))
+    },
+    'node streams, map': async () => {
+      const { Readable } = await import('node:stream')
+      return (values) => Readable.from(integers(values)).map(later).reduce(inOrder, 0)
+    },
   },
 }

@@ -1,6 +1,6 @@
 import type { Scenario } from '../scenario.ts'
 import { array } from './array.ts'
-import { asyncMap } from './async-map.ts'
+import { asyncMap, asyncMapOneByOne } from './async-map.ts'
 import { asyncSource } from './async-source.ts'
 import { balance, fanIn, groupBy } from './branches.ts'
 import { byHand } from './by-hand.ts'
@@ -20,6 +20,7 @@ export const scenarios: Scenario[] = [
   threeStages,
   asyncSource,
   asyncMap,
+  asyncMapOneByOne,
   byHand,
   byLoop,
   tryPairs,

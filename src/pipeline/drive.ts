@@ -53,6 +53,8 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
 
   abstract readonly context: Context
   abstract readonly kernel: Kernel<unknown, unknown> | undefined
+  /** Whether other tasks write to its output as well. */
+  abstract readonly shares: boolean
   /** What it spends its time on. */
   abstract readonly meter: Meter
 
@@ -82,6 +84,13 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
 
   get stock(): number {
     return this.input?.buffer.length ?? 0
+  }
+
+  mayTake(ready: number): boolean {
+    const { input, output } = this
+    if (this.left || !this.brisk || this.stock === 0) return false
+    if (output !== undefined && room(output) < ready) return false
+    return input!.capacity > 0 && !tired(1)
   }
 
   take(): unknown {

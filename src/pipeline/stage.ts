@@ -23,6 +23,8 @@ export interface Port<In, Out> {
   end: number
   /** How many values stand in the input, those behind `end` included. */
   readonly stock: number
+  /** Whether there is a value to take outside of `run`, for a fast stage with room for as many values as `ready` says. */
+  mayTake(ready: number): boolean
   /** Takes the first value of the input, of which there is one, outside of `run`. */
   take(): In
   /**
@@ -40,6 +42,8 @@ export interface Port<In, Out> {
   replaces: boolean
   /** The channel behind the stage, for kernels whose branches write to it. */
   readonly output: Core<unknown> | undefined
+  /** Whether other tasks write to it as well. */
+  readonly shares: boolean
   /** Set by a kernel that has something to put out as soon as there is room. */
   full: boolean
   /** What the user's functions get as their last argument. */

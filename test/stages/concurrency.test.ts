@@ -287,4 +287,22 @@ describe('concurrency', () => {
     expect(failure).toMatchObject({ value: 3, suppressed: [] })
     expect(called).toEqual([0, 1, 2, 3])
   })
+
+  test.each([1, 2, 7])(
+    'of %i calls that come back at once goes on from call to call',
+    async (concurrency) => {
+      const log: string[] = []
+      const values = [...upTo(1000)].map((n) => (n % 10 === 0 ? undefined : n))
+      const results = await pipeline(
+        source(values),
+        map(async (n) => (log.push('call'), n), { concurrency }),
+        map((n) => (log.push('next'), n)),
+      ).run()
+      expect(results).toEqual(values)
+      const turnsTaken = log.filter((who, i) => who !== log[i - 1]).length
+      // Each stage has a turn for many values, and the first of them does not wait for the others.
+      expect(turnsTaken).toBeLessThan(2 * (1000 / 8))
+      expect(log.indexOf('next')).toBeLessThan(32)
+    },
+  )
 })
