@@ -13,6 +13,7 @@ export class Line<T extends Member<T>> {
 
   add(member: T): void {
     const last = this.#last
+    member.next = undefined
     member.prev = last
     if (last) last.next = member
     else this.head = member

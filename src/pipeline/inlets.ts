@@ -11,6 +11,9 @@ import type { Definition, Port } from './stage.ts'
 export class Inlet<T> implements Wakeable {
   readonly edge: Core<T>
   queued = false
+  /** Who stands before it and behind it in a line. */
+  prev: Inlet<T> | undefined
+  next: Inlet<T> | undefined
   /** Which of the inputs it is, where that matters. */
   place!: number
 

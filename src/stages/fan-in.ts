@@ -1,4 +1,5 @@
 /** Several inputs into one: `fanIn` as they come, `concat` one after the other. */
+import { Line } from '../channel/line.ts'
 import { skip } from '../pipeline/edge.ts'
 import { settled } from '../pipeline/scheduler.ts'
 import { Inlet } from '../pipeline/inlets.ts'
@@ -30,9 +31,9 @@ function move<T>({ edge }: Inlet<T>, port: Port<never, T>, most = Infinity): voi
  */
 class Merging<T> implements Kernel<never, T> {
   readonly #inlets: Inlet<T>[]
-  #round: Inlet<T>[] = []
-  /** Where in the round the next turn is. */
-  #turn = 0
+  /** Those that have something, in the order of their turns, and how many they are. */
+  readonly #round = new Line<Inlet<T>>()
+  #length = 0
   #open: number
   /** Whose turn was the last. */
   #last: Inlet<T> | undefined
@@ -43,7 +44,7 @@ class Merging<T> implements Kernel<never, T> {
     const ready = (inlet: Inlet<T>): void => {
       if (inlet.queued) return
       inlet.queued = true
-      this.#round.push(inlet)
+      this.#add(inlet)
       // The others are not waited for any more.
       if (this.#idle.delete(inlet))
         for (const { edge } of this.#idle) {
@@ -57,6 +58,11 @@ class Merging<T> implements Kernel<never, T> {
     for (const inlet of this.#inlets) this.#await(inlet)
   }
 
+  #add(inlet: Inlet<T>): void {
+    this.#round.add(inlet)
+    this.#length++
+  }
+
   #await(inlet: Inlet<T>): void {
     inlet.queued = false
     if (inlet.edge.capacity > 0) inlet.park()
@@ -64,32 +70,26 @@ class Merging<T> implements Kernel<never, T> {
   }
 
   run(port: Port<never, T>): void {
-    let turn = this.#turn
     const round = this.#round
-    const share = Math.min(MOST, LEAST + ((round.length - turn) >> 2))
-    while (turn < round.length && port.count < port.room) {
-      const inlet = round[turn++]
+    const share = Math.min(MOST, LEAST + (this.#length >> 2))
+    for (let inlet; (inlet = round.head) !== undefined && port.count < port.room;) {
+      round.delete(inlet)
+      this.#length--
       const { edge } = inlet
       if (inlet.stock > 0) {
-        const alone = turn === round.length
+        const alone = this.#length === 0
         const again = inlet === this.#last
         this.#last = inlet
         move(inlet, port, alone && again ? Infinity : share)
         // Others may be about to have some: then it comes behind them.
         if (alone && !again && inlet.stock > 0 && settled(() => inlet.wake())) inlet.queued = false
-        else round.push(inlet)
+        else this.#add(inlet)
       } else if (edge.ended) {
         // It stays queued: it may be told so again, and never comes back.
         this.#open--
         if (edge.failure) return port.fail(edge.failure.cause)
       } else this.#await(inlet)
     }
-    // Forgets the turns that were had when they are most of the list: a few at a time would copy it again and again.
-    if (turn * 2 >= round.length) {
-      this.#round = round.slice(turn)
-      turn = 0
-    }
-    this.#turn = turn
     if (this.#open === 0) return port.finish()
     port.full = this.#idle.size > 0 && port.count >= port.room
     for (const inlet of this.#idle) if (!port.full && !this.#ready) inlet.park()
@@ -98,7 +98,7 @@ class Merging<T> implements Kernel<never, T> {
 
   /** Whether there may be more to put out now. */
   get #ready(): boolean {
-    return this.#round.length > this.#turn
+    return this.#length > 0
   }
 
   close(): void {
