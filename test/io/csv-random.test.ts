@@ -47,7 +47,7 @@ const rowsFrom = (random: Random): string[][] => {
 }
 
 test('what writeCsv wrote, readCsv and csv-parse read', () =>
-  law(100, async (random) => {
+  law(40, async (random) => {
     const rows = rowsFrom(random)
     const delimiter = random.pick([',', ';', '\t', '|'])
     const newline = random.pick(['\n', '\r\n'] as const)
@@ -60,7 +60,7 @@ test('what writeCsv wrote, readCsv and csv-parse read', () =>
   }))
 
 test('objects come back with their types', () =>
-  law(60, async (random) => {
+  law(30, async (random) => {
     const rows = Array.from({ length: random.int(1, 20) }, (_, id) => ({
       id,
       amount: random.int(-1e9, 1e9) / random.pick([1, 10, 100, 1e6]),
@@ -84,7 +84,7 @@ test('objects come back with their types', () =>
   }))
 
 test('text by other programs gives what csv-parse gives', () =>
-  law(100, async (random) => {
+  law(40, async (random) => {
     const rows = rowsFrom(random)
     const newline = random.pick(['\n', '\r\n', '\r'])
     const field = (text: string): string =>
@@ -114,7 +114,7 @@ const settings = [
 ] as const satisfies CsvOptions[]
 
 test('any text gives the same rows and errors, at the same places, whatever the blocks', () =>
-  law(100, async (random) => {
+  law(40, async (random) => {
     const text = random.pick(['', '\uFEFF']) + textFrom(random, random.pick([5, 20, 80]))
     const file = fileOf(path('any.csv'), text)
     const options: CsvOptions = { header: false, ...random.pick(settings) }
@@ -125,7 +125,7 @@ test('any text gives the same rows and errors, at the same places, whatever the 
   }))
 
 test('each row that is bad, or good, is one of the lines of the text', () =>
-  law(100, async (random) => {
+  law(40, async (random) => {
     const file = fileOf(path('any.csv'), textFrom(random, 60))
     const { bad } = await outcome((onError) => readCsv(file, { header: ['a', 'b'], onError }))
     const { readFileSync } = await import('node:fs')
@@ -153,7 +153,7 @@ const readers = {
 test.each(Object.keys(readers) as (keyof typeof readers)[])(
   '%s in two runs, cut anywhere, are each row once',
   (kind) =>
-    law(50, async (random) => {
+    law(20, async (random) => {
       const encoding = random.pick(encodings)
       const mark = random.int(0, 1) === 1
       const text = () =>
@@ -182,7 +182,7 @@ test.each(Object.keys(readers) as (keyof typeof readers)[])(
 )
 
 test('bytes that are no UTF-8 make no difference to where a next run goes on', () =>
-  law(80, async (random) => {
+  law(30, async (random) => {
     const bytes = Buffer.from(
       Array.from({ length: random.int(10, 60) }, () =>
         random.pick([0x0a, 0x2c, 0x22, 0x61, 0xff, 0xe2, 0x82, 0xf0, 0x9f, 0x80, 0xc3, 0x0d]),
