@@ -35,17 +35,17 @@ describe.each(['exactly once', 'at least once'])(
       // One that is out of time goes on: not where the next test is.
       const args = [...program, folder, mode]
       const random = new Random(seedOfRun())
-      const lines = numbers(0, 1500).map((n) => `line ${n}`)
+      const lines = numbers(0, 1200).map((n) => `line ${n}`)
       writeFileSync(file('lines.txt'), `${lines.join('\n')}\n`)
-      const rows = numbers(0, 700).map((n) => `${n},"a\n${n}"`)
+      const rows = numbers(0, 600).map((n) => `${n},"a\n${n}"`)
       writeFileSync(file('rows.csv'), `id,text\n${rows.join('\n')}\n`)
       let kills = 0
       // The times grow, so that it comes to its end.
-      while (!(await runAndKill(args, 10 + random.next() * 40 * (1 + kills)))) kills++
+      while (!(await runAndKill(args, 10 + random.next() * 40 * 1.5 ** kills))) kills++
       const all = [
         ...lines,
-        ...numbers(0, 700).map((n) => `csv ${n}`),
-        ...numbers(0, 600).map((n) => `count ${n}`),
+        ...numbers(0, 600).map((n) => `csv ${n}`),
+        ...numbers(0, 500).map((n) => `count ${n}`),
       ]
       const expected = all.filter((text) => !text.endsWith('7')).flatMap((text) => [`${text} a`, `${text} b`])
       const written = readFileSync(file('out.txt'), 'utf8').split('\n').slice(0, -1)

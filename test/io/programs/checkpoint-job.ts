@@ -10,7 +10,7 @@ const csv = pipeline(
   map(({ id }) => `csv ${id}`),
 )
 const counted = pipeline(
-  range(600),
+  range(500),
   map((n) => `count ${n}`),
 )
 const job = pipeline(
