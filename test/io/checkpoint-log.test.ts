@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { map, pipeline, range } from 'sluice'
 import { appendLog, checkpoint, readLines } from 'sluice/io'
 import { appendTo } from '../../src/io/log/append-log.ts'
@@ -18,12 +18,12 @@ afterAll(() => {
   rmSync(top, { recursive: true })
 })
 
-let folder: string
-const file = (name: string) => join(folder, name)
-beforeEach(() => {
-  folder = mkdtempSync(join(top, 'case-'))
-  mkdirSync(file('logs'))
-})
+const newFolder = (): string => {
+  const folder = mkdtempSync(join(top, 'case-'))
+  mkdirSync(join(folder, 'logs'))
+  return folder
+}
+vi.setConfig({ maxConcurrency: 2 })
 const until = async (ready: () => boolean): Promise<void> => {
   while (!ready()) await new Promise(setImmediate)
 }
@@ -31,21 +31,22 @@ const numbers = (count: number) => Array.from({ length: count }, (_, n) => `line
 
 const program = await bundledFile('test/io/programs/checkpoint-log.ts')
 
-describe.each([
+describe.concurrent.each([
   ['written', 'all'],
   ['synced', 'all'],
   ['written', '1'],
 ])('a job that is killed, into a log that is %s, of which %s old files are kept,', (level, keep) => {
-  test('has every line in it once, in order', { timeout: 60_000 }, async () => {
+  test('has every line in it once, in order', { timeout: 120_000 }, async ({ expect }) => {
     const random = new Random(seedOfRun())
-    const lines = numbers(900)
-    writeFileSync(file('lines.txt'), `${lines.join('\n')}\n`)
+    const lines = numbers(450)
+    const folder = newFolder()
+    writeFileSync(join(folder, 'lines.txt'), `${lines.join('\n')}\n`)
     const args = [...program, folder, level, keep]
     let kills = 0
     // The times grow, so that it comes to its end.
-    while (!(await runAndKill(args, 15 + random.next() * 45 * (1 + kills)))) kills++
+    while (!(await runAndKill(args, 15 + random.next() * 40 * 2 ** kills))) kills++
     expect(kills).toBeGreaterThan(2)
-    const log = readLog(file('logs'))
+    const log = readLog(join(folder, 'logs'))
     expect(log.torn).toBe(0)
     if (keep === 'all') expect(log.lines).toEqual(lines)
     // What is left of it is its end.
@@ -55,6 +56,11 @@ describe.each([
 })
 
 describe('a job into a log', () => {
+  let folder: string
+  const file = (name: string) => join(folder, name)
+  beforeEach(() => {
+    folder = newFolder()
+  })
   const rotate = { bytes: 100, keep: 1 }
 
   test('goes back behind rotations, however few old files are kept, and removes them when it has saved', async () => {
