@@ -44,7 +44,9 @@ export async function killWriters(
   const sum: Killed = { runs, lines: 0, acknowledged: 0, torn: 0 }
   try {
     for (let run = 0; run < runs; run++) {
-      await runAndKill([...program, folder, kind], acknowledged, random)
+      // The last one has time to write.
+      const early = run < runs - 1 && random() < 0.25
+      await runAndKill([...program, folder, kind], acknowledged, early, random)
       const { lines, torn } = readLog(folder)
       const counts = countLines(lines, kind === 'log large')
       for (const [producer, count] of counts.entries()) {
@@ -63,13 +65,19 @@ export async function killWriters(
   }
 }
 
-/** One life of a writer. What it has acknowledged is counted, by producer. */
-async function runAndKill(args: string[], acknowledged: number[], random: () => number): Promise<void> {
+/**
+ * One life of a writer. What it has acknowledged is counted, by producer. It is killed soon after it has written, or
+ * `early`: perhaps before it writes anything, while it repairs, or cuts, or compresses.
+ */
+async function runAndKill(
+  args: string[],
+  acknowledged: number[],
+  early: boolean,
+  random: () => number,
+): Promise<void> {
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   children.add(child)
   const kill = (): void => void child.kill('SIGKILL')
-  // One in four may be killed before it writes anything: while it repairs, or cuts, or compresses.
-  const early = random() < 0.25
   if (early) setTimeout(kill, random() * 120)
   let said = ''
   child.stdout.setEncoding('latin1').on('data', (text: string) => {

@@ -1,23 +1,24 @@
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { Random, seedOfRun } from '../support/random.ts'
 import { countLines, lineOf } from './killed-lines.ts'
 import { bundledWriter, killChildren, KINDS, killWriters } from './killed-logs.ts'
 
 const program = await bundledWriter()
 afterAll(killChildren)
+vi.setConfig({ maxConcurrency: 2 })
 
 describe('a log whose writer is killed at random moments', () => {
   const seed = seedOfRun()
 
-  test.each(KINDS)(
+  test.concurrent.each(KINDS)(
     `has every line that was acknowledged, once, whole and in order: ${seed}, %s`,
     async (kind) => {
       const random = new Random(seed)
-      const { lines, acknowledged } = await killWriters(program, kind, 5, () => random.next())
+      const { lines, acknowledged } = await killWriters(program, kind, 4, () => random.next())
       expect(acknowledged).toBeGreaterThan(0)
       expect(lines).toBeGreaterThanOrEqual(acknowledged)
     },
-    60_000,
+    120_000,
   )
 })
 
