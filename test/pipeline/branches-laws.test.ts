@@ -191,7 +191,7 @@ const ends: Record<string, Ended> = {
 
 test.each(Object.entries(ends))('random graphs %s and leave nothing behind', async (_, end) => {
   const unhandled = await unhandledDuring(() =>
-    law(150, async (random) => {
+    law(60, async (random) => {
       const graph = new Graph(random, random.int(0, 1) === 1)
       const stages = pipeline(graph.source(2), graph.stage(3), graph.stage(2))
       const pipe = random.int(0, 1) ? pipeline(stages, graph.sink(2)) : stages
@@ -228,7 +228,7 @@ function check(graph: Graph, ended: Awaited<ReturnType<typeof outcome>>): void {
 }
 
 test('random graphs end when a loop over them is left, and leave nothing behind', async () => {
-  await law(150, async (random) => {
+  await law(60, async (random) => {
     const graph = new Graph(random, random.int(0, 3) === 0)
     const pipe = pipeline(graph.source(2), graph.stage(3), graph.stage(2))
     const loop = async (): Promise<void> => {
