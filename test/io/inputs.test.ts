@@ -2,11 +2,12 @@
 import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFileSync, createWriteStream, mkdirSync, rmSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { relative } from 'node:path'
 import { Readable, type Transform, type Writable } from 'node:stream'
-import * as zlib from 'node:zlib'
+import zlibModule, * as zlib from 'node:zlib'
 import { brotliCompressSync, constants, createGzip, gzipSync } from 'node:zlib'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { drain, forEach, pipeline, type Source, take } from 'sluice'
 import { readBytes, readCsv, readJsonl, readLines } from 'sluice/io'
 import { FileBlocks } from '../../src/io/files/blocks.ts'
@@ -101,6 +102,31 @@ describe('members of gzip, one after the other', () => {
     ).run()
     await expect(reading).rejects.toThrow(`Cannot unpack ${file}: ${message}`)
     expect(seen).toEqual(['x', ...many])
+  })
+
+  test('that are small share an unpacker, whatever is among them', async () => {
+    const made = vi.spyOn(zlibModule, 'createInflateRaw')
+    syncBuiltinESMExports()
+    try {
+      // Packed without being made smaller, what looks like a header stays in there.
+      const texts = many
+        .map((line, i) => (i % 100 === 0 ? `${line}\x1f\x8b\x08\n` : `${line}\n`))
+        .slice(0, 5_000)
+      const packed = texts.map((text) => gzipSync(Buffer.from(text, 'latin1'), { level: 0 }))
+      const behind = [gzipSync(manyText), ...packed, Buffer.from('rubbish \x1f\x8b\x08', 'latin1')]
+      const file = fileOf(path('a.gz'), Buffer.concat([...packed, ...behind]))
+      const seen: Buffer[] = []
+      const reading = pipeline(
+        readBytes(file),
+        forEach((bytes) => void seen.push(Buffer.from(bytes))),
+      ).run()
+      await expect(reading).rejects.toThrow(`Cannot unpack ${file}: incorrect header check`)
+      expect(Buffer.concat(seen).toString('latin1')).toBe(texts.join('') + manyText + texts.join(''))
+      expect(made.mock.calls.length).toBeLessThan(200)
+    } finally {
+      made.mockRestore()
+      syncBuiltinESMExports()
+    }
   })
 
   test('that are not what was packed fail', async () => {

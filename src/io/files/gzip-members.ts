@@ -8,6 +8,12 @@ const FIXED = 10
 /** Check and length of what was packed. */
 const TRAILER = 8
 
+/** Members of up to so many bytes are unpacked together, so many bytes at most: an unpacker for each would take 50 times as long. */
+const SMALL = 16 * 1024
+const TOGETHER = 1024 * 1024
+/** How a member begins. */
+const MAGIC = Buffer.from([0x1f, 0x8b, 8])
+
 const [HAS_CHECK, HAS_EXTRA, HAS_NAME, HAS_COMMENT] = [2, 4, 8, 16]
 
 export class GzipMembers extends Frames {
@@ -37,6 +43,12 @@ export class GzipMembers extends Frames {
       this.#due = undefined
       this.#kept = bytes = bytes.subarray(TRAILER)
     }
+    const small = smallMembers(bytes)
+    if (small) {
+      this.#count++
+      this.push(small.unpacked)
+      this.#kept = bytes = small.rest
+    }
     this.#over = this.#count > 0 && bytes[0] === 0
     if (this.#over) this.#kept = NONE
     const body = this.#over ? undefined : headerLength(bytes)
@@ -59,6 +71,37 @@ export class GzipMembers extends Frames {
   protected override finish(): void {
     if (this.#due || this.#kept.length > 0) throw new Error('unexpected end of file')
   }
+}
+
+/** Unpacks as many small members as are there as a whole; not the last one, for which nothing tells that. */
+function smallMembers(packed: Buffer): { unpacked: Buffer; rest: Buffer } | undefined {
+  let end = packed.length
+  while ((end = packed.lastIndexOf(MAGIC, end - 1)) > TRAILER) {
+    // What ends there tells its length, unless it only looks like an end.
+    if (packed.readUInt32LE(end - 4) > SMALL) continue
+    const unpacked = unpackedWhole(packed.subarray(0, end))
+    if (unpacked) return { unpacked, rest: packed.subarray(end) }
+    end >>= 1
+  }
+  return undefined
+}
+
+/** `undefined`: there is more, or something else. */
+function unpackedWhole(packed: Buffer): Buffer | undefined {
+  try {
+    const options = { chunkSize: 64 * 1024, maxOutputLength: TOGETHER, info: true }
+    // TypeScript is not told of `info`.
+    const { buffer, engine } = zlib.gunzipSync(packed, options) as unknown as Unpacked
+    return engine.bytesWritten === packed.length ? buffer : undefined
+  } catch {
+    // Member by member, it will be told what is wrong, behind what is right.
+    return undefined
+  }
+}
+
+interface Unpacked {
+  buffer: Buffer
+  engine: { bytesWritten: number }
 }
 
 /** `undefined`: there has to come more. */
