@@ -401,6 +401,17 @@ test('a pipe to which is appended waits until somebody reads it, and a job refus
   expect(await written).toEqual({ file, count: 2, bytes: 4 })
 })
 
+test.each([true, false])('an abort ends the wait for who reads a pipe, append: %s', async (append) => {
+  const file = path('pipe')
+  const { execFileSync } = await import('node:child_process')
+  execFileSync('mkfifo', [file])
+  const started = pipeline(source(['a']), writeLines(file, { append })).start()
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  const aborted = started.abort(new Error('given up'))
+  await expect(started.result).rejects.toThrow('given up')
+  await aborted
+})
+
 test('a job goes on where its output is a device', async () => {
   const lines = ['a', 'b']
   const job = () =>

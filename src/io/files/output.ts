@@ -1,8 +1,9 @@
 /** Where bytes go: a file, through what packs it, or the standard output. One call at a time. */
 import { randomBytes } from 'node:crypto'
-import { chmod, type FileHandle, open, rename, stat, unlink } from 'node:fs/promises'
+import { chmod, constants, type FileHandle, open, rename, stat, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Transform } from 'node:stream'
+import { setTimeout as wait } from 'node:timers/promises'
 import { absent, placeOf, syncFolder, temporaryFor, whyNot } from '../../connect/new-file.ts'
 import { openBlocks } from './blocks.ts'
 import { packerFor } from './packing.ts'
@@ -36,6 +37,8 @@ export interface OutputOptions {
   goesOn: boolean
   /** Whether the last line there has no end, where that is known. */
   cutOff: boolean | undefined
+  /** Nobody waits for it any more. */
+  signal: AbortSignal
 }
 
 export async function openOutput(file: string, options: OutputOptions): Promise<Output> {
@@ -93,7 +96,8 @@ async function openTarget(file: string, options: OutputOptions): Promise<FileOut
     throw new Error('it is no file: it cannot be synced')
   if (!options.append && keeps) return openTemporary(file, place, there?.mode, options)
   // Nothing of a pipe is read: where it could be, nobody else would be waited for, and what is written be lost.
-  const handle = await open(place, options.append && keeps ? 'a+' : 'w')
+  const pipe = there?.isFIFO() ? await openRead(place, options.signal) : undefined
+  const handle = await open(place, options.append && keeps ? 'a+' : 'w').finally(() => pipe?.close())
   const output = new FileOutput(file, handle, options.sync, undefined, from ?? size, from !== undefined)
   try {
     // Not where there is nothing to cut: what somebody else adds just now would be.
@@ -103,6 +107,18 @@ async function openTarget(file: string, options: OutputOptions): Promise<FileOut
   } catch (error) {
     await output.abandon()
     throw error
+  }
+}
+
+/** Opens a pipe as soon as somebody reads it: to open it in the usual way keeps a thread until then, and cannot be given up. */
+async function openRead(pipe: string, signal: AbortSignal): Promise<FileHandle> {
+  for (;;) {
+    try {
+      return await open(pipe, constants.O_WRONLY | constants.O_NONBLOCK)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error
+    }
+    await wait(20, undefined, { signal })
   }
 }
 

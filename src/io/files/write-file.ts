@@ -74,8 +74,8 @@ export function textSink<In>(
   const sink = chunkSink<In, string, Written, TextFile<In>>(make, options, {
     async open(context, from) {
       const { size, state, cutOff } = positionOf(file, from)
-      const { own, goesOn } = context
-      const output = await openOutput(file, { append, sync, from: size, own, goesOn, cutOff })
+      const { own, goesOn, signal } = context
+      const output = await openOutput(file, { append, sync, from: size, own, goesOn, cutOff, signal })
       try {
         const encoder = await encoderFor({ file, hasContent: output.size > 0, state })
         return new TextFile(file, output, context, encoder)
