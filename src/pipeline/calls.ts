@@ -8,7 +8,8 @@
  *
  * As in a loop with an `await`, the next call is made where one comes back, and not in the next step: with a step for
  * each result, the steps would cost five times what the calls do (bench: async-map). The first result goes out at once,
- * those that follow before the engine has run out of settled promises go together, up to `MOST`.
+ * those that follow before the engine has run out of settled promises go together, up to `MOST`. Where calls are not that
+ * cheap, each is made in a step: only steps are timed.
  */
 import { MOST } from './edge.ts'
 import { type Keep, loopFor } from './loops.ts'
@@ -265,9 +266,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
       this.#ready++
     }
     const ready = this.#ready
-    if (this.#used - ready >= this.#concurrency || ready >= MOST || ((ready & 7) === 7 && late()))
-      return false
-    return this.port.mayTake(ready)
+    return this.#used - ready < this.#concurrency && ready < MOST && this.port.mayTake(ready)
   }
 
   readonly #gathered = (): void => {

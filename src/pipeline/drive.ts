@@ -14,7 +14,7 @@ import type { Context } from './context.ts'
 import { arrived, listen, parkReader, parkWriter, room, roomOneByOne, skip } from './edge.ts'
 import type { Scope } from './builtin.ts'
 import type { Meter } from './meter.ts'
-import { BRISK, schedule, type Steppable, tired } from './scheduler.ts'
+import { BRISK, CALL, schedule, type Steppable, tired } from './scheduler.ts'
 import type { CallFailure, Chain, Culprit, Definition, Ends, Kernel, Port } from './stage.ts'
 
 const FIRST_QUANTUM = 16
@@ -88,9 +88,10 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
 
   mayTake(ready: number): boolean {
     const { input, output } = this
-    if (this.left || !this.brisk || this.stock === 0) return false
+    if (this.left || !this.instant || this.stock === 0 || input!.capacity === 0) return false
     if (output !== undefined && room(output) < ready) return false
-    return input!.capacity > 0 && !tired(1)
+    // What it takes from here on may cost far more than before: then the next step is timed.
+    return (this.instant = !tired(CALL))
   }
 
   take(): unknown {

@@ -23,7 +23,7 @@ export interface Port<In, Out> {
   end: number
   /** How many values stand in the input, those behind `end` included. */
   readonly stock: number
-  /** Whether there is a value to take outside of `run`, for a fast stage with room for as many values as `ready` says. */
+  /** Whether there is a value to take outside of `run`, for a stage with steps in an instant and room for as many values as `ready` says. */
   mayTake(ready: number): boolean
   /** Takes the first value of the input, of which there is one, outside of `run`. */
   take(): In

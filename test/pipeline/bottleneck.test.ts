@@ -91,6 +91,19 @@ async function* slowValues({ waits }: Slow) {
 }
 
 describe('the bottleneck is', () => {
+  test.each([1, 3])('an async function that works for a moment, %i at a time', async (concurrency) => {
+    const quick = () => map(async (n: number) => n, { concurrency })
+    const stats = await statsAfter(
+      ({ counts }) => {
+        const slow = map(async (n: number) => (counts(), spin(0.05), n), { ...slowly, concurrency })
+        return pipeline(endless(), quick(), slow, quick(), drain())
+      },
+      {},
+      4000,
+    )
+    expect(stats.bottleneck).toBe('slow')
+  })
+
   test.each<[string, (slow: Slow) => Startable]>([
     ['a map that waits', ({ waits }) => pipeline(endless(), cheap(), map(waits, slowly), cheap(), drain())],
     ['a map that works', ({ blocks }) => pipeline(endless(), cheap(), map(blocks, slowly), cheap(), drain())],

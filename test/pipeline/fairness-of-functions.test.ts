@@ -94,3 +94,20 @@ test.each(Object.entries(rows))('%s', { retry: 2 }, async (_, build) => {
   // 5 ms are 17 calls, and the stages look at the clock at each 16th or 32nd; without a look it is 340 and more.
   expect(cost.most).toBeLessThan(130)
 })
+
+test('async functions, one at a time in each of many stages', { retry: 2 }, async () => {
+  let calls = 0
+  let inTurn = 0
+  let most = 0
+  const each = map(async (n: number) => {
+    if (++calls <= CHEAP) return n
+    if (inTurn++ === 0) void turns().then(() => (inTurn = 0))
+    most = Math.max(most, inTurn)
+    for (const until = performance.now() + 5; performance.now() < until;);
+    return n
+  })
+  await pipeline(range(CHEAP / 5 + 8), each, each, each, each, each, drain()).run()
+  expect(most).toBeGreaterThan(0)
+  // One is more than a turn may take, and the clock is looked at after each second one.
+  expect(most).toBeLessThan(7)
+})
