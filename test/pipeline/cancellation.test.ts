@@ -9,6 +9,7 @@ import {
   forEach,
   map,
   pipeline,
+  range,
   source,
   stage,
   type Stage,
@@ -155,4 +156,18 @@ describe('a pipeline of 3,000 stages of the user', () => {
     expect(error).toMatchObject({ cause: { message: 'last' }, suppressed: [] })
     expect(input.returned).toBe(1)
   })
+})
+
+test.each([1, 3])('a reader that leaves has no further call made, with %i in flight', async (concurrency) => {
+  let calls = 0
+  let then = 0
+  const each = map(async (n: number) => (calls++, n), { concurrency })
+  const leaves = stage<number, number>('leaves', async (rx) => {
+    for (let n = 0; n < 2000; n++) await rx.recv()
+    rx.close()
+    then = calls
+    await turns()
+  })
+  await pipeline(range(1e5), each, leaves, drain()).run()
+  expect(calls).toBe(then)
 })
