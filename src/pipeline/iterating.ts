@@ -1,16 +1,16 @@
 /**
  * Iterators as sources, and arrays.
  *
- * A synchronous one is read as long as there is room. An asynchronous one is pulled one value ahead: that one is in
- * the hands of the source. Its first value goes through all stages at once. Those that follow before the engine has
- * run out of settled promises are gathered, up to `MOST`, and go on together: with a step of each stage for each
- * value, the steps would cost six times what the iterator does (bench: async-source).
+ * A synchronous one is read as long as there is room, up to a promise. An asynchronous one is pulled one value ahead:
+ * that one is in the hands of the source. The first value that was awaited goes through all stages at once. Those that
+ * follow before the engine has run out of settled promises are gathered, up to `MOST`, and go on together: with a step
+ * of each stage for each value, the steps would cost six times what the iterator does (bench: async-source).
  */
 import type { Core } from '../channel/core.ts'
 import { MOST, room } from './edge.ts'
 import { isThenable } from './results.ts'
 import { flush, late, nextTurn, settled } from './scheduler.ts'
-import type { Kernel, Port } from './stage.ts'
+import type { Culprit, Kernel, Port } from './stage.ts'
 
 /** An iterator of either kind; a stream's reader is made to look like one. */
 export interface AnyIterator<T> {
@@ -47,11 +47,25 @@ export function leave(
   }).then((stands) => (stands ? left : undefined))
 }
 
-/** What both kinds have in common: an iterator is asked, and left. */
+/** Where values are put that have been read: behind the output, or among those that are gathered. */
+interface Into<T> {
+  out: T[]
+  count: number
+  room: number
+}
+
+/** What both kinds have in common: an iterator is asked, waited for, and left. */
 abstract class Iterating<T> implements Kernel<never, T> {
   protected over = false
   /** The `next`, or the value of a synchronous iterator, that is waited for. */
   protected awaited: PromiseLike<unknown> | undefined
+  /** The value that is waited for, where it is one. */
+  #culprit: Culprit | undefined
+  /** What has come and is not put out yet. */
+  protected readonly come: Into<T> = { out: [], count: 0, room: 0 }
+  #failure: { error: unknown; culprit: Culprit | undefined } | undefined
+  /** Whether the values that come now are gathered. */
+  #gathering = false
   #inside = false
   /** Called when a `next` that was under way when the iterator was to be left has come back. */
   #outside: ((left: PromiseLike<unknown> | void) => void) | undefined
@@ -61,7 +75,88 @@ abstract class Iterating<T> implements Kernel<never, T> {
     readonly iterator: AnyIterator<T>,
   ) {}
 
-  abstract run(port: Port<never, T>): void
+  run(port: Port<never, T>): void {
+    const { come } = this
+    const { out } = come
+    const many = Math.min(come.count, port.room - port.count)
+    for (let i = 0; i < many; i++) port.out[port.count++] = out[i]
+    if (many > 0) {
+      come.out = out.slice(many)
+      come.count -= many
+    }
+    port.full = come.count > 0
+    if (port.full) return
+    if (this.#failure) return port.fail(this.#failure.error, this.#failure.culprit)
+    if (this.awaited === undefined && !this.over) this.pull(port)
+    if (port.left) return
+    port.held = this.awaited !== undefined
+    if (this.over && !port.held) port.finish()
+  }
+
+  /** Asks the iterator for more. */
+  protected abstract pull(into: Into<T>): void
+
+  /** What was waited for has come: a value, or it throws. */
+  protected abstract take(arrived: unknown): void
+
+  protected await(value: unknown, culprit?: Culprit): void {
+    this.#culprit = culprit
+    this.awaited = Promise.resolve(value)
+    this.awaited.then(this.#arrived, this.#rejected)
+  }
+
+  readonly #rejected = (error: unknown): void => {
+    const { awaited, port } = this
+    const culprit = this.#culprit
+    this.awaited = undefined
+    if (!port.left && awaited !== undefined && (culprit || !this.over)) this.#fail(error, culprit)
+  }
+
+  readonly #arrived = (arrived: unknown): void => {
+    const { port, come } = this
+    if (port.left || this.awaited === undefined) return
+    this.awaited = undefined
+    try {
+      this.take(arrived)
+      if (!this.#pause) {
+        come.room = Math.min(MOST, room(port.output as Core<unknown>))
+        this.pull(come)
+      }
+    } catch (error) {
+      return this.#fail(error)
+    }
+    if (port.left) return
+    if (this.awaited !== undefined) {
+      if (this.#gathering) return
+      this.#gathering = settled(this.#gathered)
+    }
+    this.#deliver()
+  }
+
+  /** Whether what has come should go on before more is asked for. */
+  get #pause(): boolean {
+    const { count } = this.come
+    if (this.over || count >= MOST || count > room(this.port.output as Core<unknown>)) return true
+    return count % SOME === SOME - 1 && late()
+  }
+
+  readonly #gathered = (): void => {
+    this.#gathering = false
+    if (!this.port.left && this.come.count > 0) this.#deliver()
+  }
+
+  #deliver(): void {
+    this.port.wake()
+    flush(this.port.scope)
+  }
+
+  /** What came before goes out first. Without a culprit it is the iterator that failed. */
+  #fail(error: unknown, culprit?: Culprit): void {
+    if (!culprit) this.over = true
+    if (this.come.count === 0) return this.port.fail(error, culprit)
+    this.#failure = { error, culprit }
+    this.#deliver()
+  }
 
   /** The `next` that may hang, of what was asked last. */
   protected abstract hanging(asked?: unknown): PromiseLike<unknown> | undefined
@@ -105,33 +200,14 @@ abstract class Iterating<T> implements Kernel<never, T> {
 
 /** A synchronous iterator. It may give promises: they are awaited, as a loop does. */
 export class ReadingIterator<T> extends Iterating<T> {
-  #held: { value: T } | undefined
-
-  override run(port: Port<never, T>): void {
-    while (this.awaited === undefined) {
-      if (this.#held !== undefined) {
-        if (port.count >= port.room) break
-        port.out[port.count++] = this.#held.value
-        this.#held = undefined
-      }
-      if (this.over || port.count >= port.room) break
-      this.pull(port)
-      if (port.left) return
-      if (late()) break
-    }
-    port.held = this.awaited !== undefined
-    port.full = this.#held !== undefined
-    if (this.over && !port.held && !port.full) port.finish()
-  }
-
-  protected pull(port: Port<never, T>): void {
-    const { iterator } = this
-    const { out } = port
-    let { count } = port
+  protected override pull(into: Into<T>): void {
+    const { iterator, port } = this
+    const { out, room } = into
+    let { count } = into
     let step: ReturnType<AnyIterator<T>['next']> | undefined
     this.enter()
     try {
-      do {
+      while (!this.over && count < room) {
         step = undefined
         step = iterator.next()
         if (port.left) {
@@ -141,34 +217,21 @@ export class ReadingIterator<T> extends Iterating<T> {
         if (!isStep(step)) throw notAStep()
         const { done, value } = step as IteratorResult<T, undefined>
         if (done) this.over = true
-        else if (typeof value === 'object' && isThenable(value)) return this.await(value)
+        else if (typeof value === 'object' && isThenable(value)) return this.await(value, { value })
         else out[count++] = value
-      } while (!this.over && count < port.room && ((count & 31) !== 31 || !late()))
+        if ((count & 31) === 31 && late()) return
+      }
     } catch (error) {
       this.over = true
       throw error
     } finally {
-      port.count = count
+      into.count = count
       this.exit(step)
     }
   }
 
-  protected await(value: PromiseLike<unknown>): void {
-    this.awaited = Promise.resolve(value)
-    this.awaited.then(
-      (arrived) => {
-        if (this.port.left || this.awaited === undefined) return
-        this.#held = { value: arrived as T }
-        this.awaited = undefined
-        this.port.wake()
-        flush(this.port.scope)
-      },
-      (error: unknown) => {
-        const { awaited } = this
-        this.awaited = undefined
-        if (!this.port.left && awaited !== undefined) this.port.fail(error, { value })
-      },
-    )
+  protected override take(arrived: unknown): void {
+    this.come.out[this.come.count++] = arrived as T
   }
 
   /** What it waits for is a value: the iterator itself stands. */
@@ -188,15 +251,15 @@ export class ReadingArray<T> extends ReadingIterator<T> {
     this.#array = array
   }
 
-  protected override pull(port: Port<never, T>): void {
+  protected override pull(into: Into<T>): void {
     const array = this.#array
-    const { out, room } = port
+    const { out, room } = into
     let at = this.#at
-    let { count } = port
+    let { count } = into
     try {
       while (at < array.length && count < room) {
         const value = array[at++]
-        if (typeof value === 'object' && isThenable(value)) return this.await(value)
+        if (typeof value === 'object' && isThenable(value)) return this.await(value, { value })
         out[count++] = value
       }
       // Not before there is room for one more: till then the array may grow.
@@ -206,7 +269,7 @@ export class ReadingArray<T> extends ReadingIterator<T> {
       }
     } finally {
       this.#at = at
-      port.count = count
+      into.count = count
     }
   }
 }
@@ -215,37 +278,13 @@ const NONE: readonly never[] = []
 
 /** An asynchronous iterator. */
 export class AwaitingIterator<T> extends Iterating<T> {
-  /** What has come and is not put out yet. */
-  #values: T[] = []
-  #failure: { error: unknown } | undefined
-  /** Whether the values that come now are gathered. */
-  #gathering = false
-
-  override run(port: Port<never, T>): void {
-    const values = this.#values
-    const many = Math.min(values.length, port.room - port.count)
-    for (let i = 0; i < many; i++) port.out[port.count++] = values[i]
-    if (many > 0) this.#values = values.slice(many)
-    port.full = this.#values.length > 0
-    if (port.full) return
-    if (this.#failure) throw this.#failure.error
-    if (this.awaited === undefined && !this.over) this.#pull()
-    if (port.left) return
-    port.held = this.awaited !== undefined
-    if (this.over && !port.held) port.finish()
-  }
-
-  #pull(): void {
+  protected override pull(): void {
     let step: ReturnType<AnyIterator<T>['next']> | undefined
     this.enter()
     try {
       step = this.iterator.next()
-      if (this.port.left) {
-        if (isThenable(step)) heard(step)
-        return
-      }
-      this.awaited = Promise.resolve(step)
-      this.awaited.then(this.#arrived, this.#failed)
+      if (!this.port.left) this.await(step)
+      else if (isThenable(step)) heard(step)
     } catch (error) {
       this.over = true
       throw error
@@ -254,58 +293,11 @@ export class AwaitingIterator<T> extends Iterating<T> {
     }
   }
 
-  readonly #arrived = (step: unknown): void => {
-    const { port } = this
-    if (port.left || this.awaited === undefined) return
-    if (!isStep(step)) return this.#failed(notAStep())
-    this.awaited = undefined
-    const values = this.#values
-    let pause: boolean
-    try {
-      const { done, value } = step as IteratorResult<T, undefined>
-      if (done) this.over = true
-      else values.push(value)
-      if (!(pause = this.#pause)) this.#pull()
-    } catch (error) {
-      return this.#fail(error)
-    }
-    if (pause) return this.#deliver()
-    if (port.left) return
-    if (!this.#gathering) {
-      this.#gathering = settled(this.#gathered)
-      this.#deliver()
-    }
-  }
-
-  /** Whether what has come should go on before more is asked for. */
-  get #pause(): boolean {
-    const { length } = this.#values
-    if (this.over || length >= MOST || length > room(this.port.output as Core<unknown>)) return true
-    return length % SOME === SOME - 1 && late()
-  }
-
-  readonly #gathered = (): void => {
-    this.#gathering = false
-    if (!this.port.left && this.#values.length > 0) this.#deliver()
-  }
-
-  #deliver(): void {
-    this.port.wake()
-    flush(this.port.scope)
-  }
-
-  readonly #failed = (error: unknown): void => {
-    const { awaited, port } = this
-    this.awaited = undefined
-    if (!port.left && awaited !== undefined && !this.over) this.#fail(error)
-  }
-
-  /** What came before goes out first. */
-  #fail(error: unknown): void {
-    this.over = true
-    if (this.#values.length === 0) return this.port.fail(error)
-    this.#failure = { error }
-    this.#deliver()
+  protected override take(arrived: unknown): void {
+    if (!isStep(arrived)) throw notAStep()
+    const { done, value } = arrived as IteratorResult<T, undefined>
+    if (done) this.over = true
+    else this.come.out[this.come.count++] = value
   }
 
   /** What it has just been asked for may hang: it is left as one that is waited for. */
