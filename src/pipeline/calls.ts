@@ -93,6 +93,8 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   readonly #lastOfKey: Map<unknown, Slot<In, R>> | undefined
   readonly #replaces: boolean
   readonly #loose: boolean
+  /** Whether calls are made one after the other out of steps: the last one that was made in a step did not come after results at once. */
+  #follows = false
   /** Behind a rendezvous there is room only when the next stage waits: its calls would never overlap with those of this one. */
   readonly ahead: boolean
   #index = 0
@@ -142,6 +144,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
         const block = (port.end = Math.min(end, at + few()))
         const result = this.family.loop(port, this.#fn, offset)
         this.#index = offset + port.at
+        this.#follows = this.#loose && port.at === at
         const isTired = tired(port.at - at)
         // Somebody may have lowered the end: the stage was left, wants no more, or has worked for too long.
         const lowered = port.end < block
@@ -246,9 +249,8 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     while (this.#mayGoOn) {
       const next = this.#slot(port.take())
       this.#invoke(next)
-      goesOn = next.state === 'pending'
       // Where one result comes at once, so may those after it: then a step is faster.
-      if (!goesOn) break
+      goesOn = this.#follows = next.state === 'pending'
     }
     if (goesOn && this.#gathering && !port.left) port.calls--
     else {
@@ -259,7 +261,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
 
   /** Whether there is a value to call for now, with all results that have come on their way: there is room for them. */
   get #mayGoOn(): boolean {
-    if (!this.#loose || this.#culprit !== undefined) return false
+    if (!this.#follows || this.#culprit !== undefined) return false
     let next = this.#lastReady === undefined ? this.#first : this.#lastReady.next
     for (; next?.state === 'ready'; next = next.next) {
       this.#lastReady = next
@@ -271,7 +273,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
 
   readonly #gathered = (): void => {
     this.#gathering = false
-    if (this.#first !== undefined && this.#first.state !== 'pending') this.port.wake()
+    if (this.#first?.state !== 'pending') this.port.wake()
   }
 
   /** All of a slot has been put out: whoever waited for that, having the same key, goes next. */

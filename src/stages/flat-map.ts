@@ -26,6 +26,10 @@ interface Rest<T> {
   awaited?: PromiseLike<unknown> | undefined
 }
 
+/** One with an iterator of its own is read by that. */
+const isPlain = (many: unknown): many is readonly unknown[] =>
+  Array.isArray(many) && many[Symbol.iterator] === Array.prototype[Symbol.iterator]
+
 /** An array, from where it has been read to: as many values at a time as there is room for, at a fifth of the cost of its own iterator. */
 class Elements<T> {
   #at = 0
@@ -86,7 +90,7 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
     for (; port.at < port.end; port.at++) {
       if ((port.at & 15) === 15 && late()) port.end = port.at + 1
       const result = fn(items[port.at], offset + port.at, context)
-      if (!Array.isArray(result) || result.length > port.room - port.count) return result
+      if (!isPlain(result) || result.length > port.room - port.count) return result
       let i = 0
       try {
         for (let value: Out; i < result.length && !isThenable((value = result[i] as Out)); i++)
@@ -153,7 +157,7 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
   }
 
   #open(port: Port<In, Out>, slot: Slot<In, Many<Out>>): Rest<Out> {
-    const elements = Array.isArray(slot.result) ? new Elements<Out>(slot.result) : undefined
+    const elements = isPlain(slot.result) ? new Elements<Out>(slot.result as readonly Out[]) : undefined
     const many = Object(slot.result) as Partial<Iterable<Out, undefined> & AsyncIterable<Out, undefined>>
     const stream = streamIterator(slot.result, port.context) as AsyncIterator<Out, undefined> | undefined
     const asynchronous = elements ? undefined : (stream ?? many[Symbol.asyncIterator]?.())

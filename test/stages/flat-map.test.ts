@@ -207,11 +207,9 @@ describe.each([0, 1, 256])('promises in what flatMap() is given, at capacity %i'
     expect(await iterable.run({ capacity })).toEqual([0, 1, 0, 1])
   })
 
-  test('stand anywhere in an array, which is read by index whether there is room for all of it or not', async () => {
-    const some = (length: number): (number | Promise<number>)[] => {
-      const array = upTo(length).map((n) => (n % 250 === 4 ? turns(1).then(() => n) : n))
-      return Object.assign(array, { [Symbol.iterator]: () => [-1].values() })
-    }
+  test('stand anywhere in an array, whether there is room for all of it or not', async () => {
+    const some = (length: number): (number | Promise<number>)[] =>
+      upTo(length).map((n) => (n % 250 === 4 ? turns(1).then(() => n) : n))
     for (const length of [0, 1, 3, 5, 300, 1000])
       for (const concurrency of [1, 3]) {
         const values = pipeline(
@@ -220,6 +218,15 @@ describe.each([0, 1, 256])('promises in what flatMap() is given, at capacity %i'
         )
         expect(await values.run({ capacity })).toEqual([...upTo(length), ...upTo(length), ...upTo(length)])
       }
+  })
+
+  test('are those of the iterator of an array that has its own', async () => {
+    const own = (length: number): number[] =>
+      Object.assign(upTo(length), { [Symbol.iterator]: () => [-1, Promise.resolve(-2)].values() })
+    const values = flatMap((n: number) => (n % 2 === 0 ? Promise.resolve(own(n)) : own(n)))
+    expect(await pipeline(source([0, 1, 300, 301]), values).run({ capacity })).toEqual(
+      [0, 1, 2, 3].flatMap(() => [-1, -2]),
+    )
   })
 
   test('fail the stage where they reject, and close the iterator', async () => {
