@@ -199,6 +199,11 @@ describe('types', () => {
     expect(bad).toEqual(['two', '{'])
   })
 
+  test('is a function also for a column called then', async () => {
+    const then = (text: string) => text.toUpperCase()
+    expect(await run(readCsv(csv('if,then\na,b\n'), { types: { then } }))).toEqual([{ if: 'a', then: 'B' }])
+  })
+
   test('a function among the types needs no annotation', async () => {
     const prices = readCsv(csv('id;price\n1;2,5\n'), {
       delimiter: ';',
