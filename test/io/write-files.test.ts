@@ -479,7 +479,7 @@ describe('writeLines() to the standard output', () => {
   test('fails where its reader goes away', async () => {
     const { code, stdout, stderr } = await runInShell('"$@" | head -n 1', 'bash', program(1_000_000))
     expect([code, stdout]).toEqual([0, '0\n'])
-    expect(stderr).toMatch(/^"Stage \\"writeLines\\" failed: .*EPIPE.*" -?\d\n$/)
+    expect(stderr).toMatch(/^"Stage \\"writeLines\\" failed: Cannot write -: .*EPIPE.*" -?\d\n$/)
   })
 })
 

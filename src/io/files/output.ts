@@ -312,7 +312,7 @@ class StandardOutput implements Output {
   readonly isCutOff = false
   bytes = 0
   #failure: Error | undefined
-  readonly #heard = (error: Error): void => void (this.#failure ??= error)
+  readonly #heard = (error: Error): void => void (this.#failure ??= cannotWrite('-', error))
 
   constructor() {
     process.stdout.on('error', this.#heard)
@@ -325,7 +325,7 @@ class StandardOutput implements Output {
   async write(bytes: Uint8Array): Promise<void> {
     if (this.#failure) throw this.#failure
     await new Promise<void>((resolve, reject) => {
-      process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()))
+      process.stdout.write(bytes, (error) => (error ? reject(cannotWrite('-', error)) : resolve()))
     })
     this.bytes += bytes.length
   }
