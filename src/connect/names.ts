@@ -1,4 +1,5 @@
 /** Checks of lists of columns, of which there may be a hundred thousand: to search the list for each takes the square. */
+import { isWellFormed } from './well-formed.ts'
 
 /** The first name that was there before. */
 export function twiceIn(names: readonly string[]): string | undefined {
@@ -11,3 +12,7 @@ export function missingIn(columns: readonly string[], names: readonly string[]):
   const known = new Set(columns)
   return names.find((name) => !known.has(name))
 }
+
+/** Whether it can name a column or a table: of half of a character would come U+FFFD. */
+export const isName = (value: unknown): value is string =>
+  typeof value === 'string' && value !== '' && isWellFormed(value)

@@ -602,6 +602,14 @@ describe('writeDuckDb', () => {
     expect(await read('FROM t', { database })).toEqual([{ i: 1n }, { i: 2n }])
   })
 
+  test('half of a character is no part of a name: another one would be made', async () => {
+    const database = newFile()
+    const error = await failed(write([{ 'a\ud800': 1 }], 't', { database }))
+    expect(error.message).toContain('Cannot write column "a\\ud800": its name holds half of a character')
+    expect(() => writeDuckDb('t\ud800', { database })).toThrow('"table" must be a name')
+    expect(() => writeDuckDb('t', { database, columns: ['a\ud800'] })).toThrow('"columns" must be names')
+  })
+
   test('a column may be written with large or small letters, but as one', async () => {
     const database = newFile()
     await write([], 't', { database, columns: { ID: 'INTEGER UNIQUE', Ä: 'INTEGER', late: 'INTEGER' } })

@@ -15,6 +15,8 @@ import {
   writeJsonl,
   writeLines,
 } from 'sluice/io'
+import { writePostgres } from 'sluice/postgres'
+import { writeSqlite } from 'sluice/sqlite'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-taken-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -92,4 +94,15 @@ test('each option of a file that is written is read once', () => {
   const options = new Proxy({ append: true }, { get: (_, key) => void read.push(String(key)) })
   writeJsonl(at('none'), options)
   expect(read.sort()).toEqual([...new Set(read)])
+})
+
+test('half of a character is no part of a name in SQLite and Postgres', () => {
+  const half = 'a\ud800'
+  const connection = 'postgres://host'
+  expect(() => writeSqlite(half, { database: 'a.db' })).toThrow('"table" must be a name')
+  expect(() => writeSqlite('t', { database: 'a.db', columns: [half] })).toThrow('"columns" must be names')
+  expect(() => writePostgres(half, { connection })).toThrow('"table" must be a name')
+  expect(() => writePostgres('t', { connection, columns: [half] })).toThrow(
+    '"columns" must be distinct names',
+  )
 })

@@ -1,9 +1,10 @@
 /** `writeDuckDb`: rows into a table. */
 import { chunkSink, type WriteOptions } from '../../connect/chunk-sink.ts'
+import { isName } from '../../connect/names.ts'
 import { ownCopy } from '../../connect/own-copy.ts'
 import { demand } from '../../errors.ts'
 import type { Sink } from '../../pipeline/stage.ts'
-import { type Columns, demandColumns, isName, keyOf } from './columns.ts'
+import { type Columns, demandColumns, keyOf } from './columns.ts'
 import { demandDatabase, type DuckDbDatabase, failure, nameOf, openDatabase } from './database.ts'
 import type { Row } from './reading.ts'
 import { columnsOf, fullName, type Plan, RowWriting } from './rows.ts'

@@ -1,5 +1,6 @@
 /** `writePostgres`: a table as a sink. How its transactions go is in writing.ts. */
 import { chunkSink, type SinkContext, type WriteOptions } from '../../connect/chunk-sink.ts'
+import { isName } from '../../connect/names.ts'
 import { ownCopy } from '../../connect/own-copy.ts'
 import { demand, demandCount, demandOptions } from '../../errors.ts'
 import type { Sink } from '../../pipeline/stage.ts'
@@ -58,7 +59,7 @@ export function writePostgres<In extends object = Record<string, unknown>>(
   options: WritePostgresOptions<In>,
 ): Sink<In, PostgresWritten> {
   const action = 'create writePostgres'
-  demand(typeof table === 'string' && table !== '', action, 'table', 'a name', table, TypeError)
+  demand(isName(table), action, 'table', 'a name', table, TypeError)
   demandOptions(options, action)
   demandConnection(options.connection, 'writePostgres')
   const { connection } = options
@@ -82,8 +83,6 @@ function targetOf<In>(table: string, options: WritePostgresOptions<In>, action: 
   demand(known, action, 'commit', "'end' or 'batch'", commit, TypeError)
   return { table, schema, columns: ownCopy(columns), key: ownCopy(key), batch, commit }
 }
-
-const isName = (name: unknown): boolean => typeof name === 'string' && name !== ''
 
 function areNames(names: unknown): boolean {
   return (

@@ -1,5 +1,6 @@
 /** `writeSqlite`: rows into a table, in one transaction. */
 import { chunkSink, type WriteOptions } from '../../connect/chunk-sink.ts'
+import { isName } from '../../connect/names.ts'
 import { ownCopy } from '../../connect/own-copy.ts'
 import { demand, demandCount, demandTime } from '../../errors.ts'
 import type { Sink } from '../../pipeline/stage.ts'
@@ -79,10 +80,6 @@ export function writeSqlite<In extends object>(
     // Rows are looked at one by one as they are written, so that what fails is told in their order.
     encode: (row) => row as Row,
   })
-}
-
-function isName(value: unknown): value is string {
-  return typeof value === 'string' && value !== ''
 }
 
 function isList(columns: NonNullable<WriteSqliteOptions<never>['columns']>): columns is readonly string[] {
