@@ -13,7 +13,7 @@
  */
 import { MOST } from './edge.ts'
 import { type Keep, loopFor } from './loops.ts'
-import { isThenable, SKIPPED } from './results.ts'
+import { isThenable, promised, SKIPPED } from './results.ts'
 import { type Call, type Fn, guarded, recover } from './retry.ts'
 import { few, late, settled, tired } from './scheduler.ts'
 import type { Kernel, Port } from './stage.ts'
@@ -218,8 +218,8 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     if (isThenable(result)) {
       this.port.calls++
       try {
-        // A promise that is not the engine's own may call back twice, or never get that far.
-        Promise.resolve(result).then(slot.ok, slot.err)
+        // One that is not the engine's own may never get that far.
+        promised(result).then(slot.ok, slot.err)
       } catch (error) {
         slot.err(error)
       }

@@ -8,7 +8,7 @@
  */
 import type { Core } from '../channel/core.ts'
 import { MOST, room } from './edge.ts'
-import { isThenable } from './results.ts'
+import { isThenable, promised } from './results.ts'
 import { flush, late, nextTurn, settled } from './scheduler.ts'
 import type { Culprit, Kernel, Port } from './stage.ts'
 
@@ -101,7 +101,7 @@ abstract class Iterating<T> implements Kernel<never, T> {
 
   protected await(value: unknown, culprit?: Culprit): void {
     this.#culprit = culprit
-    this.awaited = Promise.resolve(value)
+    this.awaited = promised(value)
     this.awaited.then(this.#arrived, this.#rejected)
   }
 
@@ -294,7 +294,11 @@ export class AwaitingIterator<T> extends Iterating<T> {
   }
 
   protected override take(arrived: unknown): void {
-    if (!isStep(arrived)) throw notAStep()
+    if (!isStep(arrived)) {
+      // After a stop it was only to be heard out.
+      if (this.over) return
+      throw notAStep()
+    }
     const { done, value } = arrived as IteratorResult<T, undefined>
     if (done) this.over = true
     else this.come.out[this.come.count++] = value

@@ -13,3 +13,9 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
     typeof value === 'object' && value !== null && typeof (value as PromiseLike<unknown>).then === 'function'
   )
 }
+
+/** A promise of `value` that calls back once, and later: not each does that has a `then` of its own. */
+export function promised<T>(value: T | PromiseLike<T>): Promise<T> {
+  const promise = Promise.resolve(value)
+  return promise.then === Promise.prototype.then ? promise : new Promise((resolve) => resolve(promise))
+}

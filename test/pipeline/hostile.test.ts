@@ -90,6 +90,23 @@ describe('map()', () => {
     expect(await pipeline(range(3), map(nested)).run()).toEqual([0, 1, 2])
   })
 
+  test('takes promises whose own `then` calls back at once, or twice: nothing is lost or doubled', async () => {
+    const own = (n: number, times: number): Promise<number> =>
+      Object.assign(Promise.resolve(-1), {
+        then: (ok: (n: number) => void) => {
+          for (let i = 0; i < times; i++) ok(n)
+        },
+      })
+    const numbers = Array.from({ length: 3000 }, (_, n) => n)
+    for (const times of [1, 2]) {
+      const some = (n: number) => (n % 100 === 99 ? own(n, times) : Promise.resolve(n))
+      for (const concurrency of [1, 3])
+        expect(await pipeline(source(numbers), map(some, { concurrency })).run()).toEqual(numbers)
+      expect(await pipeline(source(numbers.map(some))).run()).toEqual(numbers)
+      expect(await pipeline(source(new Set(numbers.map(some)))).run()).toEqual(numbers)
+    }
+  })
+
   test.each(['constructor', 'then'])('takes a promise whose %s cannot be read', async (name) => {
     const broken = (): Promise<number> => {
       const get = (): void => {

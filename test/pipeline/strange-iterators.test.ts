@@ -54,6 +54,22 @@ describe.each(capacities)('at capacity %i a source', (capacity) => {
     expect(error.cause).toBeInstanceOf(TypeError)
   })
 
+  test('whose `next` gives no object once a stop has left it, is no failure', async () => {
+    let leave!: (step: never) => void
+    const left = new Promise<never>((resolve) => (leave = resolve))
+    let asked = 0
+    const input = iterable<number>({
+      next: async () => (asked++ < 3 ? { done: false, value: asked } : left),
+      return: async () => {
+        leave(undefined as never)
+        return { done: true, value: undefined }
+      },
+    })
+    const run = pipeline(source(input), toArray()).start({ capacity: Math.max(3, capacity) })
+    await until(() => asked === 4)
+    expect(await run.stop()).toEqual([1, 2, 3])
+  })
+
   test('whose `next` throws, at once or later, fails the run with what it threw', async () => {
     const throwing = () => {
       throw boom
