@@ -18,8 +18,8 @@ import { type Call, type Fn, guarded, recover } from './retry.ts'
 import { few, late, settled, tired } from './scheduler.ts'
 import type { Kernel, Port } from './stage.ts'
 
-/** With so many calls in flight a step has several results at a time, and need not be gone without. */
-const MANY = 8
+/** With so many calls in flight a step has enough results at a time, and is faster. */
+const MANY = 16
 
 /** What a stage makes of results. */
 export interface Family<In, R, Out> {
@@ -29,8 +29,11 @@ export interface Family<In, R, Out> {
   emit(port: Port<In, Out>, slot: Slot<In, R>): boolean
   /** It puts out one value for each at the most. */
   readonly replaces?: boolean
-  /** What a call gives and what is made of that depend on no other: the next call may be made before it is put out. */
-  readonly loose?: boolean
+  /**
+   * How many values a result will be worth at the most, where the next call may be made before it is put out; `Infinity`
+   * where that must wait. Asked of the results in their order, some of them again.
+   */
+  worth?(slot: Slot<In, R>): number
   /** It judges its results in the order of their values, whatever `ordered` says. */
   readonly inOrder?: boolean
   /**
@@ -43,13 +46,14 @@ export interface Family<In, R, Out> {
 /** One call whose result has not been put out. */
 export class Slot<In, R> {
   state: 'pending' | 'ready' | 'failed' = 'pending'
-  value!: In
+  // Those of every call from the start: an engine keeps what is added later apart, and a result costs a third more.
+  value: In = undefined as In
   index = 0
-  result: R | undefined
+  result: R | undefined = undefined
   key: unknown
   /** What a family keeps of a result that it has put out in part. */
-  rest: unknown
-  next: Slot<In, R> | undefined
+  rest: unknown = undefined
+  next: Slot<In, R> | undefined = undefined
   /** The call of the same key that waits for this one. */
   follower: Slot<In, R> | undefined
   readonly ok: (result: R) => void
@@ -74,7 +78,7 @@ export function keeping<In, R, Out>(keep: Keep, fn: Fn<In, R>): Family<In, R, Ou
   const loop = loopFor(keep, fn)
   return {
     replaces: true,
-    loose: true,
+    worth: () => 1,
     loop: (port, call, offset) => loop(port, call as Fn<unknown, unknown>, offset),
     emit(port, { value, result }) {
       if (keep === 'nothing' || (keep === 'passed' && !result)) return true
@@ -105,8 +109,9 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   // The list of slots to put out.
   #first: Slot<In, R> | undefined
   #last: Slot<In, R> | undefined
-  /** How many of them could be put out, the last of these, and whether those that come now are gathered. */
+  /** How many of them could be put out, what they are worth, the last of these, and whether those that come now are gathered. */
   #ready = 0
+  #worth = 0
   #lastReady: Slot<In, R> | undefined
   #gathering = false
   /** The slot that made the stage fail. */
@@ -124,7 +129,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     this.#by = call.by
     this.#lastOfKey = call.by && new Map()
     this.#replaces = port.replaces = !!family.replaces
-    this.#loose = !!family.loose && !port.shares && !call.by && call.concurrency < MANY
+    this.#loose = !!family.worth && !port.shares && !call.by && call.concurrency < MANY
     this.ahead = port.output?.capacity === 0
   }
 
@@ -266,9 +271,10 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     for (; next?.state === 'ready'; next = next.next) {
       this.#lastReady = next
       this.#ready++
+      if (next.result !== SKIPPED) this.#worth += this.family.worth!(next)
     }
     const ready = this.#ready
-    return this.#used - ready < this.#concurrency && ready < MOST && this.port.mayTake(ready)
+    return this.#used - ready < this.#concurrency && ready < MOST && this.port.mayTake(this.#worth)
   }
 
   readonly #gathered = (): void => {
@@ -295,7 +301,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   #drain(): void {
     const { port } = this
     this.#lastReady = undefined
-    this.#ready = 0
+    this.#ready = this.#worth = 0
     for (let slot = this.#first; slot !== undefined && slot.state !== 'pending'; slot = this.#first) {
       if (slot.state === 'failed' && !this.family.decided) {
         if (slot === this.#culprit || this.#inOrder) return port.fail(slot.result, { value: slot.value })

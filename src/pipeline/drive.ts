@@ -86,22 +86,19 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
     return this.input?.buffer.length ?? 0
   }
 
-  mayTake(ready: number): boolean {
+  mayTake(worth: number): boolean {
     const { input, output } = this
     if (this.left || !this.instant || this.stock === 0 || input!.capacity === 0) return false
-    if (output !== undefined && (!output.accepting || room(output) < ready)) return false
+    if (output !== undefined && (!output.accepting || room(output) < worth)) return false
     // What it takes from here on may cost far more than before: then the next step is timed.
     return (this.instant = !tired(CALL))
   }
 
   take(): unknown {
-    const { buffer } = this.input!
-    const { items, start } = buffer.head
-    const value = items[start]
-    buffer.skip(1)
+    const input = this.input!
+    const value = input.buffer.shift()
     this.received++
-    this.#tellRoom ??= roomOneByOne(this.input!)
-    this.#tellRoom()
+    if (input.writerParked || input.writers.head !== undefined) (this.#tellRoom ??= roomOneByOne(input))()
     return value
   }
   #tellRoom: (() => void) | undefined

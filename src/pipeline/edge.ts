@@ -45,7 +45,7 @@ export function skip<T>(core: Core<T>, count: number, late = false): void {
 }
 
 /** How many values are gathered, of those that come one by one. */
-export const MOST = 32
+export const MOST = 64
 
 /**
  * Values are sent one by one, with an `await` for each: the first one wakes the reader at once. Those that follow before

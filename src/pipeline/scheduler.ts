@@ -39,7 +39,7 @@ export const BRISK = 256
 const MANY = 256
 const SOME = 128
 /** For how many of them one counts that is made outside of a step: where it has become expensive, nothing else shows it. */
-export const CALL = 64
+export const CALL = 32
 /**
  * For how many milliseconds those who are woken late wait while other tasks keep the queue busy, twice that at the most: so
  * many, and more for each of them, since thousands that are woken for a value each cost more than the values (bench:

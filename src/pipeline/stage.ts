@@ -23,8 +23,8 @@ export interface Port<In, Out> {
   end: number
   /** How many values stand in the input, those behind `end` included. */
   readonly stock: number
-  /** Whether there is a value to take outside of `run`, for a stage with steps in an instant and room for as many values as `ready` says. */
-  mayTake(ready: number): boolean
+  /** Whether there is a value to take outside of `run`, for a stage with steps in an instant and room for `worth` values. */
+  mayTake(worth: number): boolean
   /** Takes the first value of the input, of which there is one, outside of `run`. */
   take(): In
   /**

@@ -33,6 +33,7 @@ function judgingKeys<T>(isNew: Judge): Family<T, unknown, T> {
   return {
     replaces: true,
     inOrder: true,
+    worth: () => 1,
     loop(port, fn, offset) {
       const { items, out, context, room } = port
       let { at, count } = port

@@ -1,6 +1,7 @@
 /** One to many: `flatMap`. How functions are called is in pipeline/calls.ts. */
 import { demand } from '../errors.ts'
 import { Calls, type Family, type Slot } from '../pipeline/calls.ts'
+import { MOST } from '../pipeline/edge.ts'
 import { streamIterator } from '../pipeline/foreign.ts'
 import { isStep, leave, notAStep } from '../pipeline/iterating.ts'
 import { hear } from '../pipeline/reading.ts'
@@ -105,6 +106,16 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
       if (this.#kept.size > 0) this.over(offset + port.at)
     }
     return undefined
+  }
+
+  /** What is more than a few plain values is read first. */
+  worth({ result }: Slot<In, Many<Out>>): number {
+    try {
+      if (isPlain(result) && result.length <= MOST && !result.some(isThenable)) return result.length
+    } catch {
+      // It throws when it is looked at: so it will when it is read.
+    }
+    return Infinity
   }
 
   emit(port: Port<In, Out>, slot: Slot<In, Many<Out>>): boolean {

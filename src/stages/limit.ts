@@ -93,6 +93,11 @@ class TakingWhile<T> implements Family<T, unknown, T> {
     return undefined
   }
 
+  /** It is called for no value beyond the end. */
+  worth({ result }: Slot<T, unknown>): number {
+    return result ? 1 : Infinity
+  }
+
   emit(port: Port<T, T>, { value, result }: Slot<T, unknown>): boolean {
     if (this.decided) return true
     if (!result) {
@@ -166,6 +171,11 @@ class DroppingWhile<T> implements Family<T, unknown, T> {
     }
     if (this.decided) pass(port)
     return undefined
+  }
+
+  /** It is called for no value beyond the first that passes. */
+  worth({ result }: Slot<T, unknown>): number {
+    return result ? 0 : Infinity
   }
 
   emit(port: Port<T, T>, { value, result }: Slot<T, unknown>): boolean {

@@ -76,6 +76,11 @@ class Folding<In, R> implements Family<In, R, never> {
     return undefined
   }
 
+  worth({ result }: Slot<In, R>): number {
+    this.result = result as R
+    return 0
+  }
+
   emit(_port: Port<In, never>, { result }: Slot<In, R>): boolean {
     this.result = result as R
     return true

@@ -106,6 +106,11 @@ class Scanning<In, R> implements Family<In, R, R> {
     return undefined
   }
 
+  worth({ result }: Slot<In, R>): number {
+    this.last = result as R
+    return 1
+  }
+
   emit(port: Port<In, R>, { result }: Slot<In, R>): boolean {
     if ((port.full = port.count >= port.room)) return false
     port.out[port.count++] = this.last = result as R

@@ -12,6 +12,8 @@ import {
   map,
   pipeline,
   range,
+  reduce,
+  scan,
   source,
   take,
   takeWhile,
@@ -307,4 +309,71 @@ describe('concurrency', () => {
       expect(log.indexOf('next')).toBeLessThan(32)
     },
   )
+
+  const numbers = [...upTo(20_000)]
+  const end = 9_999
+  const skips = { onError: 'skip' } as const
+  const failing = (n: number) => {
+    if (n % 1_000 === 7) throw new Error('this one not')
+  }
+
+  test('of calls that come back at once makes none beyond the end', async () => {
+    const called: number[] = []
+    const below = async (n: number) => (called.push(n), n < end)
+    expect(await pipeline(source(numbers), takeWhile(below)).run()).toEqual(numbers.slice(0, end))
+    expect(called).toEqual(numbers.slice(0, end + 1))
+    called.length = 0
+    expect(await pipeline(source(numbers), dropWhile(below)).run()).toEqual(numbers.slice(end))
+    expect(called).toEqual(numbers.slice(0, end + 1))
+  })
+
+  test('of calls that come back at once gives each what the one before it gave', async () => {
+    const seen: number[] = []
+    const next = async (last: number, n: number) => {
+      seen.push(last)
+      failing(n)
+      return n
+    }
+    const before = numbers.map((n) => (n === 0 ? -1 : n % 1_000 === 8 ? n - 2 : n - 1))
+    const kept = numbers.filter((n) => n % 1_000 !== 7)
+    expect(await pipeline(source(numbers), scan(next, -1, skips)).run({ capacity: 5 })).toEqual(kept)
+    expect(seen).toEqual(before)
+    seen.length = 0
+    expect(await pipeline(source(numbers), reduce(next, -1, skips)).run()).toBe(19_999)
+    expect(seen).toEqual(before)
+  })
+
+  test.each([1, 3, 256])(
+    'of calls that come back at once keeps the order of what flatMap is given, at capacity %i',
+    async (capacity) => {
+      const given = [
+        (n: number) => [n],
+        () => [],
+        (n: number) => numbers.slice(0, n % 100),
+        (n: number) => [n, Promise.resolve(n), n],
+        (n: number) => new Set([n, -n]),
+        (n: number) => [n, n + 1, n + 2],
+      ]
+      const many = numbers.slice(0, 6_000)
+      const ofOne = (n: number) => given[n % 7 < 3 ? 0 : n % given.length](n)
+      const expected = (await Promise.all(many.map(async (n) => Promise.all(ofOne(n))))).flat()
+      const flat = flatMap(async (n: number) => ofOne(n))
+      expect(await pipeline(source(many), flat).run({ capacity })).toEqual(expected)
+    },
+  )
+
+  test('of calls that come back at once makes none for what flatMap has no room', async () => {
+    let called = 0
+    const run = pipeline(
+      source(numbers),
+      flatMap(async (n) => (called++, [n, n, n])),
+      forEach((n) => (n < 5_000 ? undefined : new Promise(() => {}))),
+    ).start({ capacity: 8 })
+    run.result.catch(() => {})
+    await stable(() => called)
+    // What three wait in the channel, one in the hands of the sink, and one call.
+    expect(called).toBeLessThanOrEqual(5_000 + 3 + 1 + 1)
+    expect(called).toBeGreaterThan(5_000)
+    await run.abort()
+  })
 })
