@@ -108,10 +108,14 @@ class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
     return undefined
   }
 
-  /** What is more than a few plain values is read first. */
-  worth({ result }: Slot<In, Many<Out>>): number {
+  /** What is more than a few plain values is read first. Those are copied: the next call may use the same array again. */
+  worth(slot: Slot<In, Many<Out>>): number {
+    const { result } = slot
     try {
-      if (isPlain(result) && result.length <= MOST && !result.some(isThenable)) return result.length
+      if (isPlain(result) && result.length <= MOST) {
+        const copy = [...(result as readonly Out[])]
+        if (!copy.some(isThenable)) return (slot.result = copy).length
+      }
     } catch {
       // It throws when it is looked at: so it will when it is read.
     }

@@ -362,6 +362,17 @@ describe('concurrency', () => {
     },
   )
 
+  test.each([1, 256, Infinity])(
+    'of calls that come back at once lets those of flatMap use one array again, at capacity %d',
+    async (capacity) => {
+      const same: number[] = []
+      const pair = async (n: number) => (same.splice(0, 2, n, -n), same)
+      const some = numbers.slice(0, 2_000)
+      const pairs = await pipeline(source(some), flatMap(pair)).run({ capacity })
+      expect(pairs).toEqual(some.flatMap((n) => [n, -n]))
+    },
+  )
+
   test('of calls that come back at once makes none for what flatMap has no room', async () => {
     let called = 0
     const run = pipeline(
