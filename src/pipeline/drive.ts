@@ -89,7 +89,8 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
   mayTake(worth: number): boolean {
     const { input, output } = this
     if (this.left || !this.instant || this.stock === 0 || input!.capacity === 0) return false
-    if (output !== undefined && (!output.accepting || room(output) < worth)) return false
+    // There may be room for any number, and `worth` be `Infinity`.
+    if (output !== undefined && !(output.accepting && room(output) - worth >= 0)) return false
     // What it takes from here on may cost far more than before: then the next step is timed.
     return (this.instant = !tired(CALL))
   }

@@ -317,15 +317,20 @@ describe('concurrency', () => {
     if (n % 1_000 === 7) throw new Error('this one not')
   }
 
-  test('of calls that come back at once makes none beyond the end', async () => {
-    const called: number[] = []
-    const below = async (n: number) => (called.push(n), n < end)
-    expect(await pipeline(source(numbers), takeWhile(below)).run()).toEqual(numbers.slice(0, end))
-    expect(called).toEqual(numbers.slice(0, end + 1))
-    called.length = 0
-    expect(await pipeline(source(numbers), dropWhile(below)).run()).toEqual(numbers.slice(end))
-    expect(called).toEqual(numbers.slice(0, end + 1))
-  })
+  test.each([256, Infinity])(
+    'of calls that come back at once makes none beyond the end, at capacity %d',
+    async (capacity) => {
+      const called: number[] = []
+      const below = async (n: number) => (called.push(n), n < end)
+      const kept = await pipeline(source(numbers), takeWhile(below)).run({ capacity })
+      expect(kept).toEqual(numbers.slice(0, end))
+      expect(called).toEqual(numbers.slice(0, end + 1))
+      called.length = 0
+      const rest = await pipeline(source(numbers), dropWhile(below)).run({ capacity })
+      expect(rest).toEqual(numbers.slice(end))
+      expect(called).toEqual(numbers.slice(0, end + 1))
+    },
+  )
 
   test('of calls that come back at once gives each what the one before it gave', async () => {
     const seen: number[] = []
