@@ -251,7 +251,8 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     }
     if (!this.#inOrder) this.#append(slot)
     let goesOn = false
-    while (this.#mayGoOn) {
+    // One that threw may be of a step, which reads the input itself.
+    while (slot.state === 'ready' && this.#mayGoOn) {
       const next = this.#slot(port.take())
       this.#invoke(next)
       // Where one result comes at once, so may those after it: then a step is faster.

@@ -332,6 +332,21 @@ describe('concurrency', () => {
     },
   )
 
+  test.each([9, 10, 11])(
+    'makes each call once where one throws after %i that come back at once',
+    async (before) => {
+      const called: number[] = []
+      const asked = (n: number): boolean | Promise<boolean> => {
+        called.push(n)
+        if (n === end + before) throw new Error('this one not')
+        return n < end || Promise.resolve(true)
+      }
+      const run = pipeline(source(numbers), takeWhile(asked, { concurrency: 8 })).run()
+      await expect(run).rejects.toMatchObject({ stage: 'takeWhile', value: end + before })
+      expect(called).toEqual(numbers.slice(0, called.length))
+    },
+  )
+
   test('of calls that come back at once gives each what the one before it gave', async () => {
     const seen: number[] = []
     const next = async (last: number, n: number) => {
