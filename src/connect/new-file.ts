@@ -1,6 +1,6 @@
 /** A file that is made whole: beside its place, under another name, and renamed when all of it is there. */
 import { open, readlink, realpath } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve, sep } from 'node:path'
 
 export function absent(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error
@@ -16,6 +16,7 @@ export async function placeOf(file: string): Promise<string> {
   // The `..` of a link are those of the folder that it is really in.
   const folder = await realpath(dirname(file)).catch(absent)
   if (folder === undefined) return file
+  if (file.endsWith('/') || file.endsWith(sep)) throw new Error('EISDIR: what ends with a slash is no file')
   const target = await readlink(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EINVAL') absent(error)
   })

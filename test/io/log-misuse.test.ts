@@ -32,6 +32,22 @@ describe('a log', () => {
     expect(folder.text('real/app.log.000001')).toBe('12345678\n')
   })
 
+  test('is where its name leads, also through the folder above one that is linked', async () => {
+    using folder = new LogFolder()
+    mkdirSync(folder.at('real/inner'), { recursive: true })
+    symlinkSync('real/inner', folder.at('link'))
+    const log = await openLog(`${folder.path}/link/../app.log`)
+    await log.close()
+    expect(folder.names).toEqual(['link', 'real'])
+    expect(folder.text('real/app.log')).toBe('')
+  })
+
+  test('has no name that ends with a slash', async () => {
+    using folder = new LogFolder()
+    await expect(openLog(`${folder.file}/`)).rejects.toThrow('EISDIR: what ends with a slash is no file')
+    expect(folder.names).toEqual([])
+  })
+
   test('takes the lines as they are when they are given', async () => {
     using folder = new LogFolder()
     const log = await openLog(folder.file, { flush: { count: 2 } })

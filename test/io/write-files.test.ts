@@ -172,6 +172,15 @@ describe('what cannot be written fails the stage, and names the file', () => {
     expect(openFiles(path())).toEqual([])
   })
 
+  test.each([{}, { append: true }])('a name that ends with a slash: %j', async (options) => {
+    const file = `${path('missing')}/`
+    const { cause } = await reason(write(['a'], writeLines(file, options)))
+    expect(cause).toMatchObject({
+      message: `Cannot write ${file}: EISDIR: what ends with a slash is no file`,
+    })
+    expect(readdirSync(path())).toEqual([])
+  })
+
   test('a full disk', async () => {
     if (!existsSync('/dev/full')) return
     for (const count of [1, 300_000])

@@ -11,7 +11,7 @@
  */
 import type { Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { dirname } from 'node:path'
 import { absent, placeOf, syncFolder } from '../../connect/new-file.ts'
 import { codeOf, type Disk, trouble } from './disk.ts'
 import type { LogSettings } from './options.ts'
@@ -52,7 +52,7 @@ export class LogFile {
 
   /** Opens it for appending, at this position where there is one, and repairs what a crash has left. */
   static async open(path: string, settings: LogSettings, disk: Disk, from?: unknown): Promise<LogFile> {
-    const real = await placeOf(resolve(path))
+    const real = await placeOf(path)
     if (taken.has(real)) throw new Error('this process is writing to it already')
     taken.add(real)
     let fd: number | undefined
