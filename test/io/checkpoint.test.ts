@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
@@ -267,6 +267,15 @@ describe('checkpoint()', () => {
       `Cannot go on reading ${file('pipe')}: it is a pipe, which can be read only once`,
     )
   })
+
+  test.each([{ capacity: -1 }, { capacity: 0.5 }, { stallAfter: -1 }])(
+    'refuses wrong options of a run at once: %j',
+    (options) => {
+      const job = checkpoint(file('job'), pipeline(source(['a']), writeLines(file('out'), { append: true })))
+      expect(() => job.start(options)).toThrow(/^Cannot run job: "(capacity|stallAfter)" must be/)
+      expect(existsSync(file('job'))).toBe(false)
+    },
+  )
 
   test('a file that is no checkpoint is an error that names it', async () => {
     const job = checkpoint(file('job'), pipeline(range(1), drain()))

@@ -13,7 +13,15 @@
  */
 import { channel } from 'node:diagnostics_channel'
 import { DrainTimeoutError, pipeline } from 'sluice'
-import { demand, demandName, demandNumber, demandOptions, demandSignal, demandTime } from '../../errors.ts'
+import {
+  demand,
+  demandCount,
+  demandName,
+  demandNumber,
+  demandOptions,
+  demandSignal,
+  demandTime,
+} from '../../errors.ts'
 import type { Graph } from '../../pipeline/graph.ts'
 import type { SinkPipeline } from '../../pipeline/pipeline.ts'
 import type { Run, RunOptions } from '../../pipeline/run.ts'
@@ -142,7 +150,9 @@ class JobRun<R> implements Run<JobResult<R>> {
   ) {
     const action = 'run job'
     demandOptions(runOptions, action)
-    const { signal, name = 'pipeline' } = runOptions
+    const { signal, capacity = 0, name = 'pipeline', stallAfter = 0 } = runOptions
+    demandCount(capacity, action, 'capacity', 0, true)
+    demandTime(stallAfter, action, 'stallAfter')
     demandSignal(signal, action)
     demandName(name, action)
     this.name = name
