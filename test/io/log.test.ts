@@ -353,6 +353,7 @@ describe('appendLog', () => {
   test.each<[string, unknown, AppendLogOptions<string>]>([
     ['"file" must be the name of a file, got ""', '', {}],
     ['"file" must be the name of a file, got Number', Object(1), {}],
+    ['"file" must be of whole characters, got "a\\ud800"', 'a\ud800', {}],
     ['"level" must be \'written\' or \'synced\', got "sure"', 'x', { level: 'sure' as 'synced' }],
     ['"whenFull" must be \'wait\' or \'fail\', got "panic"', 'x', { whenFull: 'panic' as 'wait' }],
     ['"torn" must be \'cut\' or \'end\', got "keep"', 'x', { torn: 'keep' as 'cut' }],

@@ -258,6 +258,7 @@ test.each<[unknown, LineOptions | Record<string, unknown>, string]>([
   [7, {}, '"path" must be a path, a file: URL, or a list of these, got 7'],
   [[], {}, '"path" must be at least one path, got "none"'],
   [['a', null], {}, '"path" must be a path, a file: URL, or a list of these, got null'],
+  [['a\ud800'], {}, '"path" must be of whole characters, got "a\\ud800"'],
   [new URL('http://localhost/a'), {}, '"path" must be a path, a file: URL, or a list of these, got URL'],
   ['a', { maxLine: 0 }, '"maxLine" must be an integer >= 1 or Infinity, got 0'],
   ['a', { encoding: 'x' }, '"encoding" must be an encoding that TextDecoder knows, got "x"'],

@@ -685,6 +685,7 @@ test.each<[unknown, CsvWriteOptions<object> | FileWriteOptions<object> | Record<
   ['', {}, '"path" must be a path or a file: URL, got ""'],
   [['a'], {}, '"path" must be a path or a file: URL, got Array'],
   [new URL('http://localhost/'), {}, '"path" must be a path or a file: URL, got URL'],
+  ['a\ud800', {}, '"path" must be of whole characters, got "a\\ud800"'],
   ['a', null as never, '"options" must be an object, got null'],
   ['a', { append: 1 }, '"append" must be a boolean, got 1'],
   ['a.br', { append: true }, '"append" must be false for a .br or .zst file, got true'],

@@ -13,6 +13,7 @@
  */
 import { channel } from 'node:diagnostics_channel'
 import { DrainTimeoutError, pipeline } from 'sluice'
+import { demandPath } from '../../connect/path.ts'
 import {
   demand,
   demandCount,
@@ -100,7 +101,7 @@ export function checkpoint<R>(
   options: CheckpointOptions<R> = {},
 ): Job<R> {
   const action = 'create checkpoint'
-  demand(typeof file === 'string' && file !== '', action, 'file', 'a path', file, TypeError)
+  demandPath(file, action, 'file', 'a path')
   const { kind, definitions } = Object(job) as Partial<SinkPipeline<R>>
   const whole = kind === 'sink pipeline' && definitions !== undefined
   demand(whole, action, 'job', 'a pipeline from a source to a sink', kind ?? job, TypeError)

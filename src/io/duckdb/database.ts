@@ -9,6 +9,7 @@
  * is being read short, and DuckDB does not tell.
  */
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
+import { isName } from '../../connect/names.ts'
 import { demand } from '../../errors.ts'
 
 /** A path, `':memory:'`, or an instance of the user's. */
@@ -26,7 +27,7 @@ const QUIET = 'SET GLOBAL autoinstall_known_extensions = false'
 
 /** Throws unless `database` can be opened. */
 export function demandDatabase(database: unknown, action: string, memory: boolean): void {
-  const path = typeof database === 'string' && database !== '' && (memory || database !== ':memory:')
+  const path = isName(database) && (memory || database !== ':memory:')
   const wanted = `a path${memory ? ", ':memory:'" : ''} or a DuckDBInstance`
   demand(path || isInstance(database), action, 'database', wanted, database, TypeError)
 }

@@ -1,6 +1,6 @@
 /** What a reader is pointed at: files, patterns, the standard input. */
 import { stat } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
+import { pathOf } from '../../connect/path.ts'
 import { demand } from '../../errors.ts'
 
 /** A path or a `file:` URL, a pattern as `logs/*.log`, `'-'` for the standard input, or several of these, read one after the other. */
@@ -9,12 +9,9 @@ export type Inputs = string | URL | readonly (string | URL)[]
 /** Checks what a reader is given, and gives it as a list of paths and patterns. */
 export function checkInputs(make: string, inputs: Inputs): readonly string[] {
   const list = (Array.isArray(inputs) ? inputs : [inputs]) as readonly (string | URL)[]
-  for (const input of list) {
-    const ok = input instanceof URL ? input.protocol === 'file:' : typeof input === 'string' && input !== ''
-    demand(ok, `create ${make}`, 'path', 'a path, a file: URL, or a list of these', input, TypeError)
-  }
-  demand(list.length > 0, `create ${make}`, 'path', 'at least one path', 'none', TypeError)
-  return list.map((input) => (input instanceof URL ? fileURLToPath(input) : input))
+  const action = `create ${make}`
+  demand(list.length > 0, action, 'path', 'at least one path', 'none', TypeError)
+  return Array.from(list, (input) => pathOf(input, action, 'a path, a file: URL, or a list of these'))
 }
 
 /**

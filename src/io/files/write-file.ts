@@ -5,8 +5,8 @@
  * when all of it is there; where the run fails, it is removed. What can only be written on, a pipe or a terminal, and a
  * file that is appended to, is written as it comes.
  */
-import { fileURLToPath } from 'node:url'
 import { type ChunkWriter, chunkSink, type SinkContext, type WriteOptions } from '../../connect/chunk-sink.ts'
+import { pathOf } from '../../connect/path.ts'
 import { isWellFormed } from '../../connect/well-formed.ts'
 import { demand, demandOptions } from '../../errors.ts'
 import type { Sink } from '../../pipeline/stage.ts'
@@ -66,10 +66,8 @@ export function textSink<In>(
   options: FileWriteOptions<In>,
   encoderFor: (target: Target) => Encoder<In> | Promise<Encoder<In>>,
 ): Sink<In, Written> {
-  const ok = path instanceof URL ? path.protocol === 'file:' : typeof path === 'string' && path !== ''
-  demand(ok, `create ${make}`, 'path', 'a path or a file: URL', path, TypeError)
+  const file = pathOf(path, `create ${make}`, 'a path or a file: URL')
   demandOptions(options, `create ${make}`)
-  const file = path instanceof URL ? fileURLToPath(path) : path
   const { append = false, sync = false } = options
   const sink = chunkSink<In, string, Written, TextFile<In>>(make, options, {
     async open(context, from) {

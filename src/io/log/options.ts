@@ -1,4 +1,5 @@
 /** What may be asked of a log file, checked where the log is made, with the defaults filled in. */
+import { demandPath } from '../../connect/path.ts'
 import { isRecord } from '../../connect/record.ts'
 import { demand, demandCount, demandFunction, demandOptions, demandTime } from '../../errors.ts'
 
@@ -68,7 +69,7 @@ const LONGEST_HOLD = 1000
 
 export function logSettings(make: string, file: string, options: LogOptions): LogSettings {
   const action = `create ${make}`
-  demand(typeof file === 'string' && file !== '', action, 'file', 'the name of a file', file, TypeError)
+  demandPath(file, action, 'file', 'the name of a file')
   demandOptions(options, action)
   const { level = 'written', whenFull = 'fail', torn = 'cut', retry = 500, onRepaired } = options
   oneOf(action, 'level', level, ['written', 'synced'])

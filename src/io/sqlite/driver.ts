@@ -4,6 +4,7 @@
  * Both are synchronous, and both block the thread while they wait for a lock of another connection. Another connection
  * of this very process could then never let go of it: so nobody waits in here. Who meets a lock tries again later.
  */
+import { isName } from '../../connect/names.ts'
 import { demand } from '../../errors.ts'
 
 /** What SQLite knows: NULL, a number, an integer, text, a blob. */
@@ -39,7 +40,7 @@ interface Modules {
 /** Throws unless `database` can be opened. */
 export function demandDatabase(database: unknown, action: string): void {
   const { exec, prepare } = Object(database) as Partial<SqliteConnection>
-  const path = typeof database === 'string' && database !== '' && database !== ':memory:'
+  const path = isName(database) && database !== ':memory:'
   const open = typeof exec === 'function' && typeof prepare === 'function'
   demand(path || open, action, 'database', 'a path or an open database of SQLite', database, TypeError)
 }
