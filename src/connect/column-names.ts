@@ -1,6 +1,7 @@
 /** Which properties of a row are columns, where these are learnt from the first rows: by names whose case does not count. */
 
 import type { SinkContext } from './chunk-sink.ts'
+import { isWhole } from './names.ts'
 
 /** From how many rows the columns are learnt. */
 export const SAMPLE = 1000
@@ -29,6 +30,7 @@ export function byColumns<R extends object>(row: R, { learnt, existing, fixed }:
     const refuse = (why: string): never => {
       throw new TypeError(`Cannot write column ${JSON.stringify(name)}: ${why}`)
     }
+    if (!isWhole(name)) refuse('its name holds half of a character, or NUL')
     const key = folded(name)
     const twin = own.get(key)
     if (twin !== undefined) refuse(`it is the same column as ${JSON.stringify(twin)}`)

@@ -13,6 +13,9 @@ export function missingIn(columns: readonly string[], names: readonly string[]):
   return names.find((name) => !known.has(name))
 }
 
-/** Whether it can name a column or a table: of half of a character would come U+FFFD. */
+/** Whether it is a text for a database: of half of a character would come U+FFFD, and a NUL may end it. */
+export const isWhole = (text: string): boolean => isWellFormed(text) && !text.includes('\0')
+
+/** Whether it can name a column or a table. */
 export const isName = (value: unknown): value is string =>
-  typeof value === 'string' && value !== '' && isWellFormed(value)
+  typeof value === 'string' && value !== '' && isWhole(value)

@@ -602,13 +602,21 @@ describe('writeDuckDb', () => {
     expect(await read('FROM t', { database })).toEqual([{ i: 1n }, { i: 2n }])
   })
 
-  test('half of a character is no part of a name: another one would be made', async () => {
-    const database = newFile()
-    const error = await failed(write([{ 'a\ud800': 1 }], 't', { database }))
-    expect(error.message).toContain('Cannot write column "a\\ud800": its name holds half of a character')
-    expect(() => writeDuckDb('t\ud800', { database })).toThrow('"table" must be a name')
-    expect(() => writeDuckDb('t', { database, columns: ['a\ud800'] })).toThrow('"columns" must be names')
-  })
+  test.each(['half of a character', 'NUL'])(
+    '%s is no part of a name: another one would be made',
+    async (what) => {
+      const database = newFile()
+      const half = what === 'NUL' ? '\0' : '\ud800'
+      const error = await failed(write([{ [`a${half}`]: 1 }], 't', { database }))
+      const column = JSON.stringify(`a${half}`)
+      expect(error.message).toContain(
+        `Cannot write column ${column}: its name holds half of a character, or NUL`,
+      )
+      expect(() => writeDuckDb(`t${half}`, { database })).toThrow('"table" must be a name')
+      expect(() => writeDuckDb('t', { database, columns: [`a${half}`] })).toThrow('"columns" must be names')
+      expect(() => writeDuckDb('t', { database: database + half })).toThrow('"database" must be a path')
+    },
+  )
 
   test('a column may be written with large or small letters, but as one', async () => {
     const database = newFile()

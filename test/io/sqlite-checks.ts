@@ -88,6 +88,17 @@ export const checks: [string, Check][] = [
     },
   ],
   [
+    'a column has no half of a character and no NUL in its name: it would get another one',
+    async (database) => {
+      for (const name of ['a\ud800', 'a\0b']) {
+        const error = await failed(write(database, [{ [name]: 1 }]))
+        has(error, `Cannot write column ${JSON.stringify(name)}: its name holds half of a character, or NUL`)
+        assert.throws(() => writeSqlite('t', { database, columns: [name] }), /"columns" must be names/)
+        assert.throws(() => writeSqlite('t', { database: `x${name}` }), /"database" must be a path/)
+      }
+    },
+  ],
+  [
     'rows are read in steps, with parameters, and no further than is wanted',
     async (database) => {
       await write(

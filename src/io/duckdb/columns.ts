@@ -1,6 +1,5 @@
 /** Which columns are written, and of what types: as `columns` says, or as the first rows show. */
 import { isName } from '../../connect/names.ts'
-import { isWellFormed } from '../../connect/well-formed.ts'
 import { demand } from '../../errors.ts'
 import { quoteName } from './database.ts'
 import { type Shape, sqlOf, widened } from './shape.ts'
@@ -59,7 +58,6 @@ export class Sampling {
     for (const name of columns ? namesOf(columns) : Object.keys(row)) {
       const given = Object.hasOwn(row, name) ? row[name] : undefined
       try {
-        if (!isWellFormed(name)) throw new TypeError('its name holds half of a character')
         learnt.push([name, fixed || this.#typeOf(name) ? undefined : widened(this.shapes.get(name), given)])
       } catch (error) {
         throw columnFailure(name, error)
