@@ -1,5 +1,6 @@
 /** What connectors make of a value that cannot be read or written: the `onError` of the catalogue. */
-import { demand, demandOptions } from '../errors.ts'
+import { demand } from '../errors.ts'
+import { demandOptions } from './options.ts'
 import type { CallFailure, Port } from '../pipeline/stage.ts'
 
 /** What becomes of a value that failed: the stage fails, the value is dropped, or a function is told of it and it is dropped. */

@@ -2,12 +2,14 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { pipeline, type Source, source } from 'sluice'
 import { readDuckDb, readParquet, writeParquet } from 'sluice/duckdb'
 import {
+  appendLog,
   checkpoint,
   type FileWriteOptions,
+  openLog,
   readBytes,
   readCsv,
   readLines,
@@ -105,4 +107,29 @@ test('half of a character is no part of a name in SQLite and Postgres', () => {
   expect(() => writePostgres('t', { connection, columns: [half] })).toThrow(
     '"columns" must be distinct names',
   )
+})
+
+describe.each<[string, unknown]>([
+  ['a list', []],
+  ['a promise', Promise.resolve({})],
+])('%s in place of the options is refused by', (_, given) => {
+  const options = given as object
+  const job = () => pipeline(source(['a']), writeLines(at('none'), { append: true }))
+  test.each<[string, () => unknown]>([
+    ['readLines', () => readLines('a', options)],
+    ['readBytes', () => readBytes('a', options)],
+    ['readCsv', () => readCsv('a', options)],
+    ['writeLines', () => writeLines('a', options)],
+    ['writeCsv', () => writeCsv('a', options)],
+    ['appendLog', () => appendLog('a', options)],
+    ['openLog', () => openLog('a', options)],
+    ['checkpoint', () => checkpoint('a', job(), options)],
+    ['a run of a job', () => checkpoint('a', job()).start(options)],
+    ['readDuckDb', () => readDuckDb('SELECT 1', options)],
+    ['readParquet', () => readParquet('a', options)],
+    ['writeParquet', () => writeParquet('a', options)],
+    ['writePostgres', () => writePostgres('a', options as never)],
+  ])('%s', (_, make) => {
+    expect(make).toThrow(/^Cannot .*: "options" must be an object, got (Array|Promise)$/)
+  })
 })

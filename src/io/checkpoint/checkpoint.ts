@@ -14,15 +14,8 @@
 import { channel } from 'node:diagnostics_channel'
 import { DrainTimeoutError, pipeline } from 'sluice'
 import { demandPath } from '../../connect/path.ts'
-import {
-  demand,
-  demandCount,
-  demandName,
-  demandNumber,
-  demandOptions,
-  demandSignal,
-  demandTime,
-} from '../../errors.ts'
+import { demandOptions } from '../../connect/options.ts'
+import { demand, demandCount, demandName, demandNumber, demandSignal, demandTime } from '../../errors.ts'
 import type { Graph } from '../../pipeline/graph.ts'
 import type { SinkPipeline } from '../../pipeline/pipeline.ts'
 import type { Run, RunOptions } from '../../pipeline/run.ts'

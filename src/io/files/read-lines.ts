@@ -1,5 +1,6 @@
 /** Bytes, lines and JSON values of files. */
-import { demandCount, demandOptions } from '../../errors.ts'
+import { demandOptions } from '../../connect/options.ts'
+import { demandCount } from '../../errors.ts'
 import { said, type Source } from '../../pipeline/stage.ts'
 import { FormatError, quoted } from './format-error.ts'
 import type { Inputs } from './inputs.ts'

@@ -1,7 +1,8 @@
 /** What may be asked of a log file, checked where the log is made, with the defaults filled in. */
 import { demandPath } from '../../connect/path.ts'
 import { isRecord } from '../../connect/record.ts'
-import { demand, demandCount, demandFunction, demandOptions, demandTime } from '../../errors.ts'
+import { demandOptions } from '../../connect/options.ts'
+import { demand, demandCount, demandFunction, demandTime } from '../../errors.ts'
 
 /**
  * When a line counts as done. `written`: the system has it, it survives the end of the process, `kill -9` included.

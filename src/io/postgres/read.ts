@@ -1,7 +1,8 @@
 /** `readPostgres`: the rows of a query as a source. How they come is in reading.ts. */
 import { type ChunkReader, chunkSource, type SourceContext } from '../../connect/chunk-source.ts'
 import { ownCopy } from '../../connect/own-copy.ts'
-import { demand, demandCount, demandOptions } from '../../errors.ts'
+import { demandOptions } from '../../connect/options.ts'
+import { demand, demandCount } from '../../errors.ts'
 import type { Source, StageOptions } from '../../pipeline/stage.ts'
 import { isOutside, isRefused, named } from './failures.ts'
 import { canCopy, type Question, Reading } from './reading.ts'
