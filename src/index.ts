@@ -43,7 +43,7 @@ export type {
   StageTask,
 } from './pipeline/stage.ts'
 export type { CallOptions, Fn, FoldOptions, RetryOptions } from './pipeline/retry.ts'
-export type { Input, LateInput } from './pipeline/reading.ts'
+export type { Input, LateInput, ValueOf } from './pipeline/reading.ts'
 
 // The catalogue.
 export { interval, range, source, unfold, type UnfoldOptions } from './stages/source.ts'

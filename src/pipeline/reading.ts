@@ -23,6 +23,16 @@ type Out<T> = Port<never, T>
 export type LateInput<T> =
   Input<T> | PromiseLike<Input<T>> | ((context: StageContext) => Input<T> | PromiseLike<Input<T>>)
 
+/** What comes out of an input, of each member of a union. */
+export type ValueOf<I> =
+  I extends PromiseLike<infer Late>
+    ? ValueOf<Late>
+    : I extends (context: StageContext) => infer Late
+      ? ValueOf<Late>
+      : I extends Input<infer T>
+        ? Awaited<T>
+        : never
+
 /** What makes a stage that reads `input`. Nothing of it is touched before the run. */
 export function reading<T>(
   input: LateInput<T>,

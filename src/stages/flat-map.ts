@@ -4,7 +4,7 @@ import { Calls, type Family, type Slot } from '../pipeline/calls.ts'
 import { MOST } from '../pipeline/edge.ts'
 import { streamIterator } from '../pipeline/foreign.ts'
 import { isStep, leave, notAStep } from '../pipeline/iterating.ts'
-import { hear } from '../pipeline/reading.ts'
+import { hear, type ValueOf } from '../pipeline/reading.ts'
 import { isThenable } from '../pipeline/results.ts'
 import { callOf, type CallOptions, type Fn, type TimedContext } from '../pipeline/retry.ts'
 import { late } from '../pipeline/scheduler.ts'
@@ -283,6 +283,15 @@ class FlatteningCalls<In, Out> extends Calls<In, Many<Out>, Out> {
  *   flatMap((line) => line.split(' ')),
  * ).run() // => ['a', 'b', 'c']
  */
+export function flatMap<In, Out>(
+  fn: Fn<In, Many<Out>>,
+  options?: CallOptions<NoInfer<In>>,
+): Stage<In, Awaited<Out>>
+// For results that are one thing or another, the values of which differ.
+export function flatMap<In, Out, R extends Many<Out> | PromiseLike<Many<Out>>>(
+  fn: (value: In, index: number, context: StageContext) => R,
+  options?: CallOptions<NoInfer<In>>,
+): Stage<In, ValueOf<R>>
 export function flatMap<In, Out>(
   fn: Fn<In, Many<Out>>,
   options: CallOptions<NoInfer<In>> = {},

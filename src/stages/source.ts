@@ -2,7 +2,7 @@
 import { demand } from '../errors.ts'
 import { Alarm, SLACK } from '../pipeline/alarm.ts'
 import { isThenable } from '../pipeline/results.ts'
-import { type LateInput, reading } from '../pipeline/reading.ts'
+import { type LateInput, reading, type ValueOf } from '../pipeline/reading.ts'
 import { type Call, callOf, type CallOptions, type Fn, guarded } from '../pipeline/retry.ts'
 import { late, nextTurn } from '../pipeline/scheduler.ts'
 import {
@@ -30,6 +30,9 @@ import {
  *
  * await pipeline(source(new Set(['a', 'b']))).run() // => ['a', 'b']
  */
+export function source<T>(input: LateInput<T>, options?: StageOptions): Source<Awaited<T>>
+export function source<T, I extends LateInput<T>>(input: I, options?: StageOptions): Source<ValueOf<I>>
+// The second (of two types: `typeof source<T>` is the first alone) is for inputs that are one thing or another, the values of which differ.
 export function source<T>(input: LateInput<T>, options: StageOptions = {}): Source<Awaited<T>> {
   return part('source', 'source', options, reading(input, 'create source', 'input')) as Source<Awaited<T>>
 }

@@ -32,6 +32,12 @@ function calling<In, Out>(
  *   map(async (n) => n * 10, { concurrency: 2 }),
  * ).run() // => [0, 10, 20, 30]
  */
+export function map<In, Out>(fn: Fn<In, Out>, options?: CallOptions<NoInfer<In>>): Stage<In, Out>
+// For results that are a promise or something else.
+export function map<In, R>(
+  fn: (value: In, index: number, context: StageContext) => R,
+  options?: CallOptions<NoInfer<In>>,
+): Stage<In, Awaited<R>>
 export function map<In, Out>(fn: Fn<In, Out>, options?: CallOptions<NoInfer<In>>): Stage<In, Out> {
   return calling('map', 'result', fn, options)
 }

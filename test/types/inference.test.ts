@@ -496,3 +496,38 @@ test('appendLog knows the values that its line is made of, and without one takes
   // @ts-expect-error -- a number is no line
   pipeline(source([1]), appendLog('app.log'))
 })
+
+test('what is one thing or another may give values of different types', async () => {
+  const late = (n: number): Promise<{ page: number }> => Promise.resolve({ page: n })
+  const mapped = pipeline(
+    range(2),
+    map((n) => (n > 0 ? late(n) : { error: 'none' })),
+  ).run()
+  expectTypeOf(mapped).toEqualTypeOf<Promise<({ page: number } | { error: string })[]>>()
+  expect(await mapped).toEqual([{ error: 'none' }, { page: 1 }])
+
+  const flat = pipeline(
+    range(3),
+    flatMap((n) => (n === 0 ? [n] : n === 1 ? streamOf('a') : Promise.resolve(new Set([true])))),
+  ).run()
+  expectTypeOf(flat).toEqualTypeOf<Promise<(number | string | boolean)[]>>()
+  expect(await flat).toEqual([0, 'a', true])
+
+  const input = (text: boolean): number[] | AsyncIterable<string> => (text ? streamOf('a') : [1])
+  const read = pipeline(source(input(true))).run()
+  expectTypeOf(read).toEqualTypeOf<Promise<(number | string)[]>>()
+  expect(await read).toEqual(['a'])
+  const opened = pipeline(source(async () => input(false))).run()
+  expectTypeOf(opened).toEqualTypeOf<Promise<(number | string)[]>>()
+  expect(await opened).toEqual([1])
+
+  // In a function of the user's own.
+  const listed = <A, B>(either: Iterable<A> | Promise<AsyncIterable<B>>) =>
+    pipeline(
+      source(either),
+      map((value) => [value]),
+    ).run()
+  const lists = listed([1] as Iterable<number> | Promise<AsyncIterable<string>>)
+  expectTypeOf(lists).toEqualTypeOf<Promise<(number | string)[][]>>()
+  expect(await lists).toEqual([[1]])
+})
