@@ -116,6 +116,7 @@ abstract class Iterating<T> implements Kernel<never, T> {
     const { port, come } = this
     if (port.left || this.awaited === undefined) return
     this.awaited = undefined
+    const { over } = this
     try {
       this.take(arrived)
       if (!this.#pause) {
@@ -123,7 +124,8 @@ abstract class Iterating<T> implements Kernel<never, T> {
         this.pull(come)
       }
     } catch (error) {
-      return this.#fail(error)
+      // After a stop it was only to be heard out.
+      if (!over) return this.#fail(error)
     }
     if (port.left) return
     if (this.awaited !== undefined) {
@@ -201,7 +203,7 @@ abstract class Iterating<T> implements Kernel<never, T> {
 /** A synchronous iterator. It may give promises: they are awaited, as a loop does. */
 export class ReadingIterator<T> extends Iterating<T> {
   protected override pull(into: Into<T>): void {
-    const { iterator, port } = this
+    const { iterator } = this
     const { out, room } = into
     let { count } = into
     let step: ReturnType<AnyIterator<T>['next']> | undefined
@@ -210,10 +212,7 @@ export class ReadingIterator<T> extends Iterating<T> {
       while (!this.over && count < room) {
         step = undefined
         step = iterator.next()
-        if (port.left) {
-          if (isThenable(step)) heard(step)
-          return
-        }
+        if (this.over && isThenable(step)) heard(step)
         if (!isStep(step)) throw notAStep()
         const { done, value } = step as IteratorResult<T, undefined>
         if (done) this.over = true
@@ -222,6 +221,9 @@ export class ReadingIterator<T> extends Iterating<T> {
         if ((count & 31) === 31 && late()) return
       }
     } catch (error) {
+      step = undefined
+      // It was left in its own `next`: nobody waits for what it says.
+      if (this.over) return
       this.over = true
       throw error
     } finally {
@@ -294,11 +296,7 @@ export class AwaitingIterator<T> extends Iterating<T> {
   }
 
   protected override take(arrived: unknown): void {
-    if (!isStep(arrived)) {
-      // After a stop it was only to be heard out.
-      if (this.over) return
-      throw notAStep()
-    }
+    if (!isStep(arrived)) throw notAStep()
     const { done, value } = arrived as IteratorResult<T, undefined>
     if (done) this.over = true
     else this.come.out[this.come.count++] = value

@@ -443,6 +443,20 @@ describe('no rejection is unhandled', () => {
     })
     expect(unhandled).toEqual([])
   })
+
+  test('where a `next` aborts its run and then gives a promise that rejects', async () => {
+    const unhandled = await unhandledDuring(async () => {
+      const controller = new AbortController()
+      const next = () => {
+        controller.abort('mine')
+        return { done: false, value: Promise.reject<number>(boom) }
+      }
+      const input = { [Symbol.iterator]: () => ({ next }) }
+      expect(await rejection(pipeline(source(input)).run({ signal: controller.signal }))).toBe('mine')
+      await turns(2)
+    })
+    expect(unhandled).toEqual([])
+  })
 })
 
 test('through() fails where the writable side of a pair refuses a value and the other stays open', async () => {

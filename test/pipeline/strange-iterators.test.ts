@@ -70,6 +70,26 @@ describe.each(capacities)('at capacity %i a source', (capacity) => {
     expect(await run.stop()).toEqual([1, 2, 3])
   })
 
+  test('whose step throws when it is read, once a stop has left it, is no failure', async () => {
+    for (const async of [false, true]) {
+      let at = 0
+      const next = () => {
+        if (at < 2) return { done: false, value: at++ }
+        void run.stop()
+        return Object.defineProperty({ value: at }, 'done', {
+          get() {
+            throw boom
+          },
+        })
+      }
+      const input = async
+        ? iterable<number>({ next: async () => next() as never })
+        : ({ [Symbol.iterator]: () => ({ next }) } as Iterable<number>)
+      const run = pipeline(source(input), toArray()).start({ capacity })
+      expect(await run.result).toEqual([0, 1])
+    }
+  })
+
   test('whose `next` throws, at once or later, fails the run with what it threw', async () => {
     const throwing = () => {
       throw boom
