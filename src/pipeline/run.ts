@@ -235,6 +235,7 @@ export class Execution<R> implements Run<R>, Owner {
       }
       // The branches beside that of a failed stage finish what they were given.
       all = each.before !== each.branchOf
+      if (!failure && (each.told || !(each.told = each.left))) return
     }
   }
 

@@ -64,6 +64,8 @@ export class Task extends Driven implements Wakeable {
   failures = 0
   #cancelled = false
   #cleaning = 0
+  /** It has left, and those before it know that they are not wanted. One that goes on tells them when it leaves. */
+  told: boolean | undefined
   /** It was started: it may have been left before that. */
   begun = false
   /** Nothing of it will act any more. */
