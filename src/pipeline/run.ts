@@ -235,7 +235,9 @@ export class Execution<R> implements Run<R>, Owner {
       }
       // The branches beside that of a failed stage finish what they were given.
       all = each.before !== each.branchOf
-      if (!failure && (each.told || !(each.told = each.left))) return
+      if (failure) continue
+      if (each.told || !each.left) return
+      each.told = true
     }
   }
 

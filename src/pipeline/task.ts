@@ -65,7 +65,7 @@ export class Task extends Driven implements Wakeable {
   #cancelled = false
   #cleaning = 0
   /** It has left, and those before it know that they are not wanted. One that goes on tells them when it leaves. */
-  told: boolean | undefined
+  told = false
   /** It was started: it may have been left before that. */
   begun = false
   /** Nothing of it will act any more. */

@@ -31,8 +31,8 @@ import {
  * await pipeline(source(new Set(['a', 'b']))).run() // => ['a', 'b']
  */
 export function source<T>(input: LateInput<T>, options?: StageOptions): Source<Awaited<T>>
+// For inputs that are one thing or another, the values of which differ. Of two types: `typeof source<T>` is the first alone.
 export function source<T, I extends LateInput<T>>(input: I, options?: StageOptions): Source<ValueOf<I>>
-// The second (of two types: `typeof source<T>` is the first alone) is for inputs that are one thing or another, the values of which differ.
 export function source<T>(input: LateInput<T>, options: StageOptions = {}): Source<Awaited<T>> {
   return part('source', 'source', options, reading(input, 'create source', 'input')) as Source<Awaited<T>>
 }
