@@ -229,15 +229,13 @@ export class Execution<R> implements Run<R>, Owner {
       // It has closed its sender and goes on: nobody who leaves tells it.
       if (each.output?.senders === 0) this.cancel(each)
       for (const chain of all ? each.attached : []) {
-        const last = chain.at(-1)!
         // A sink is not before anything.
-        if (last.output) this.unwanted(last, each, failure, true)
+        if (chain.at(-1)!.output) this.unwanted(chain.at(-1)!, each, failure, true)
       }
       // The branches beside that of a failed stage finish what they were given.
       all = each.before !== each.branchOf
-      if (failure) continue
-      if (each.told || !each.left) return
-      each.told = true
+      if (!failure && (each.told || !each.left)) return
+      each.told ||= !failure
     }
   }
 
