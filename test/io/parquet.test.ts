@@ -1,8 +1,18 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { map, pipeline, range, source, take, type StageError } from 'sluice'
+import { map, pipeline, range, source, take, tap, type StageError } from 'sluice'
 import { readDuckDb, readParquet, type WriteParquetOptions, writeParquet } from 'sluice/duckdb'
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { abortedInSync } from './support-files.ts'
@@ -195,12 +205,37 @@ describe('writeParquet and readParquet', () => {
     expect(readdirSync(folder)).toEqual(['x.parquet'])
   })
 
-  test('a file that cannot be put in its place leaves nothing beside it', async () => {
+  test('a link stays one', async () => {
+    const link = join(folder, 'link')
+    symlinkSync('x.parquet', link)
+    for (const a of ['old', 'new']) {
+      expect(await write([{ a }], {}, link)).toEqual({ path: link, count: 1 })
+      expect(lstatSync(link).isSymbolicLink()).toBe(true)
+      expect(await pipeline(readParquet(path)).run()).toEqual([{ a }])
+    }
+    expect(readdirSync(folder)).toEqual(['link', 'x.parquet'])
+  })
+
+  test('what is no file is refused at the first rows, and stays', async () => {
     mkdirSync(path)
     writeFileSync(join(path, 'inside'), '')
-    const error = await failed(write([{ a: 1 }]))
-    expect(error.message).toContain('Cannot write Parquet')
-    expect(readdirSync(folder)).toEqual(['x.parquet'])
+    const pipe = join(folder, 'pipe')
+    execFileSync('mkfifo', [pipe])
+    const wrong = [
+      [path, 'is no file'],
+      [pipe, 'is no file'],
+      [join(folder, 'new/'), 'EISDIR: what ends with a slash is no file'],
+    ]
+    for (const [to, why] of wrong) {
+      let rows = 0
+      const counts = tap<object>(() => void rows++)
+      const error = await failed(pipeline(rowsUpTo(20_000), counts, writeParquet(to)).run())
+      expect(error.message).toContain(`Cannot write Parquet ${JSON.stringify(to)}: `)
+      expect(error.message).toContain(why)
+      expect(rows).toBeLessThan(20_000)
+    }
+    expect(readdirSync(folder)).toEqual(['pipe', 'x.parquet'])
+    expect(lstatSync(pipe).isFIFO()).toBe(true)
     const missing = await failed(write([{ a: 1 }], {}, join(folder, 'missing', 'x.parquet')))
     expect(missing.message).toContain('Cannot write Parquet')
   })

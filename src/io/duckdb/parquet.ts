@@ -6,12 +6,13 @@
  * copied out at the end. Gathering them in memory was rejected, and so was a file of many parts: readers want one.
  */
 import { randomUUID } from 'node:crypto'
-import { open, rename, rm } from 'node:fs/promises'
+import { open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { chunkSink, type WriteOptions } from '../../connect/chunk-sink.ts'
 import { chunkSource } from '../../connect/chunk-source.ts'
 import { isName } from '../../connect/names.ts'
+import { absent, placeOf } from '../../connect/new-file.ts'
 import { ownCopy } from '../../connect/own-copy.ts'
 import { demand, demandCount } from '../../errors.ts'
 import type { Sink, Source } from '../../pipeline/stage.ts'
@@ -103,7 +104,7 @@ export interface WrittenParquet {
  * Writes objects to one Parquet file.
  *
  * - The file appears whole or not at all: until the end it has another name in the same folder, and it takes the place
- *   of one that was there. Nothing is left after a failure or an abort.
+ *   of one that was there; a link stays one. Nothing is left after a failure or an abort.
  * - It takes little memory (the process 190 MB at a million rows of three columns, 320 MB at eight million), but room on the
  *   disk: the rows wait in a file beside it, compressed, until all have come; then they are copied.
  * - Columns and types are as those of `writeDuckDb`. Without a row and without types in `columns`, it fails.
@@ -162,7 +163,10 @@ async function planOf(
   columns: Columns | undefined,
 ): Promise<Plan<WrittenParquet>> {
   const action = `write Parquet ${JSON.stringify(path)}`
-  const beside = join(dirname(path), `.${basename(path)}.${randomUUID()}`)
+  const place = await fileAt(path).catch((error: unknown) => {
+    throw failure(action, error)
+  })
+  const beside = join(dirname(place), `.${basename(place)}.${randomUUID()}`)
   const [waiting, copy] = [`${beside}.duckdb`, `${beside}.tmp`]
   // DuckDB keeps a log beside its file, and what does not fit in memory.
   const waitingFiles = [waiting, `${waiting}.wal`, `${waiting}.tmp`]
@@ -186,7 +190,7 @@ async function planOf(
       release()
       await remove(waitingFiles)
       checkOver()
-      await rename(copy, path)
+      await rename(copy, place)
       return { path, count }
     }
     return {
@@ -204,6 +208,14 @@ async function planOf(
     await close()
     throw failure(action, error)
   }
+}
+
+/** Where the file really is, or will be. Told before a row comes: what is no file, as a device, would be gone at the end, or in the way. */
+async function fileAt(path: string): Promise<string> {
+  const place = await placeOf(path)
+  const there = await stat(place).catch(absent)
+  if (there?.isFile() === false) throw new Error('what is there is no file')
+  return place
 }
 
 function remove(files: readonly string[]): Promise<unknown> {
