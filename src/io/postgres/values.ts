@@ -8,14 +8,14 @@ import { isUtf8 } from 'node:buffer'
 import pg from 'pg'
 import { isWellFormed } from '../../connect/well-formed.ts'
 
-/** A value of a parameter as `pg` sends it. Its types do not have this function. */
+/** What `pg` makes of a value; `undefined` of one without JSON. Its types do not have this function. */
 const { prepareValue } = (
-  pg as unknown as { utils: { prepareValue: (value: unknown) => string | Buffer | null } }
+  pg as unknown as { utils: { prepareValue: (value: unknown) => string | Buffer | null | undefined } }
 ).utils
 
 /** A parameter as it is sent. */
 export function prepared(value: unknown): string | Buffer | null {
-  const made = prepareValue(value)
+  const made = prepareValue(value) ?? null
   if (typeof made === 'string') demandWhole(made, 'send')
   return made
 }
@@ -65,7 +65,7 @@ function escaped(text: string): string {
 /** What `pg` sends for it, escaped. */
 function asText(value: object, oid: number): string {
   const text = prepareValue(value)
-  if (text === null) return '\\N'
+  if (text === null || text === undefined) return '\\N'
   if (typeof text === 'string') return encoded(text, never)
   if (oid === BYTEA) return `\\\\x${text.toString('hex')}`
   if (TEXT_TYPES.has(oid)) return encoded(decoded(text), never)
