@@ -832,6 +832,11 @@ describe('writeDuckDb', () => {
       '"database" must be a path or a DuckDBInstance, got ":memory:"',
     ],
     [
+      'database, as a folder',
+      () => writeDuckDb('t', { database: 'x.db/' }),
+      '"database" must be a path or a DuckDBInstance, got "x.db/"',
+    ],
+    [
       'database, missing',
       () => writeDuckDb('t', {} as never),
       '"database" must be a path or a DuckDBInstance, got undefined',

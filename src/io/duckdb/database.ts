@@ -27,7 +27,8 @@ const QUIET = 'SET GLOBAL autoinstall_known_extensions = false'
 
 /** Throws unless `database` can be opened. */
 export function demandDatabase(database: unknown, action: string, memory: boolean): void {
-  const path = isName(database) && (memory || database !== ':memory:')
+  // DuckDB would leave out the slash.
+  const path = isName(database) && !database.endsWith('/') && (memory || database !== ':memory:')
   const wanted = `a path${memory ? ", ':memory:'" : ''} or a DuckDBInstance`
   demand(path || isInstance(database), action, 'database', wanted, database, TypeError)
 }
