@@ -50,6 +50,6 @@ export async function refuseRows(rows: readonly object[], context: SinkContext):
 }
 
 /** SQLite and DuckDB know columns by names whose letters of ASCII may be large or small; all others are as they are. */
-function folded(name: string): string {
+export function folded(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
 }

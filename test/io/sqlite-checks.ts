@@ -76,6 +76,31 @@ export const checks: [string, Check][] = [
     },
   ],
   [
+    'an integer that a column of REAL would round follows onError',
+    async (database) => {
+      const odd = 2n ** 53n + 1n
+      const rows = [{ v: odd }, { v: 0.5 }, { v: odd + 1n }, { v: 2 }]
+      const all = [0.5, Number(odd + 1n), 2]
+      await write(database, [], { columns: { v: 'DOUBLE PRECISION' } }, 'there').catch(() => {})
+      for (const [table, options] of [
+        ['learnt', {}],
+        ['said', { columns: { v: 'REAL' } }],
+        ['there', {}],
+      ] as const) {
+        const error = await failed(write(database, rows, options, table))
+        has(error, 'Cannot write column "v": REAL does not hold 9007199254740993n exactly')
+        assert.deepEqual(error.value, { v: odd })
+        await write(database, rows, { ...options, onError: 'skip' }, table)
+        assert.deepEqual(
+          (await read(database, `SELECT v FROM ${table}`)).map(({ v }) => v),
+          all,
+        )
+      }
+      await write(database, [{ v: odd }], { columns: { v: 'INTEGER' } }, 'integers')
+      assert.deepEqual(await read(database, 'SELECT v FROM integers', { integers: 'bigint' }), [{ v: odd }])
+    },
+  ],
+  [
     'half of a character has no text in SQLite: it is refused, as it would become the same as another half',
     async (database) => {
       const told: unknown[] = []

@@ -38,7 +38,8 @@ export interface Written {
  * - All or nothing: one transaction, which is committed at the end and rolled back after a failure or an abort.
  * - A table that is missing is made `STRICT`, with the types of the first 1,000 rows: `INTEGER`, `REAL`, `TEXT`,
  *   `BLOB`, or `ANY` where they differ.
- * - Booleans are written as 0 and 1, Dates as text in ISO 8601; objects and arrays are refused.
+ * - Booleans are written as 0 and 1, Dates as text in ISO 8601; objects and arrays are refused, and integers that a
+ *   column of `REAL` would round.
  * - With a `key`, a row replaces the one with the same key: to write the same rows again changes nothing.
  * - A property that is missing is NULL. One that is no column fails its row, unless `columns` leaves it out.
  * - A lock of another connection is waited for without holding the program.

@@ -5,7 +5,7 @@
  * others stay; where it took back the transaction, the run fails. The columns are learnt from the first rows where nobody says.
  */
 import type { ChunkWriter, SinkContext } from '../../connect/chunk-sink.ts'
-import { byColumns, refuseRows, SAMPLE } from '../../connect/column-names.ts'
+import { byColumns, folded, refuseRows, SAMPLE } from '../../connect/column-names.ts'
 import {
   failure,
   isBusy,
@@ -76,6 +76,8 @@ async function patiently(patience: number, signal: AbortSignal, work: () => void
 export class Writing implements ChunkWriter<Row, Written> {
   #existing: readonly string[] | undefined
   #columns: readonly string[]
+  /** Those that make doubles of integers. */
+  #reals: ReadonlySet<string> = new Set()
   #learnt: Map<string, string | undefined>
   #sample: Row[] = []
   #insert: ReturnType<typeof prepare> | undefined
@@ -96,13 +98,19 @@ export class Writing implements ChunkWriter<Row, Written> {
 
   /** Whether the table is there, and with which columns. */
   look(): void {
-    const { table, create } = this.into
-    const rows: string[] = []
-    const sql = 'SELECT name FROM pragma_table_xinfo(?) WHERE hidden <> 1'
-    const found = prepare(this.connection, sql).iterate(table)
-    for (let row = found.next(); !row.done; row = found.next()) rows.push(String(row.value.name))
-    if (rows.length > 0) this.#existing = rows
-    else if (!create) throw new Error('there is no such table, and "create" is false')
+    const columns = this.#ofTable()
+    if (columns.length > 0) this.#existing = columns.map(({ name }) => name)
+    else if (!this.into.create) throw new Error('there is no such table, and "create" is false')
+  }
+
+  /** The columns of the table, none where there is no such table. */
+  #ofTable(): { name: string; type: string }[] {
+    const columns: { name: string; type: string }[] = []
+    const sql = 'SELECT name, type FROM pragma_table_xinfo(?) WHERE hidden <> 1'
+    const found = prepare(this.connection, sql).iterate(this.into.table)
+    for (let row = found.next(); !row.done; row = found.next())
+      columns.push({ name: String(row.value.name), type: String(row.value.type) })
+    return columns
   }
 
   async write(rows: readonly Row[]): Promise<void> {
@@ -145,6 +153,12 @@ export class Writing implements ChunkWriter<Row, Written> {
       throw failure(this.action, error)
     }
     this.#columns = names
+    const reals = new Set(
+      this.#ofTable()
+        .filter(isReal)
+        .map(({ name }) => folded(name)),
+    )
+    this.#reals = new Set(names.filter((name) => reals.has(folded(name))))
     const sample = this.#sample
     this.#sample = []
     await this.write(sample)
@@ -204,6 +218,8 @@ export class Writing implements ChunkWriter<Row, Written> {
         const value = toSql(Object.hasOwn(row, name) ? row[name] : null)
         if (value === null && this.into.key.includes(name))
           throw new TypeError('it is of the key and is null')
+        if (typeof value === 'bigint' && this.#reals.has(name) && BigInt(Number(value)) !== value)
+          throw new TypeError(`REAL does not hold ${value}n exactly`)
         return [name, value]
       } catch (error) {
         throw new TypeError(`Cannot write column ${show(name)}: ${(error as Error).message}`, {
@@ -242,6 +258,11 @@ export class Writing implements ChunkWriter<Row, Written> {
       this.release()
     }
   }
+}
+
+/** As SQLite takes a type for one of doubles. */
+function isReal({ type }: { type: string }): boolean {
+  return /real|floa|doub/i.test(type) && !/int|char|clob|text|blob/i.test(type)
 }
 
 function insertOf(table: string, columns: readonly string[], key: readonly string[]): string {
