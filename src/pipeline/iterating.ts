@@ -288,6 +288,8 @@ export class AwaitingIterator<T> extends Iterating<T> {
       if (!this.port.left) this.await(step)
       else if (isThenable(step)) heard(step)
     } catch (error) {
+      // As above.
+      if (this.over) return
       this.over = true
       throw error
     } finally {

@@ -90,6 +90,22 @@ describe.each(capacities)('at capacity %i a source', (capacity) => {
     }
   })
 
+  test('whose `next` stops its run and then throws, of either kind, is no failure', async () => {
+    for (const async of [false, true]) {
+      let at = 0
+      const next = () => {
+        if (at < 2) return { done: false, value: at++ }
+        void run.stop()
+        throw boom
+      }
+      const input = async
+        ? iterable<number>({ next: () => (at < 2 ? Promise.resolve(next()) : next()) as never })
+        : ({ [Symbol.iterator]: () => ({ next }) } as Iterable<number>)
+      const run = pipeline(source(input), toArray()).start({ capacity })
+      expect(await run.result).toEqual([0, 1])
+    }
+  })
+
   test('whose `next` throws, at once or later, fails the run with what it threw', async () => {
     const throwing = () => {
       throw boom
