@@ -93,6 +93,7 @@ export function tap<In>(fn: Fn<In, unknown>, options?: CallOptions<NoInfer<In>>)
 /** What has been put out last is what the next call gets. A call that came too late, or was skipped, changes nothing. */
 class Scanning<In, R> implements Family<In, R, R> {
   readonly replaces = true
+  #newest = -1
 
   constructor(public last: R) {}
 
@@ -112,14 +113,19 @@ class Scanning<In, R> implements Family<In, R, R> {
     return undefined
   }
 
-  worth({ result }: Slot<In, R>): number {
-    this.last = result as R
+  worth({ index, result }: Slot<In, R>): number {
+    // Some may be put out later than the next call is made, and that call again.
+    if (index > this.#newest) {
+      this.#newest = index
+      this.last = result as R
+    }
     return 1
   }
 
-  emit(port: Port<In, R>, { result }: Slot<In, R>): boolean {
+  emit(port: Port<In, R>, slot: Slot<In, R>): boolean {
     if ((port.full = port.count >= port.room)) return false
-    port.out[port.count++] = this.last = result as R
+    port.out[port.count++] = slot.result as R
+    this.worth(slot)
     return true
   }
 }
