@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { appendFileSync, createWriteStream, mkdirSync, rmSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { relative } from 'node:path'
-import { Readable, type Transform, type Writable } from 'node:stream'
+import { PassThrough, Readable, type Transform, type TransformCallback, type Writable } from 'node:stream'
 import zlibModule, * as zlib from 'node:zlib'
 import { brotliCompressSync, constants, createGzip, gzipSync } from 'node:zlib'
 import { describe, expect, test, vi } from 'vitest'
@@ -14,6 +14,7 @@ import { FileBlocks } from '../../src/io/files/blocks.ts'
 import { placed } from '../../src/io/files/file-positions.ts'
 import { Frames } from '../../src/io/files/frames.ts'
 import { GzipMembers } from '../../src/io/files/gzip-members.ts'
+import { ZstdFrames } from '../../src/io/files/zstd-frames.ts'
 import { bundledText } from '../support/bundled-program.ts'
 import { runInShell } from '../support/child-program.ts'
 import { cut, fileOf, openFiles, resumed, run, useFolder } from './support-files.ts'
@@ -52,6 +53,50 @@ describe.each(['Brotli', 'Zstandard'])('parts of %s, one after the other', (pack
     expect(await run(readLines(file))).toEqual(['one', 'two'])
     const cutOff = fileOf(path('cut.zst'), Buffer.concat([pack!('one\n'), pack!('two\n').subarray(0, 9)]))
     await expect(run(readLines(cutOff))).rejects.toThrow(`Cannot unpack ${cutOff}: `)
+  })
+})
+
+describe('frames of Zstandard', () => {
+  /** Says as little of an end as Node 22 does, and knows no end of a frame. */
+  class Silent extends PassThrough {
+    bytesWritten = 0
+    override _transform(bytes: Buffer, encoding: BufferEncoding, done: TransformCallback) {
+      this.bytesWritten += bytes.length
+      super._transform(bytes, encoding, done)
+    }
+  }
+  const read = (packed: Buffer, size: number) => {
+    const pieces = Array.from({ length: Math.ceil(packed.length / size) }, (_, i) =>
+      packed.subarray(i * size, (i + 1) * size),
+    )
+    return Readable.from(pieces)
+      .pipe(new ZstdFrames(() => new Silent()))
+      .toArray()
+  }
+  const frames = [
+    // A raw block.
+    Buffer.from('KLUv/SAEIQAAb25lCg==', 'base64'),
+    // Blocks of one byte each and a packed one, with a check at the end.
+    Buffer.from(
+      'KLUv/QRIVAAAEHh4AQD7/znAAgIAEHgFAgAShAwRwKUNP9hCm6swSUrdIrtVsQtmLsR84BawsCnWtcSZKLgfdYPmgkxo7vkbZvIbEVf8hgIAQB9CGtwTHbABh/e+KQ==',
+      'base64',
+    ),
+    // One that is to be skipped, and one of those with nothing in it.
+    Buffer.from([0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3]),
+    Buffer.from([0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0]),
+  ]
+  const packed = Buffer.concat(frames)
+
+  test('that are cut off anywhere fail, though the runtime says nothing', async () => {
+    const ends = new Set(frames.map((_, i) => Buffer.concat(frames.slice(0, i + 1)).length))
+    for (const size of [1, 7, 1000]) {
+      for (let end = 1; end <= packed.length; end++) {
+        const reading = read(packed.subarray(0, end), size)
+        if (ends.has(end)) await reading
+        else await expect(reading).rejects.toThrow('unexpected end of file')
+      }
+    }
+    expect(await read(Buffer.alloc(0), 1)).toEqual([])
   })
 })
 

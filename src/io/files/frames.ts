@@ -30,7 +30,11 @@ export class Frames extends Transform {
   /** No more comes: throws where a part has begun that has no end. */
   protected finish(): void {}
 
-  override _transform(packed: Buffer, encoding: BufferEncoding, done: TransformCallback): void {
+  override _transform(packed: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    this.#feed(packed, done)
+  }
+
+  #feed(packed: Buffer, done: TransformCallback): void {
     let body: Buffer | undefined = packed
     if (this.#frame === undefined) {
       try {
@@ -52,7 +56,7 @@ export class Frames extends Transform {
       this.#frame = undefined
       const next = (): void => {
         this.ended()
-        this._transform(rest, encoding, done)
+        this.#feed(rest, done)
       }
       if (frame.readableEnded) next()
       else frame.once('end', next)

@@ -1,8 +1,8 @@
 /** Files that are packed: told by the ending of their name. */
 import type { Readable, Transform } from 'node:stream'
 import * as zlib from 'node:zlib'
-import { Frames } from './frames.ts'
 import { GzipMembers } from './gzip-members.ts'
+import { ZstdFrames } from './zstd-frames.ts'
 
 interface Packing {
   pack: (() => Transform) | undefined
@@ -21,7 +21,7 @@ const packings: Record<string, Packing> = {
   },
   '.zst': {
     pack: zstd.createZstdCompress,
-    unpack: zstd.createZstdDecompress && (() => new Frames(zstd.createZstdDecompress!)),
+    unpack: zstd.createZstdDecompress && (() => new ZstdFrames(zstd.createZstdDecompress!)),
   },
 }
 
