@@ -16,8 +16,11 @@ import { platformModule, processOf } from './platform.ts'
 
 // Bound when the module loads: rest is looked for in real time.
 const realNow = /* @__PURE__ */ performance.now.bind(performance)
-const { setImmediate, MessageChannel } = globalThis as typeof globalThis &
-  Partial<Pick<typeof globalThis, 'setImmediate' | 'MessageChannel'>>
+type Globals = Partial<Pick<typeof globalThis, 'setImmediate' | 'MessageChannel'>>
+const { MessageChannel } = globalThis as Globals
+// A browser that is played in Node, as in Jest with jsdom, has neither.
+const { setImmediate } =
+  'setImmediate' in globalThis ? globalThis : (platformModule<Globals>('node:timers') ?? {})
 
 /** So many quiet turns in a row are rest. */
 const QUIET_TURNS = 5
@@ -272,7 +275,7 @@ function isTurnAsked(): boolean {
 function turn(): Promise<void> {
   return new Promise((resolve) => {
     if (setImmediate !== undefined) return void setImmediate(resolve)
-    const { port1, port2 } = new MessageChannel()
+    const { port1, port2 } = new MessageChannel!()
     port1.onmessage = () => {
       port1.close()
       resolve()

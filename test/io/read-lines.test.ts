@@ -14,6 +14,16 @@ vi.mock('../../src/io/files/blocks.ts', async (original) =>
 
 const path = useFolder()
 
+test('files are read where a test plays a browser without a TextDecoder', async () => {
+  vi.stubGlobal('TextDecoder', undefined)
+  try {
+    expect(await run(readLines(fileOf(path('a.txt'), 'ä\nb\n')))).toEqual(['ä', 'b'])
+    expect(await run(readLines(fileOf(path('b.txt'), '\xe4\n'), { encoding: 'latin1' }))).toHaveLength(1)
+  } finally {
+    vi.unstubAllGlobals()
+  }
+})
+
 describe.each([1, 2, 3, Infinity])('readLines() in blocks of %s bytes', (size) => {
   test.each<[string, string, string[]]>([
     ['one line for each line end', 'a\nb\n', ['a', 'b']],

@@ -19,6 +19,22 @@ afterEach(() => {
 
 const real = { setTimeout, clearTimeout, setInterval, clearInterval, Date, performance, now: performance.now }
 
+test('time moves where a test plays a browser that asks for no turn of the event loop', async () => {
+  vi.resetModules()
+  vi.stubGlobal('setImmediate', undefined)
+  vi.stubGlobal('MessageChannel', undefined)
+  Reflect.deleteProperty(globalThis, 'setImmediate')
+  try {
+    const { delay, pipeline, range } = await import('sluice')
+    time = (await import('sluice/testing')).virtualTime()
+    expect(await time.runUntil(pipeline(range(3), delay(60_000)).run())).toEqual([0, 1, 2])
+  } finally {
+    time?.restore()
+    vi.unstubAllGlobals()
+    vi.resetModules()
+  }
+})
+
 describe('advance()', () => {
   test('fires timers in order, each at its own time, and ends at the time asked for', async () => {
     const time = start()

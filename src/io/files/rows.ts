@@ -2,6 +2,7 @@
  * Rows of files as a source: inputs are opened one after the other, read block by block, and a parser makes rows of
  * the bytes. Blocks end anywhere; a parser says how many bytes it has used up, and sees the rest again with the next.
  */
+import { TextDecoder } from 'node:util'
 import { statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import {

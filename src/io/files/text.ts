@@ -1,5 +1,7 @@
 /** Bytes to text, in whole rows. */
 import { isAscii } from 'node:buffer'
+// Not the global one: a browser that a test plays (Jest's jsdom) has none.
+import { TextDecoder } from 'node:util'
 import { demand } from '../../errors.ts'
 
 /** Turns bytes that end at the end of a character into text. */
