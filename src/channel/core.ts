@@ -93,6 +93,7 @@ export class Core<T> extends Exchange<T> {
     super.settle()
     this.lost += length - this.buffer.length
     if (!this.accepting) this.wakeWriter()
-    if (this.ended) this.wakeReader()
+    // One that reads several may wait for another, which may hang: it hears of the failure before it has read what is left.
+    if (this.ended || this.failure) this.wakeReader()
   }
 }

@@ -24,12 +24,16 @@ function take<T>(inlet: Inlet<T>, port: Port<never, unknown>): T {
 abstract class Choosing<T, Out> implements Kernel<never, Out> {
   readonly inlets: Inlet<T>[]
   readonly #awaited = new Set<Inlet<T>>()
+  /** What an input has failed with: from then on none is waited for. */
+  protected failure: { cause: unknown } | undefined
 
   constructor(port: Port<never, Out>, chains: Chains) {
     const ready = (inlet: Inlet<T>): void => {
       this.#awaited.delete(inlet)
+      const { ended, failure } = inlet.edge
+      this.failure ??= failure
       // All of them are needed: to look at ten thousand when each one comes would take the square.
-      if (this.#awaited.size === 0 || inlet.edge.ended) port.wake()
+      if (this.#awaited.size === 0 || ended || failure) port.wake()
     }
     this.inlets = chains.map((chain) => new Inlet<T>(chain, port, ready))
     this.inlets.forEach((inlet, place) => (inlet.place = place))
@@ -37,17 +41,20 @@ abstract class Choosing<T, Out> implements Kernel<never, Out> {
 
   abstract run(port: Port<never, Out>): void
 
-  /** Whether the inlet has a value; it has ended if not. `undefined`: it is waited for, or it has failed, and so has the stage. */
+  /** Whether the inlet has a value; none will come if not. `undefined`: it is waited for, or it has failed, and so has the stage. */
   protected look(port: Port<never, Out>, inlet: Inlet<T>): boolean | undefined {
     if (this.#awaited.size > 0) this.#awaited.delete(inlet)
     if (inlet.stock > 0) return true
     const { ended, failure } = inlet.edge
-    if (!ended) {
+    if (ended && failure) port.fail(failure.cause)
+    else if (ended || this.failure) {
+      inlet.close()
+      return false
+    } else {
       this.#awaited.add(inlet)
       inlet.park()
       port.held = true
-    } else if (failure === undefined) return false
-    else port.fail(failure.cause)
+    }
     return undefined
   }
 
@@ -100,6 +107,7 @@ class Zipping<T> extends Choosing<T, T[]> {
       // All that are missing are waited for at once.
       const known = inlets.map((inlet) => this.look(port, inlet))
       if (known.includes(false) || known.length === 0) {
+        if (this.failure) return port.fail(this.failure.cause)
         this.close()
         return port.finish()
       }

@@ -86,6 +86,23 @@ describe.each(joins)('%s()', (name, join) => {
     }
   })
 
+  test('fails with an input, though it waits for another one that hangs, and gives what came before', async () => {
+    if (name === 'concat') return
+    for (const order of [0, 1]) {
+      const seen: unknown[] = []
+      const stuck = probe([1], 'hang')
+      const inputs = [stuck, probe([2, 3], { error: boom })]
+      const pipe = pipeline(
+        join(inputs[order], inputs[1 - order]),
+        forEach((value) => void seen.push(value)),
+      )
+      expect(await stageError(pipe.run({ capacity: 2 }))).toMatchObject({ stage: 'source', cause: boom })
+      // The tuple for the last one is not complete.
+      expect((seen.flat() as number[]).sort(ascending)).toEqual(name === 'zip' ? [1, 2] : [1, 2, 3])
+      expect(stuck.returned).toBe(1)
+    }
+  })
+
   test('closes its inputs once when nobody reads, when aborted, and when stopped', async () => {
     const ends: ((values: Source<unknown>) => Promise<unknown>)[] = [
       (values) => pipeline(values, take(3)).run({ capacity: 1 }),
