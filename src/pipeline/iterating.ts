@@ -28,6 +28,16 @@ export const heard = (promise: PromiseLike<unknown>): void => void promise.then(
 export const isStep = (step: unknown): boolean => typeof step === 'object' && step !== null
 export const notAStep = (): TypeError => new TypeError('The iterator gave something that is no object')
 
+/** Whether an iterator that was left in its `next` stands at a value, or may come to stand at one, as it gave `step`. */
+function stands(step: unknown): boolean {
+  try {
+    return isStep(step) && !(step as IteratorResult<unknown>).done
+  } catch {
+    // It has broken. Nobody waits for what it says.
+    return false
+  }
+}
+
 /**
  * Calls `return` as a loop would. Gives what is to be waited for: the clean-up of an iterator that stands at a value,
  * but not one that hangs in its `next`. One that only has had no turn yet is given one.
@@ -172,9 +182,7 @@ abstract class Iterating<T> implements Kernel<never, T> {
   protected exit(step?: unknown): void {
     this.#inside = false
     // Its `return` may throw, and is not called after an end.
-    this.#outside?.(
-      new Promise((resolve) => resolve(step && !(step as IteratorResult<T>).done && this.#leave(step))),
-    )
+    this.#outside?.(new Promise((resolve) => resolve(stands(step) && this.#leave(step))))
   }
 
   stop(): PromiseLike<unknown> | void {
@@ -288,7 +296,7 @@ export class AwaitingIterator<T> extends Iterating<T> {
       if (!this.port.left) this.await(step)
       else if (isThenable(step)) heard(step)
     } catch (error) {
-      // As above.
+      // It was left in its own `next`: nobody waits for what it says.
       if (this.over) return
       this.over = true
       throw error

@@ -70,37 +70,28 @@ describe.each(capacities)('at capacity %i a source', (capacity) => {
     expect(await run.stop()).toEqual([1, 2, 3])
   })
 
-  test('whose step throws when it is read, once a stop has left it, is no failure', async () => {
-    for (const async of [false, true]) {
+  test('whose `next` throws, or whose step when it is read, once a stop has left it, is no failure', async () => {
+    for (const kind of [
+      'sync',
+      'sync, throws',
+      'async',
+      'async without a promise',
+      'async, throws at once',
+    ]) {
       let at = 0
       const next = () => {
         if (at < 2) return { done: false, value: at++ }
         void run.stop()
+        if (kind.includes('throws')) throw boom
         return Object.defineProperty({ value: at }, 'done', {
           get() {
             throw boom
           },
         })
       }
-      const input = async
-        ? iterable<number>({ next: async () => next() as never })
-        : ({ [Symbol.iterator]: () => ({ next }) } as Iterable<number>)
-      const run = pipeline(source(input), toArray()).start({ capacity })
-      expect(await run.result).toEqual([0, 1])
-    }
-  })
-
-  test('whose `next` stops its run and then throws, of either kind, is no failure', async () => {
-    for (const async of [false, true]) {
-      let at = 0
-      const next = () => {
-        if (at < 2) return { done: false, value: at++ }
-        void run.stop()
-        throw boom
-      }
-      const input = async
-        ? iterable<number>({ next: () => (at < 2 ? Promise.resolve(next()) : next()) as never })
-        : ({ [Symbol.iterator]: () => ({ next }) } as Iterable<number>)
+      const input = kind.startsWith('sync')
+        ? ({ [Symbol.iterator]: () => ({ next }) } as Iterable<number>)
+        : iterable<number>({ next: kind === 'async' ? async () => next() : (next as never) })
       const run = pipeline(source(input), toArray()).start({ capacity })
       expect(await run.result).toEqual([0, 1])
     }
