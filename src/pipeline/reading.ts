@@ -79,9 +79,8 @@ function kernelFor<T>(port: Out<T>, input: Input<T>): Reading<T> {
   if (handle?.side === 'receiver') return new ReadingReceiver(port, input as Receiver<T>, handle)
   const stream = streamIterator<T>(input, port.context)
   if (stream) return new AwaitingIterator(port, stream)
-  if (Symbol.asyncIterator in Object(input))
-    return new AwaitingIterator(port, (input as AsyncIterable<T>)[Symbol.asyncIterator]())
-  const { [Symbol.iterator]: iterate } = input as Iterable<T>
+  const { [Symbol.asyncIterator]: many, [Symbol.iterator]: iterate } = input as AsyncIterable<T> & Iterable<T>
+  if (many) return new AwaitingIterator(port, many.call(input))
   if (Array.isArray(input) && iterate === Array.prototype[Symbol.iterator])
     return new ReadingArray(port, input)
   return new ReadingIterator(port, iterate.call(input))

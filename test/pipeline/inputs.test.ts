@@ -65,6 +65,8 @@ describe('source() reads', () => {
           map((n) => n / 2),
         ),
       ),
+    'an iterable that has no async iterator, and says so': () =>
+      source({ [Symbol.asyncIterator]: undefined, [Symbol.iterator]: () => [0, 1, 2].values() }),
     'an array of promises': () => source([Promise.resolve(0), 1, turns(2).then(() => 2)]),
   }
 
