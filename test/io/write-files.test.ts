@@ -129,8 +129,11 @@ describe('a file appears whole or not at all', () => {
       return handle
     })
     syncBuiltinESMExports()
+    // Another test may have loaded it where it played the file system.
+    vi.resetModules()
+    const anew = await import('sluice/io')
     try {
-      await write(['new'], writeLines(file))
+      await write(['new'], anew.writeLines(file))
     } finally {
       opened.mockRestore()
       syncBuiltinESMExports()
