@@ -29,7 +29,7 @@ export const isStep = (step: unknown): boolean => typeof step === 'object' && st
 export const notAStep = (): TypeError => new TypeError('The iterator gave something that is no object')
 
 /** Whether an iterator that was left in its `next` stands at a value, or may come to stand at one, as it gave `step`. */
-function stands(step: unknown): boolean {
+function mayStand(step: unknown): boolean {
   try {
     return isStep(step) && !(step as IteratorResult<unknown>).done
   } catch {
@@ -182,7 +182,7 @@ abstract class Iterating<T> implements Kernel<never, T> {
   protected exit(step?: unknown): void {
     this.#inside = false
     // Its `return` may throw, and is not called after an end.
-    this.#outside?.(new Promise((resolve) => resolve(stands(step) && this.#leave(step))))
+    this.#outside?.(new Promise((resolve) => resolve(mayStand(step) && this.#leave(step))))
   }
 
   stop(): PromiseLike<unknown> | void {
