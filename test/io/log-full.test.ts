@@ -216,10 +216,18 @@ describe('while it waits for room', () => {
     using folder = new LogFolder()
     const small = smallDisk(100)
     const warnings = await warningsOf(async () => {
-      const run = pipeline(source(numbered(20)), appendTo<string>(small, folder.file, wait)).start({
-        stallAfter: 10,
+      const stalled = new Promise<void>((resolve) => {
+        process.on('warning', function heard({ name }) {
+          if (name !== 'SluiceWarning') return
+          process.off('warning', heard)
+          resolve()
+        })
       })
-      await until(() => small.refused > 15)
+      // To open the file may take a while, and is waited for as well.
+      const run = pipeline(source(numbered(20)), appendTo<string>(small, folder.file, wait)).start({
+        stallAfter: 500,
+      })
+      await stalled
       await run.abort()
       await rejection(run.result)
     })
