@@ -88,16 +88,23 @@ function sizeOfRange(first: number, limit: number, step: number): number {
   return size
 }
 
-/** Writes `first + n * step` from `out[i]` on, for `many` numbers `n` (bench: cheap-stages; one by one, it takes half as long again). */
+/**
+ * Writes `first + n * step` from `out[i]` on, for `many` numbers `n`. Whole ones that are exact are counted up, four a round,
+ * which takes half the time (bench: cheap-stages).
+ */
 function countUp(out: number[], i: number, many: number, first: number, n: number, step: number): void {
   const end = i + many
-  for (; i + 3 < end; i += 4, n += 4) {
-    out[i] = first + n * step
-    out[i + 1] = first + (n + 1) * step
-    out[i + 2] = first + (n + 2) * step
-    out[i + 3] = first + (n + 3) * step
-  }
-  for (; i < end; i++) out[i] = first + n++ * step
+  const whole = Number.isInteger(first) && Number.isInteger(step)
+  if (whole && Math.abs(first) + (n + many) * Math.abs(step) <= Number.MAX_SAFE_INTEGER) {
+    let value = first + n * step
+    for (; i + 3 < end; i += 4, value += 4 * step) {
+      out[i] = value
+      out[i + 1] = value + step
+      out[i + 2] = value + 2 * step
+      out[i + 3] = value + 3 * step
+    }
+    for (; i < end; i++, value += step) out[i] = value
+  } else for (; i < end; i++) out[i] = first + n++ * step
 }
 
 /** Every tick is worked out from the beginning, so that late timers do not add up. */

@@ -76,6 +76,22 @@ describe('range()', () => {
     expect(await pipeline(range(0, -(2 ** 60), -1), take(2)).run()).toEqual([0, -1])
   })
 
+  test('is the first number and so many steps, exact or not', async () => {
+    for (const [first, step] of [
+      [2 ** 53 - 600, 1],
+      [600 - 2 ** 53, -1],
+      [-7, 3],
+      [9, -4],
+      [2 ** 52, 2 ** 43],
+      [2 ** 53 - 300, 1],
+      [0, 0.1],
+      [0.5, -2],
+    ]) {
+      const expected = Array.from({ length: 599 }, (_, n) => first + n * step)
+      expect(await pipeline(range(first, step * Infinity, step), take(599)).run()).toEqual(expected)
+    }
+  })
+
   test('counts as many as there are', async () => {
     expect(await pipeline(range(123_457), count()).run()).toBe(123_457)
   })
