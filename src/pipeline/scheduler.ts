@@ -164,7 +164,11 @@ export function schedule(task: Steppable, inside = false): void {
   queue[tail++ & (queue.length - 1)] = task
   if (running || resting || flushQueued) return
   flushQueued = true
-  const { scope } = task
+  flushSoon(task.scope, inside)
+}
+
+/** Not within `schedule`: for what its closures share a function makes room at each call, whether it gets to them or not. */
+function flushSoon(scope: Scope | undefined, inside: boolean): void {
   // Others may flush before, and schedule again: the scope goes with the callback.
   void resolved.then(inside ? () => flush(scope) : () => flushIn(scope))
 }
