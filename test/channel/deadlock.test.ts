@@ -278,9 +278,10 @@ describe.concurrent('a program is in no deadlock', () => {
       const [tx, rx] = channel<number>(0)
       setTimeout(() => void tx.send(1), 20)
       console.log(await rx.recv())
-      const [, open] = channel<number>(0)
+      const [silent, open] = channel<number>(0)
       console.log((await select({ open, timeout: after(20) })).key)
       await open.recv({ timeout: 20 }).catch((error: Error) => console.log(error.name))
+      silent.close()
       `,
       '1\ntimeout\nRecvError\nend of the module\n',
     ))
