@@ -58,8 +58,7 @@ function sizeOf(input: unknown): number | undefined {
 
 /** A promise may be one for anything: it is taken for something that can be read again. */
 function isOnce(input: unknown): boolean {
-  const object = Object(input) as Input<unknown>
-  return 'next' in object || isFilled(object)
+  return 'next' in Object(input) || isFilled(input)
 }
 
 function demandInput(input: unknown, action: string, option: string): void {
@@ -87,9 +86,9 @@ function kernelFor<T>(port: Out<T>, input: Input<T>): Reading<T> {
 }
 
 /** A receiver or a stream: somebody is at its other end. */
-function isFilled<T>(input: LateInput<T>): input is Input<T> {
-  const { [HANDLE]: handle } = input as { [HANDLE]?: Handle<T> }
-  return handle !== undefined || 'getReader' in input || isNodeReadable(input as Input<T>)
+function isFilled(input: unknown): boolean {
+  const object = Object(input) as object
+  return HANDLE in object || 'getReader' in object || isNodeReadable(object)
 }
 
 /** Listens to the promises that an input is or has, as far as they are there already, and to the errors of a stream. */
@@ -151,7 +150,7 @@ class ReadingReceiver<T> implements Reading<T> {
   }
 
   stop(): void {
-    this.receiver.close()
+    this.close()
   }
 
   close(): void {
@@ -176,7 +175,7 @@ class Opening<T> implements Reading<T> {
   }
 
   run(port: Out<T>): void {
-    if (this.#kernel === undefined && !this.#asked) {
+    if (!this.#asked) {
       this.#asked = true
       const input = typeof this.input === 'function' ? this.input(port.context) : this.input
       if (isThenable(input)) this.#await(input as PromiseLike<Input<T>>)
@@ -230,7 +229,7 @@ class Opening<T> implements Reading<T> {
     const letGo = (unread: LateInput<T>): PromiseLike<unknown> | void => {
       // A stream that is locked is somebody else's.
       if (isFilled(unread) && !(unread as Partial<ReadableStream>).locked)
-        return kernelFor(port, unread).close?.(true)
+        return kernelFor(port, unread as Input<T>).close?.(true)
     }
     if (!isThenable(input)) return letGo(input)
     heard(Promise.resolve(input as PromiseLike<Input<T>>).then(letGo))

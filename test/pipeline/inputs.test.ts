@@ -389,6 +389,11 @@ describe('an input that others fill and that has not been opened', () => {
     })
   })
 
+  test('that is a string fails no run that did not read it', async () => {
+    expect(await pipeline(source('abc'), take(0)).run()).toEqual([])
+    expect(await pipeline(source('abc')).start().stop()).toEqual([])
+  })
+
   test('is left to whoever has locked it, and fails no run that did not read it', async () => {
     const { stream, log } = endlessStream()
     const reader = stream.getReader()
