@@ -292,13 +292,6 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
     else this.#lastOfKey!.delete(slot.key)
   }
 
-  /** A slot that has more to give is ready again. */
-  resume(slot: Slot<In, R>): void {
-    slot.state = 'ready'
-    if (!this.#inOrder) this.#append(slot)
-    this.port.wake()
-  }
-
   #drain(): void {
     const { port } = this
     this.#lastReady = undefined
@@ -333,8 +326,7 @@ export class Calls<In, R, Out> implements Kernel<In, Out> {
   /** What a call gave has failed while it was put out: there is no calling it again, but `onError` applies. */
   break(slot: Slot<In, R>, error: unknown): void {
     slot.state = 'pending'
-    this.port.calls++
-    recover<In, R>(this.port, this.call, error, slot.value, 1).then(slot.ok, slot.err)
+    this.await(slot, recover<In, R>(this.port, this.call, error, slot.value, 1))
   }
 
   #shift(): void {

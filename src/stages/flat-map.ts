@@ -55,7 +55,7 @@ class Elements<T> {
 
 /** The values of one result after the other; what does not fit waits in its slot. */
 class Flattening<In, Out> implements Family<In, Many<Out>, Out> {
-  calls!: Calls<In, Many<Out>, Out>
+  calls!: FlatteningCalls<In, Out>
   /** What calls with a timeout were given whose results have not been read to their ends, by the index of the value. */
   readonly #kept = new Map<number, TimedContext>()
 
@@ -251,6 +251,12 @@ class FlatteningCalls<In, Out> extends Calls<In, Many<Out>, Out> {
     // Its stage has been left: nobody waits for more than the call.
     if (this.port.left) this.family.close(slot).catch(() => {})
     super.settled(slot)
+  }
+
+  /** A slot that has more to give is ready again. */
+  resume(slot: Slot<In, Many<Out>>): void {
+    super.await(slot, slot.result as Many<Out>)
+    this.port.wake()
   }
 
   override break(slot: Slot<In, Many<Out>>, error: unknown): void {
