@@ -18,6 +18,8 @@ export interface AnyIterator<T> {
   return?(): unknown
 }
 
+type Step<T> = ReturnType<AnyIterator<T>['next']>
+
 /** After how many values that are gathered the clock is looked at. */
 const SOME = 8
 
@@ -104,7 +106,25 @@ abstract class Iterating<T> implements Kernel<never, T> {
   }
 
   /** Asks the iterator for more. */
-  protected abstract pull(into: Into<T>): void
+  protected pull(into: Into<T>): void {
+    let step: Step<T> | undefined
+    this.#inside = true
+    try {
+      step = this.ask(into)
+    } catch (error) {
+      // It was left in its own `next`: nobody waits for what it says.
+      if (this.over) return
+      this.over = true
+      throw error
+    } finally {
+      this.#inside = false
+      // Its `return` may throw, and is not called after an end.
+      this.#outside?.(new Promise((resolve) => resolve(mayStand(step) && this.#leave(step))))
+    }
+  }
+
+  /** Asks the iterator, and says what it gave last. */
+  protected abstract ask(into: Into<T>): Step<T> | undefined
 
   /** What was waited for has come: a value, or it throws. */
   protected abstract take(arrived: unknown): void
@@ -173,18 +193,6 @@ abstract class Iterating<T> implements Kernel<never, T> {
   /** The `next` that may hang, of what was asked last. */
   protected abstract hanging(asked?: unknown): PromiseLike<unknown> | undefined
 
-  /** Called before the iterator is asked. */
-  protected enter(): void {
-    this.#inside = true
-  }
-
-  /** Called when it has been asked, with what it gave last; with nothing where it threw. */
-  protected exit(step?: unknown): void {
-    this.#inside = false
-    // Its `return` may throw, and is not called after an end.
-    this.#outside?.(new Promise((resolve) => resolve(mayStand(step) && this.#leave(step))))
-  }
-
   stop(): PromiseLike<unknown> | void {
     // What is pending is given one turn, so that a value which is as good as there is not lost; nobody waits for more.
     // Before the iterator is left: its `return` may throw.
@@ -210,33 +218,27 @@ abstract class Iterating<T> implements Kernel<never, T> {
 
 /** A synchronous iterator. It may give promises: they are awaited, as a loop does. */
 export class ReadingIterator<T> extends Iterating<T> {
-  protected override pull(into: Into<T>): void {
+  protected override ask(into: Into<T>): Step<T> | undefined {
     const { iterator } = this
     const { out, room } = into
     let { count } = into
-    let step: ReturnType<AnyIterator<T>['next']> | undefined
-    this.enter()
+    let step: Step<T> | undefined
     try {
       while (!this.over && count < room) {
-        step = undefined
         step = iterator.next()
         if (this.over && isThenable(step)) heard(step)
         if (!isStep(step)) throw notAStep()
         const { done, value } = step as IteratorResult<T, undefined>
         if (done) this.over = true
-        else if (typeof value === 'object' && isThenable(value)) return this.await(value, { value })
-        else out[count++] = value
-        if ((count & 31) === 31 && late()) return
+        else if (typeof value === 'object' && isThenable(value)) {
+          this.await(value, { value })
+          break
+        } else out[count++] = value
+        if ((count & 31) === 31 && late()) break
       }
-    } catch (error) {
-      step = undefined
-      // It was left in its own `next`: nobody waits for what it says.
-      if (this.over) return
-      this.over = true
-      throw error
+      return step
     } finally {
       into.count = count
-      this.exit(step)
     }
   }
 
@@ -288,21 +290,11 @@ const NONE: readonly never[] = []
 
 /** An asynchronous iterator. */
 export class AwaitingIterator<T> extends Iterating<T> {
-  protected override pull(): void {
-    let step: ReturnType<AnyIterator<T>['next']> | undefined
-    this.enter()
-    try {
-      step = this.iterator.next()
-      if (!this.port.left) this.await(step)
-      else if (isThenable(step)) heard(step)
-    } catch (error) {
-      // It was left in its own `next`: nobody waits for what it says.
-      if (this.over) return
-      this.over = true
-      throw error
-    } finally {
-      this.exit(step)
-    }
+  protected override ask(): Step<T> {
+    const step = this.iterator.next()
+    if (!this.port.left) this.await(step)
+    else if (isThenable(step)) heard(step)
+    return step
   }
 
   protected override take(arrived: unknown): void {

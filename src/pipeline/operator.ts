@@ -6,7 +6,7 @@ import { onAbort } from '../channel/clock.ts'
 import type { Receiver, Sender } from '../channel/handles.ts'
 import { demand } from '../errors.ts'
 import { streamIterator } from './foreign.ts'
-import { heard, leave } from './iterating.ts'
+import { heard, leave, notAStep } from './iterating.ts'
 import { nextTurn } from './scheduler.ts'
 import type { StageContext } from './stage.ts'
 
@@ -139,7 +139,7 @@ async function pump<T>(
       if (signal.aborted) end()
       const step = await asked
       asked = undefined
-      if (Object(step) !== step) throw new TypeError('The iterator gave something that is no object')
+      if (Object(step) !== step) throw notAStep()
       // One that has ended is not waited for, though it was left meanwhile: its `return` may hang.
       if (step.done) return
       if (leaving) return leaving
