@@ -19,7 +19,7 @@ export function onErrorOf<T>(make: string, options: { onError?: OnError<T> }): O
 export class Culprit extends Error {
   constructor(
     readonly thrown: unknown,
-    readonly culprit: { value: unknown; error?: unknown },
+    readonly culprit: { value: unknown },
   ) {
     super('A value failed')
   }
@@ -28,14 +28,14 @@ export class Culprit extends Error {
 /** What a stage fails with, and the value that is to blame. */
 export function culpritOf(error: unknown): {
   thrown: unknown
-  culprit?: { value: unknown; error?: unknown }
+  culprit?: { value: unknown }
 } {
   return error instanceof Culprit ? error : { thrown: error }
 }
 
 /** Resolves where the stage goes on without the value; otherwise rejects with a `Culprit`. */
 export async function recover<T>(
-  port: Pick<Port<never, unknown>, 'context' | 'skipped'>,
+  port: Pick<Port<never, unknown>, 'context' | 'skipped' | 'handlerFailure'>,
   onError: OnError<T>,
   value: T,
   error: unknown,
@@ -46,7 +46,7 @@ export async function recover<T>(
   try {
     await onError(failure)
   } catch (thrown) {
-    throw new Culprit(thrown, { value, error })
+    throw new Culprit(port.handlerFailure(thrown, error), { value })
   }
 }
 

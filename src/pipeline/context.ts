@@ -65,9 +65,9 @@ export class HandlerFailure {
     readonly handled: unknown,
   ) {}
 
-  static [Symbol.hasInstance](error: unknown): boolean {
+  static is(error: unknown): error is HandlerFailure {
     // Looks at nothing of it: what a function threw may be a proxy.
-    return typeof error === 'object' && error !== null && #own in error
+    return #own in Object(error)
   }
   readonly #own = true
 }

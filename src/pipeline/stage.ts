@@ -74,10 +74,9 @@ export interface Port<In, Out> {
   failing(error: unknown, culprit?: Culprit): void
 }
 
-/** The value that is to blame; and its own error, where its handler is what failed. */
+/** The value that is to blame. */
 export interface Culprit {
   value: unknown
-  error?: unknown
 }
 
 export interface Kernel<In, Out> {

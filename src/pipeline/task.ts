@@ -36,9 +36,6 @@ export interface Owner {
   skipped(task: Task, failure: CallFailure<unknown>): boolean
 }
 
-/** Nearly all stages have nothing beside them. */
-const NONE: never[] = []
-
 export class Task extends Driven implements Wakeable {
   readonly name: string
   readonly context: Context
@@ -53,7 +50,7 @@ export class Task extends Driven implements Wakeable {
   /** The stage whose branch it is in. */
   branchOf: Task | undefined
   /** The chains that run beside it. */
-  attached: (readonly Task[])[] = NONE
+  readonly attached: (readonly Task[])[] = []
   readonly kernel: Kernel<unknown, unknown> | undefined
 
   /** Its output is that of the stage whose branch it ends. */
@@ -215,7 +212,7 @@ export class Task extends Driven implements Wakeable {
     // Nobody wants the result of a call that fails after its stage was left, unless it was left because the run failed.
     if (this.#cancelled && !this.owner.knows(this.context.signal.reason)) return
     // The value of a handler that threw has been counted.
-    if (!(error instanceof HandlerFailure) && !(culprit && 'error' in culprit)) this.failures++
+    if (!HandlerFailure.is(error)) this.failures++
     const failure = this.#wrap(error, culprit)
     this.#failure ??= failure
     this.ownFailure ??= failure
@@ -254,10 +251,9 @@ export class Task extends Driven implements Wakeable {
 
   #wrap(error: unknown, culprit?: Culprit): StageError {
     const wrapped = (cause: unknown): StageError => new StageError(this.name, this.index, cause, culprit)
-    const handler = error instanceof HandlerFailure
-    const failure = wrapped(handler ? error.thrown : error)
-    if (handler) failure.suppressed.push(wrapped(error.handled))
-    else if (culprit && 'error' in culprit) failure.suppressed.push(wrapped(culprit.error))
+    if (!HandlerFailure.is(error)) return wrapped(error)
+    const failure = wrapped(error.thrown)
+    failure.suppressed.push(wrapped(error.handled))
     return failure
   }
 
