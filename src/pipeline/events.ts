@@ -25,8 +25,3 @@ export function tell(event: Event, message: () => object): void {
   const channel = (channels[event] ??= builtin('node:diagnostics_channel')?.channel(`sluice:${event}`))
   if (channel?.hasSubscribers) channel.publish(message())
 }
-
-/** As `tell`, once what runs now is through. */
-export function tellSoon(event: Event, message: () => object): void {
-  if (channels[event]?.hasSubscribers !== false) queueMicrotask(() => tell(event, message))
-}

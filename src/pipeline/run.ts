@@ -18,7 +18,7 @@ import {
   type StageError,
 } from '../errors.ts'
 import { newScope, within } from './builtin.ts'
-import { tell, tellSoon } from './events.ts'
+import { tell } from './events.ts'
 import { type Graph, graphOfRun } from './graph.ts'
 import { reportOf, shown } from './report.ts'
 import { type CallFailure, type Chain, type Definition, type Ends, hearAll } from './stage.ts'
@@ -94,7 +94,7 @@ export class Execution<R> implements Run<R>, Owner {
   #building = 1
   #resolve!: (result: R) => void
   #reject!: (reason: unknown) => void
-  /** What is let go of at the end. */
+  /** Lets go of what the run has, and tells who waits for its end. */
   readonly #letGo: (() => void)[] = []
 
   /** The last stage is a sink. */
@@ -127,8 +127,7 @@ export class Execution<R> implements Run<R>, Owner {
       this.#letGo.push(watchStalls(this.#all, stallAfter, () => this.#stalled(stallAfter)))
     this.#building--
     tell('run:start', () => this.#message())
-    // From the end: a stage that wants nothing says so before anything is pulled.
-    for (const task of this.tasks.reverse()) this.#begin(task)
+    this.#begin(this.#main)
   }
 
   /** All tasks, in the order of the flow. */
@@ -172,7 +171,6 @@ export class Execution<R> implements Run<R>, Owner {
       each.label = label
       if (reader) each.inputOf = task
     }
-    if (task.attached.length === 0) task.attached = []
     task.attached.push(chain)
     this.#building--
     if (input) {
@@ -183,16 +181,19 @@ export class Execution<R> implements Run<R>, Owner {
       output!.reader = reader
       output!.receivers = 1
     }
-    if (this.#building === 0) for (const each of flow(chain).reverse()) this.#begin(each)
+    if (this.#building === 0) this.#begin(chain)
     return { input, output, result: () => chain.at(-1)!.kernel?.result?.() }
   }
 
-  #begin(task: Task): void {
-    // One that begins before it, or an observer, may have ended it.
-    if (task.left) return
-    task.begun = true
-    this.#tell('stage:start', task)
-    task.start()
+  /** From the end: a stage that wants nothing says so before anything is pulled. */
+  #begin(chain: readonly Task[]): void {
+    for (const task of flow(chain).reverse()) {
+      // One that begins before it, or an observer, may have ended it.
+      if (task.left) continue
+      task.begun = true
+      this.#tell('stage:start', task)
+      task.start()
+    }
   }
 
   /** Tells of a stage that users know of. */
@@ -291,10 +292,10 @@ export class Execution<R> implements Run<R>, Owner {
     const [reason] = this.#failures
     const failed = this.#aborted ?? (reason && { reason })
     // The step in which it has ended is not measured yet; and before whoever waits for the result goes on.
-    tellSoon('run:end', () => ({ ...this.#message(), ...(failed && { error: failed.reason }) }))
+    const message = (): object => ({ ...this.#message(), ...(failed && { error: failed.reason }) })
+    queueMicrotask(() => tell('run:end', message))
     if (failed) this.#reject(failed.reason)
     else this.#resolve(this.#main.at(-1)?.kernel?.result?.() as R)
-    for (const heard of this.#whenOver) heard()
   }
 
   /** An aborted run does not wait for calls, only for clean-up. */
@@ -323,9 +324,8 @@ export class Execution<R> implements Run<R>, Owner {
   async abort(reason: unknown = new DOMException('The run was aborted', 'AbortError')): Promise<void> {
     this.#abort(reason)
     // Not by awaiting the result: whoever aborts has not looked at its rejection.
-    if (this.ended === undefined) await new Promise<void>((resolve) => this.#whenOver.push(resolve))
+    if (this.ended === undefined) await new Promise<void>((resolve) => this.#letGo.push(resolve))
   }
-  readonly #whenOver: (() => void)[] = []
 
   stop(options: { deadline?: number } = {}): Promise<R> {
     const { deadline = Infinity } = options ?? {}

@@ -9,7 +9,7 @@ import type { Task } from './task.ts'
  */
 export function watchStalls(tasks: readonly Task[], stallAfter: number, stalled: () => void): () => void {
   const pause = Math.max(1, Math.ceil(stallAfter / 4))
-  const most = Math.max(pause, stallAfter)
+  const looks = Math.max(1, Math.ceil(stallAfter / pause))
   let moves = -1
   let still = 0
   let over = false
@@ -17,8 +17,8 @@ export function watchStalls(tasks: readonly Task[], stallAfter: number, stalled:
   const look = (): void => {
     const before = moves
     moves = tasks.reduce((sum, task) => sum + task.moves, 0)
-    still = moves === before && !isIdle(tasks) ? still + pause : 0
-    if (still >= most && still - pause < most) stalled()
+    still = moves === before && !isIdle(tasks) ? still + 1 : 0
+    if (still === looks) stalled()
     // Whoever was told may have ended it.
     if (!over) stopTimer = startTimer(pause, look, true)
   }
