@@ -71,9 +71,9 @@ function addChain(
   return loose
 }
 
-function sizeOf({ size }: Definition): { size?: number } {
+function sizeOf({ size }: Definition): { size: number } | false {
   const known = size?.()
-  return known === undefined ? {} : { size: known }
+  return known !== undefined && { size: known }
 }
 
 /** The graph of a run as it is now, with the branches and inputs that have come up. */

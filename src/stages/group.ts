@@ -104,7 +104,6 @@ class Batching<T> implements Kernel<T, T[]> {
 
   close(): void {
     this.#stopTimer?.()
-    this.#stopTimer = undefined
   }
 }
 
