@@ -217,6 +217,8 @@ export class Task extends Driven implements Wakeable {
     this.#failure ??= failure
     this.ownFailure ??= failure
     this.owner.failed(this, failure)
+    // Calls before the failing one may take long. Not now: a turn may have the input before it.
+    if (this.input) queueMicrotask(() => this.left || closeSide(this.input!, 'receiver'))
   }
 
   skipped(failure: CallFailure<unknown>): boolean {

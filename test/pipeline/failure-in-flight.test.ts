@@ -107,6 +107,25 @@ describe('calls in flight when a stage fails', () => {
     expect(before[0].aborted).toBe(true)
   })
 
+  test('let nothing more be read while they go on: no function before them is called, and the source is closed', async () => {
+    const gate = deferred()
+    const input = probe(naturals)
+    let afterwards = 0
+    const run = pipeline(
+      source(input),
+      map((n, _index, { signal }) => {
+        if (signal.aborted) afterwards++
+        return n
+      }),
+      forEach(async (n) => (n === 0 ? await gate.promise : Promise.reject(boom)), { concurrency: 2 }),
+    ).run({ capacity: 4 })
+    await until(() => input.returned === 1)
+    expect(await settledWithin(run, 10)).toBe(false)
+    gate.resolve()
+    expect((await stageError(run)).value).toBe(1)
+    expect([afterwards, input.returned]).toEqual([0, 1])
+  })
+
   test('are not waited for where only a source hangs', async () => {
     const input = probe([1], 'hang')
     const error = await stageError(pipeline(source(input), map(failAt(1)), drain()).run())
