@@ -8,15 +8,23 @@ import { cut, fileOf, openFiles, resumed, run, useFolder } from './support-files
 
 /** Done once, when the names of a folder are known and nobody has looked at the files. */
 let listed: (() => void) | undefined
+let looks = 0
+/** Told of each file before it is opened. */
+let opening = (_file: string): void => {}
 vi.mock(import('node:fs/promises'), async (original) => {
   const real = await original()
   const readdir = async (folder: string) => {
     const names = await real.readdir(folder)
+    looks++
     listed?.()
     listed = undefined
     return names
   }
-  return { ...real, readdir: readdir as typeof real.readdir }
+  const open = (file: string, flags: string) => {
+    opening(file)
+    return real.open(file, flags)
+  }
+  return { ...real, readdir: readdir as typeof real.readdir, open: open as typeof real.open }
 })
 
 const path = useFolder()
@@ -247,6 +255,28 @@ describe('a run that goes on with a file that was followed', () => {
     writeFileSync(file, 'd\n')
     const { values } = await cut(resumed(readLines(file, { follow: true }), position), 3)
     expect(values).toEqual(['b', 'c', 'd'])
+  })
+
+  test('looks for them once, and once more where they have been moved meanwhile', async () => {
+    const file = fileOf(path('app.log'), '0\n')
+    const { position } = await cut(readLines(file, { follow: true }), 1)
+    const rotated = Array.from({ length: 6 }, (_, i) => path(`app.log.${6 - i}`))
+    for (const [i, name] of rotated.entries()) {
+      await tick(file)
+      renameSync(file, name)
+      writeFileSync(file, `${i + 1}\n`)
+    }
+    const before = looks
+    const resume = (count: number) => cut(resumed(readLines(file, { follow: true }), position), count)
+    expect((await resume(6)).values).toEqual(['1', '2', '3', '4', '5', '6'])
+    // For the file that is gone on with, for those after it, and for what came after those.
+    expect(looks - before).toBe(3)
+    opening = (file) => {
+      if (file === rotated[3]) for (const name of rotated) renameSync(name, `${name}0`)
+    }
+    expect((await resume(6)).values).toEqual(['1', '2', '3', '4', '5', '6'])
+    opening = () => {}
+    expect(looks - before).toBe(7)
   })
 
   test('reads one that had the name for no longer than a tick of the clock', async () => {

@@ -28,6 +28,8 @@ export class Follower {
   /** The file that was read last, where another one took its name. */
   #last: Found | undefined
   readonly #seen = new Set<string>()
+  /** What is to be read next, as it was found at one look: to look anew for each of hundreds takes long. */
+  #found: Found[] = []
 
   constructor(
     readonly file: string,
@@ -88,19 +90,23 @@ export class Follower {
     const next = await this.#between(last, now)
     if (next === undefined) return current
     await current?.close()
-    return (await this.#openFound(next)) ?? this.#openNext()
+    const handle = await this.#openFound(next)
+    // Where it has been moved again, the others have been as well.
+    this.#found = handle ? this.#found.slice(1) : []
+    return handle ?? this.#openNext()
   }
 
   /** The oldest file that had the name after the last one, and before the one that has it now. */
   async #between(last: Found, now: Found | undefined): Promise<Found | undefined> {
-    const [next] = (await this.#folder((name) => this.#isRotated(name)))
+    if (this.#found.length > 0) return this.#found[0]
+    this.#found = (await this.#folder((name) => this.#isRotated(name)))
       .filter((found) => found.written >= last.written)
       // The one that had the name just now may have lost it meanwhile, and one after it as well: that is not its turn.
       // Clocks of file systems tick every few milliseconds: the one before it may be as old.
       .filter((found) => now === undefined || (found.id !== now.id && found.born <= now.born))
       .filter(({ id }) => id !== last.id && !this.#seen.has(id))
       .sort((a, b) => a.written - b.written || a.born - b.born)
-    return next
+    return this.#found[0]
   }
 
   async #openFound({ path, id }: Found): Promise<FileHandle | undefined> {
