@@ -290,6 +290,24 @@ describe('a run that goes on with a file that was followed', () => {
     expect(values).toEqual(['b', 'c'])
   })
 
+  test('reads those that are renamed once more while their folder is looked at', async () => {
+    const file = fileOf(path('app.log'), 'a\n')
+    const { position } = await cut(readLines(file, { follow: true }), 1)
+    renameSync(file, path('app.log.2'))
+    fileOf(file, 'b\n')
+    await tick(file)
+    renameSync(file, path('app.log.1'))
+    fileOf(file, 'c\n')
+    // After the look for the file that is gone on with.
+    listed = () => {
+      queueMicrotask(() => {
+        listed = () => renameSync(path('app.log.1'), path('app.log.3'))
+      })
+    }
+    const { values } = await cut(resumed(readLines(file, { follow: true }), position), 2)
+    expect(values).toEqual(['b', 'c'])
+  })
+
   test('warns where the rest is gone, and begins with the new one', async () => {
     const file = fileOf(path('log'), 'a\n')
     const { position } = await cut(readLines(file, { follow: true }), 1)

@@ -134,11 +134,13 @@ export class Follower {
   }
 
   /** The files beside it, of those names that are wanted. */
-  async #folder(wanted = (_name: string): boolean => true): Promise<Found[]> {
+  async #folder(wanted = (_name: string): boolean => true, again = true): Promise<Found[]> {
     const folder = dirname(this.file)
     const names = (await readdir(folder)).filter(wanted)
-    const found = await Promise.all(names.map((name) => lookAt(join(folder, name))))
-    return found.filter((file) => file !== undefined)
+    const looked = await Promise.all(names.map((name) => lookAt(join(folder, name))))
+    const found = looked.filter((file) => file !== undefined)
+    // What is renamed before it is looked at is there by another name.
+    return again && found.length < names.length ? this.#folder(wanted, false) : found
   }
 
   #isRotated(name: string): boolean {
