@@ -23,7 +23,9 @@ export async function placeOf(file: string): Promise<string> {
   return target === undefined ? join(folder, basename(file)) : placeOf(resolve(folder, target))
 }
 
-/** A name beside its place, no longer than names can be. `mark` tells it from others. */
+const TEMPORARY = /[/\\]\.[^/\\]*\.[0-9a-f]{12}\.tmp$/
+
+/** A name beside its place, no longer than names can be. `mark`, twelve digits, tells it from others. */
 export function temporaryFor(place: string, mark: string): string {
   const name = basename(place).slice(0, 64)
   return join(dirname(place), `.${name}.${mark}.tmp`)
@@ -40,9 +42,13 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Of a folder that is missing the system says that a file in it is, by a name that the user does not know. */
+/** What went wrong with a file that is made whole: the system tells of it by a name that the user does not know. */
 export function whyNot(error: unknown): string {
   const { code, syscall, path, message } = error as NodeJS.ErrnoException
-  const isFolder = code === 'ENOENT' && syscall === 'open' && path !== undefined
-  return isFolder ? `ENOENT: no such folder: ${dirname(path)}` : message
+  if (code === 'ENOENT' && syscall === 'open' && path !== undefined)
+    return `ENOENT: no such folder: ${dirname(path)}`
+  const { dest } = error as { dest?: string }
+  if (path === undefined || !TEMPORARY.test(path)) return message
+  const [what] = message.split(', ', 1)
+  return dest === undefined ? `${what}, in the folder ${dirname(path)}` : `${what}, ${syscall} to '${dest}'`
 }

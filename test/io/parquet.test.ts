@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import {
+  existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -10,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { map, pipeline, range, source, take, tap, type StageError } from 'sluice'
 import { readDuckDb, readParquet, type WriteParquetOptions, writeParquet } from 'sluice/duckdb'
@@ -236,8 +237,22 @@ describe('writeParquet and readParquet', () => {
     }
     expect(readdirSync(folder)).toEqual(['pipe', 'x.parquet'])
     expect(lstatSync(pipe).isFIFO()).toBe(true)
-    const missing = await failed(write([{ a: 1 }], {}, join(folder, 'missing', 'x.parquet')))
-    expect(missing.message).toContain('Cannot write Parquet')
+  })
+
+  test('a folder where it cannot be made is named, and no file that nobody knows', async () => {
+    const missing = join(folder, 'missing')
+    const error = await failed(write([{ a: 1 }], {}, join(missing, 'x.parquet')))
+    expect(error.message).toContain(`x.parquet": ENOENT: no such folder: ${missing}`)
+    if (!existsSync('/sys')) return
+    const refused = await failed(write([{ a: 1 }], {}, '/sys/x.parquet'))
+    expect(refused.message).toMatch(/Cannot write Parquet "\/sys\/x.parquet": E[^,/]+, in the folder \/sys$/)
+  })
+
+  test('its name may be as long as names can be', async () => {
+    const long = join(folder, 'x'.repeat(255))
+    expect(await write([{ a: 'x' }], {}, long)).toEqual({ path: long, count: 1 })
+    expect(await pipeline(readParquet(long)).run()).toEqual([{ a: 'x' }])
+    expect(readdirSync(folder)).toEqual([basename(long)])
   })
 
   test('without a row it needs to know the columns', async () => {

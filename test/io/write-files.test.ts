@@ -15,7 +15,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import { dirname } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, test, vi } from 'vitest'
-import { pipeline, type Sink, source, type StageError } from 'sluice'
+import { pipeline, type Sink, source, type StageError, tap } from 'sluice'
 import {
   checkpoint,
   type CsvWriteOptions,
@@ -173,6 +173,21 @@ describe('what cannot be written fails the stage, and names the file', () => {
     mkdirSync(path('folder'))
     expect((await reason(write(['a'], writeLines(path('folder'))))).message).toMatch('EISDIR')
     expect(openFiles(path())).toEqual([])
+  })
+
+  test('a folder in which nobody may make files', async () => {
+    if (!existsSync('/sys')) return
+    const { cause } = await reason(write(['a'], writeLines('/sys/out.txt')))
+    expect((cause as Error).message).toMatch(/^Cannot write \/sys\/out.txt: E[^,/]+, in the folder \/sys$/)
+  })
+
+  test('a folder that takes its place meanwhile', async () => {
+    const file = path('out.txt')
+    const lines = tap<string>(() => mkdirSync(file))
+    const { cause } = await reason(pipeline(source(['a']), lines, writeLines(file)).run())
+    expect((cause as Error).message).toMatch(/^Cannot write .*: E[^,/]+, rename to '.*out.txt'$/)
+    expect((cause as Error).message).not.toMatch('.tmp')
+    expect(readdirSync(path())).toEqual(['out.txt'])
   })
 
   test.each([{}, { append: true }])('a name that ends with a slash: %j', async (options) => {

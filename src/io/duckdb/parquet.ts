@@ -5,14 +5,13 @@
  * they go to a table in a file beside the target first, which DuckDB keeps compressed and out of memory, and are
  * copied out at the end. Gathering them in memory was rejected, and so was a file of many parts: readers want one.
  */
-import { randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { open, rename, rm, stat } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { chunkSink, type WriteOptions } from '../../connect/chunk-sink.ts'
 import { chunkSource } from '../../connect/chunk-source.ts'
 import { isName } from '../../connect/names.ts'
-import { absent, placeOf } from '../../connect/new-file.ts'
+import { absent, placeOf, temporaryFor, whyNot } from '../../connect/new-file.ts'
 import { ownCopy } from '../../connect/own-copy.ts'
 import { demand, demandCount } from '../../errors.ts'
 import type { Sink, Source } from '../../pipeline/stage.ts'
@@ -163,11 +162,10 @@ async function planOf(
   columns: Columns | undefined,
 ): Promise<Plan<WrittenParquet>> {
   const action = `write Parquet ${JSON.stringify(path)}`
-  const place = await fileAt(path).catch((error: unknown) => {
-    throw failure(action, error)
+  const [place, copy] = await filesAt(path).catch((error: unknown) => {
+    throw new Error(`Cannot ${action}: ${whyNot(error)}`, { cause: error })
   })
-  const beside = join(dirname(place), `.${basename(place)}.${randomUUID()}`)
-  const [waiting, copy] = [`${beside}.duckdb`, `${beside}.tmp`]
+  const waiting = `${copy}.duckdb`
   // DuckDB keeps a log beside its file, and what does not fit in memory.
   const waitingFiles = [waiting, `${waiting}.wal`, `${waiting}.tmp`]
   const close = (): Promise<unknown> => remove([...waitingFiles, copy])
@@ -210,12 +208,19 @@ async function planOf(
   }
 }
 
-/** Where the file really is, or will be. Told before a row comes: what is no file, as a device, would be gone at the end, or in the way. */
-async function fileAt(path: string): Promise<string> {
+/**
+ * Where the file really is, or will be, and what it is made as. Told before a row comes: what is no file, as a device, would be gone at
+ * the end, or in the way; and DuckDB would tell of a folder by the name of a file that the user does not know.
+ */
+async function filesAt(path: string): Promise<[place: string, copy: string]> {
   const place = await placeOf(path)
   const there = await stat(place).catch(absent)
   if (there?.isFile() === false) throw new Error('what is there is no file')
-  return place
+  const copy = temporaryFor(place, randomBytes(6).toString('hex'))
+  const handle = await open(copy, 'wx')
+  await handle.close()
+  await rm(copy)
+  return [place, copy]
 }
 
 function remove(files: readonly string[]): Promise<unknown> {
