@@ -15,7 +15,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import { dirname } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, test, vi } from 'vitest'
-import { pipeline, type Sink, source, type StageError, tap } from 'sluice'
+import { pipeline, type Sink, source, type StageError } from 'sluice'
 import {
   checkpoint,
   type CsvWriteOptions,
@@ -183,8 +183,12 @@ describe('what cannot be written fails the stage, and names the file', () => {
 
   test('a folder that takes its place meanwhile', async () => {
     const file = path('out.txt')
-    const lines = tap<string>(() => mkdirSync(file))
-    const { cause } = await reason(pipeline(source(['a']), lines, writeLines(file)).run())
+    async function* lines() {
+      yield 'a'
+      while (readdirSync(path()).length === 0) await new Promise((resolve) => setImmediate(resolve))
+      mkdirSync(file)
+    }
+    const { cause } = await reason(pipeline(source(lines()), writeLines(file)).run())
     expect((cause as Error).message).toMatch(/^Cannot write .*: E[^,/]+, rename to '.*out.txt'$/)
     expect((cause as Error).message).not.toMatch('.tmp')
     expect(readdirSync(path())).toEqual(['out.txt'])
