@@ -1,4 +1,5 @@
-import { isPromise } from 'node:util/types'
+/** Also one of another realm. */
+const isPromise = (value: object): boolean => ({}).toString.call(value) === '[object Promise]'
 
 /** Whether it is an object to look for options or values in: no list of them, no function, and no promise that somebody forgot to await. */
 export function isRecord(value: unknown): value is object {

@@ -12,7 +12,8 @@
  * It needs `@opentelemetry/api`, an optional peer dependency, and does nothing where no SDK is registered.
  */
 import { type MeterProvider, metrics, trace, type TracerProvider } from '@opentelemetry/api'
-import { demand, demandOptions } from '../errors.ts'
+import { demandOptions } from '../connect/options.ts'
+import { demand } from '../errors.ts'
 import { listen } from './listen.ts'
 import { attempt } from './telemetry/attempt.ts'
 import { Metrics } from './telemetry/metrics.ts'

@@ -10,7 +10,8 @@
  * the real clock anywhere. So a few short turns in which nobody asks for another mean that nothing moves any more.
  */
 import { install } from '@sinonjs/fake-timers'
-import { demand, demandOptions } from '../errors.ts'
+import { demandOptions } from '../connect/options.ts'
+import { demand } from '../errors.ts'
 import { LEFT, type Watched } from './released.ts'
 import { platformModule, processOf } from './platform.ts'
 

@@ -346,6 +346,8 @@ describe('inspect() refuses', () => {
     ['half a run', [{ stats: () => {} }], /"target" must be a run or a pipeline, got Object$/],
     ['a target that is none', [7], /^Cannot inspect: "target" must be a run or a pipeline, got 7$/],
     ['options that are none', [undefined, null], /^Cannot inspect: "options" must be an object, got null$/],
+    ['a list of options', [undefined, []], /^Cannot inspect: "options" must be an object, got Array$/],
+    ['options to come', [undefined, Promise.resolve({})], /: "options" must be an object, got Promise$/],
     ['a port', [undefined, { port: 70_000 }], /"port" must be an integer from 0 to 65535, got 70000$/],
     ['a host', [undefined, { host: '' }], /"host" must be an address, got ""$/],
     ['names', [undefined, { hosts: [1] }], /"hosts" must be an array of names, got Array$/],

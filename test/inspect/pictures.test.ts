@@ -159,6 +159,7 @@ describe('pictures refuse', () => {
     )
     expect(() => draw(linear, { title: 7 as never })).toThrow('"title" must be a string, got 7')
     expect(() => draw(linear, null as never)).toThrow('"options" must be an object, got null')
+    expect(() => draw(linear, [] as never)).toThrow('"options" must be an object, got Array')
   })
 })
 

@@ -501,6 +501,8 @@ describe('instrument()', () => {
     expect(() => instrument(null)).toThrow(
       new TypeError('Cannot instrument: "options" must be an object, got null'),
     )
+    for (const none of [[], Promise.resolve({})])
+      expect(() => instrument(none as object)).toThrow('"options" must be an object, got ')
     expect(() => instrument({ meterProvider: {} as MeterProvider })).toThrow(
       new TypeError('Cannot instrument: "meterProvider" must be a MeterProvider, got Object'),
     )

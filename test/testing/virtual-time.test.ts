@@ -266,6 +266,10 @@ describe('runAll()', () => {
   })
 })
 
+test.each([[[]], [Promise.resolve({})]])('virtualTime() refuses %o for options', (none) => {
+  expect(() => start(none as never)).toThrow('Cannot create virtual time: "options" must be an object, got ')
+})
+
 test.each([null, 5, 'now'])('virtualTime() refuses options that are %s', (options) => {
   expect(() => start(options as never)).toThrow(
     new TypeError(

@@ -1,5 +1,6 @@
 /** A graph as text that other programs draw: Mermaid for Markdown, DOT for Graphviz. */
-import { demand, demandOptions } from '../../errors.ts'
+import { demandOptions } from '../../connect/options.ts'
+import { demand } from '../../errors.ts'
 import type { Graph, GraphEdge } from '../../pipeline/graph.ts'
 
 /** How `toMermaid`, `toDot` and `toSvg` draw a graph. */

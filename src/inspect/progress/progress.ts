@@ -6,7 +6,8 @@
  * `node:diagnostics_channel`, before anybody who awaits the result goes on; where the core has none, it is seen at the next
  * picture. The timer holds no process.
  */
-import { demand, demandNumber, demandOptions } from '../../errors.ts'
+import { demandOptions } from '../../connect/options.ts'
+import { demand, demandNumber } from '../../errors.ts'
 import type { Run } from '../../pipeline/run.ts'
 import { hasEnded, listen } from '../listen.ts'
 import { type Ending, outcomeOf } from '../outcome.ts'
