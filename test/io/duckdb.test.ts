@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { linkSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
@@ -765,6 +765,16 @@ describe('writeDuckDb', () => {
     const copy = pipeline(readDuckDb('FROM a', { database }), writeDuckDb('c', { database }))
     expect(await copy.run()).toEqual({ table: 'c', count: 100_000 })
     expect(openElsewhere(database)).toBe('opened')
+  })
+
+  test('two runs at a time on two links to one file share the database, and lose no row', async () => {
+    const [database, link] = ['linked.db', 'link.db'].map((name) => join(folder, name))
+    await write([{ i: 0 }], 't', { database })
+    linkSync(database, link)
+    const rows = Array.from({ length: 5000 }, (_, i) => ({ i }))
+    await Promise.all([database, link].map((each) => write(rows, 't', { database: each })))
+    const [{ n }] = (await read('SELECT count(*)::INTEGER AS n FROM t', { database })) as { n: number }[]
+    expect(n).toBe(10_001)
   })
 
   test('without a row it makes only what "columns" says', async () => {

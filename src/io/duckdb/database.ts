@@ -2,12 +2,13 @@
  * Connections to DuckDB: one for each run, so that no run sees the statements of another.
  *
  * Two instances over one file would ruin it, so a file is opened through DuckDB's own cache of the process, which the
- * user's code may share. That cache waits for ever for an instance that was closed before its connections, and an
+ * user's code may share. It knows files by their names alone: of two links to one file, the one that is open is opened. That cache waits for ever for an instance that was closed before its connections, and an
  * open result is as good as a connection: everything is let go of in order, and counted here.
  *
  * A connection of the user's is not taken, only an instance: a second statement on one connection cuts a result that
  * is being read short, and DuckDB does not tell.
  */
+import { statSync } from 'node:fs'
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import { isName } from '../../connect/names.ts'
 import { demand } from '../../errors.ts'
@@ -75,10 +76,11 @@ async function instanceOf(
     const instance = await DuckDBInstance.create()
     return { instance, close: () => instance.closeSync() }
   }
-  const entry = shared.get(database) ?? { instance: DuckDBInstance.fromCache(database), users: 0 }
-  shared.set(database, entry)
+  const name = shared.has(database) ? database : (linkTo(database) ?? database)
+  const entry = shared.get(name) ?? { instance: DuckDBInstance.fromCache(name), users: 0 }
+  shared.set(name, entry)
   entry.users++
-  const leave = (): boolean => --entry.users === 0 && shared.delete(database)
+  const leave = (): boolean => --entry.users === 0 && shared.delete(name)
   try {
     const instance = await entry.instance
     return { instance, close: () => void (leave() && instance.closeSync()) }
@@ -86,6 +88,16 @@ async function instanceOf(
     leave()
     throw error
   }
+}
+
+/** Another name of this file by which it is open. At once, as another stage may open it meanwhile. */
+function linkTo(file: string): string | undefined {
+  const look = (name: string) => statSync(name, { bigint: true, throwIfNoEntry: false })
+  const there = shared.size > 0 ? look(file) : undefined
+  return [...shared.keys()].find((name) => {
+    const open = there && look(name)
+    return open && open.ino === there.ino && open.dev === there.dev
+  })
 }
 
 /** How a database is called in messages. */
