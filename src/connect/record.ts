@@ -1,9 +1,6 @@
-/** Also one of another realm. */
-const isPromise = (value: object): boolean => ({}).toString.call(value) === '[object Promise]'
-
 /** Whether it is an object to look for options or values in: no list of them, no function, and no promise that somebody forgot to await. */
 export function isRecord(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isPromise(value)
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Promise)
 }
 
 /** Whether it is one, or a list. */
