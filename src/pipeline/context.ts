@@ -6,8 +6,8 @@ import type { StageContext } from './stage.ts'
 export class Context implements StageContext {
   #controller: AbortController | undefined
   #reason: { reason: unknown } | undefined
-  /** What stops the timers of the calls in flight. */
-  #timers: Set<() => void> | undefined
+  /** Stops the timers of the calls, for good: the run waits for none of them any more. */
+  stopTimers: (() => void) | undefined
 
   constructor(readonly name: string) {}
 
@@ -23,18 +23,6 @@ export class Context implements StageContext {
       if (this.#reason) this.#controller.abort(this.#reason.reason)
     }
     return this.#controller.signal
-  }
-
-  /** Keeps what stops a timer. Gives what forgets it. */
-  keepTimer(stop: () => void): () => void {
-    const timers = (this.#timers ??= new Set())
-    timers.add(stop)
-    return () => void timers.delete(stop)
-  }
-
-  /** The run waits for no call any more. */
-  stopTimers(): void {
-    for (const stop of this.#timers ?? []) stop()
   }
 
   abort(reason: unknown): void {

@@ -275,7 +275,7 @@ export class Task extends Driven implements Wakeable {
   /** The run was aborted: ends now, waits for nothing but clean-up. */
   abort(reason: unknown): void {
     this.context.abort(reason)
-    this.context.stopTimers()
+    this.context.stopTimers?.()
     this.#endOutput()
     this.#leave(true, true)
   }
@@ -340,6 +340,7 @@ export class Task extends Driven implements Wakeable {
   #settle(): void {
     if (!this.left || this.calls > 0 || this.#cleaning > 0 || this.done) return
     this.done = true
+    this.context.stopTimers?.()
     this.owner.done(this)
   }
 
