@@ -945,7 +945,7 @@ describe('the arguments of progress()', () => {
     expect(() => progress(undefined as never)).toThrow(TypeError)
     expect(wrong(null)).toThrow(new TypeError('Cannot show progress: "options" must be an object, got null'))
     for (const none of [[], Promise.resolve({})])
-      expect(() => progressOf(run, none)).toThrow('"options" must be an object, got ')
+      expect(() => progressOf(run, none as never)).toThrow('"options" must be an object, got ')
     expect(wrong({ stream: {} })).toThrow(
       new TypeError('Cannot show progress: "stream" must be a stream with a write(), got Object'),
     )
