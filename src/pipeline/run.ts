@@ -21,6 +21,7 @@ import { newScope, within } from './builtin.ts'
 import { tell } from './events.ts'
 import { type Graph, graphOfRun } from './graph.ts'
 import { reportOf, shown } from './report.ts'
+import { soon } from './scheduler.ts'
 import { type CallFailure, type Chain, type Definition, type Ends, hearAll } from './stage.ts'
 import { watchStalls } from './stall.ts'
 import { type RunStats, statsOf } from './stats.ts'
@@ -292,8 +293,7 @@ export class Execution<R> implements Run<R>, Owner {
     const [reason] = this.#failures
     const failed = this.#aborted ?? (reason && { reason })
     // The step in which it has ended is not measured yet; and before whoever waits for the result goes on.
-    const message = (): object => ({ ...this.#message(), ...(failed && { error: failed.reason }) })
-    queueMicrotask(() => tell('run:end', message))
+    soon(() => tell('run:end', () => ({ ...this.#message(), ...(failed && { error: failed.reason }) })))
     if (failed) this.#reject(failed.reason)
     else this.#resolve(this.#main.at(-1)?.kernel?.result?.() as R)
   }

@@ -11,7 +11,7 @@ import { Driven } from './drive.ts'
 import { closeSide, room } from './edge.ts'
 import { Meter } from './meter.ts'
 import type { Scope } from './builtin.ts'
-import { schedule } from './scheduler.ts'
+import { schedule, soon } from './scheduler.ts'
 import { Context, HandlerFailure, has } from './context.ts'
 import type { CallFailure, Chain, Culprit, Custom, Definition, Ends, Kernel } from './stage.ts'
 
@@ -218,7 +218,7 @@ export class Task extends Driven implements Wakeable {
     this.ownFailure ??= failure
     this.owner.failed(this, failure)
     // Calls before the failing one may take long. Not now: a turn may have the input before it.
-    if (this.input) queueMicrotask(() => this.left || closeSide(this.input!, 'receiver'))
+    if (this.input) soon(() => this.left || closeSide(this.input!, 'receiver'))
   }
 
   skipped(failure: CallFailure<unknown>): boolean {

@@ -1,6 +1,7 @@
 /** What goes on around a failure: values sent before it, calls in flight, sources, custom stages. */
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { batch, drain, forEach, map, pipeline, range, source, stage } from 'sluice'
+import { eventsDuring } from './support-events.ts'
 import { stageError, unhandledDuring } from './support-leaks.ts'
 import { naturals, probe, upTo } from './support-sources.ts'
 import { deferred, rejection, settledWithin, turns, until } from './support-waiting.ts'
@@ -124,6 +125,25 @@ describe('calls in flight when a stage fails', () => {
     gate.resolve()
     expect((await stageError(run)).value).toBe(1)
     expect([afterwards, input.returned]).toEqual([0, 1])
+  })
+
+  test('do so where a test has faked queueMicrotask, as Jest does: the run tells its end, and leaves nothing in the clock', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'queueMicrotask'] })
+    try {
+      const gate = deferred()
+      const input = probe(naturals)
+      const told = await eventsDuring(async () => {
+        const call = (n: number) => (n === 0 ? gate.promise : Promise.reject(boom))
+        const run = pipeline(source(input), forEach(call, { concurrency: 2 })).run({ capacity: 4 })
+        await until(() => input.returned === 1)
+        gate.resolve()
+        await stageError(run)
+      })
+      expect(told.at(-1)?.event).toBe('run:end')
+      expect(vi.getTimerCount()).toBe(0)
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   test('are not waited for where only a source hangs', async () => {
