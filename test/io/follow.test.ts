@@ -1,4 +1,4 @@
-import { appendFileSync, renameSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, renameSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { forEach, pipeline, type Run, type Source } from 'sluice'
 import { type CsvOptions, readCsv, type LineOptions, readLines } from 'sluice/io'
@@ -269,14 +269,14 @@ describe('a run that goes on with a file that was followed', () => {
     const before = looks
     const resume = (count: number) => cut(resumed(readLines(file, { follow: true }), position), count)
     expect((await resume(6)).values).toEqual(['1', '2', '3', '4', '5', '6'])
-    // For the file that is gone on with, for those after it, and for what came after those.
-    expect(looks - before).toBe(3)
+    // For the file that is gone on with, for those after it, and for what came after those: each until nothing new is found.
+    expect(looks - before).toBe(6)
     opening = (file) => {
       if (file === rotated[3]) for (const name of rotated) renameSync(name, `${name}0`)
     }
     expect((await resume(6)).values).toEqual(['1', '2', '3', '4', '5', '6'])
     opening = () => {}
-    expect(looks - before).toBe(7)
+    expect(looks - before).toBe(14)
   })
 
   test('reads one that had the name for no longer than a tick of the clock', async () => {
@@ -306,6 +306,33 @@ describe('a run that goes on with a file that was followed', () => {
     }
     const { values } = await cut(resumed(readLines(file, { follow: true }), position), 2)
     expect(values).toEqual(['b', 'c'])
+  })
+
+  test('reads those of a chain that moves on by one while its folder is looked at', async () => {
+    const file = fileOf(path('app.log'), 'a\n')
+    const { position } = await cut(readLines(file, { follow: true }), 1)
+    renameSync(file, path('a'))
+    fileOf(file, 'b\n')
+    const rotate = (line: string) => {
+      for (const [from, to] of [
+        ['.2', '.3'],
+        ['.1', '.2'],
+        ['', '.1'],
+      ])
+        if (existsSync(file + from)) renameSync(file + from, file + to)
+      fileOf(file, line)
+    }
+    for (const line of ['c\n', 'd\n']) {
+      await tick(file)
+      rotate(line)
+    }
+    // The look for those after it misses the one that was the last of the chain.
+    opening = (opened) => {
+      if (opened === path('a')) listed = () => rotate('e\n')
+    }
+    const { values } = await cut(resumed(readLines(file, { follow: true }), position), 4)
+    opening = () => {}
+    expect(values).toEqual(['b', 'c', 'd', 'e'])
   })
 
   test('warns where the rest is gone, and begins with the new one', async () => {

@@ -56,9 +56,7 @@ export class Follower {
 
   async #reopen(from: number | 'end', id: string): Promise<Blocks | undefined> {
     const there = await lookAt(this.file)
-    const find = async () => (await this.#folder()).find((other) => other.id === id)
-    // What is renamed while the folder is listed may be in neither place.
-    const found = there?.id === id ? there : ((await find()) ?? (await find()))
+    const found = there?.id === id ? there : (await this.#folder()).find((other) => other.id === id)
     if (found === undefined) return undefined
     const handle = await this.#openFound(found)
     // It is being moved right now.
@@ -134,13 +132,17 @@ export class Follower {
   }
 
   /** The files beside it, of those names that are wanted. */
-  async #folder(wanted = (_name: string): boolean => true, again = true): Promise<Found[]> {
+  async #folder(wanted = (_name: string): boolean => true): Promise<Found[]> {
     const folder = dirname(this.file)
-    const names = (await readdir(folder)).filter(wanted)
-    const looked = await Promise.all(names.map((name) => lookAt(join(folder, name))))
-    const found = looked.filter((file) => file !== undefined)
-    // What is renamed before it is looked at is there by another name.
-    return again && found.length < names.length ? this.#folder(wanted, false) : found
+    const found = new Map<string, Found>()
+    // What is renamed while the names are looked at is missed: until a look tells nothing new, or others never cease to make files.
+    for (let looks = 0, before = -1; looks < 10 && found.size > before; looks++) {
+      before = found.size
+      const names = (await readdir(folder)).filter(wanted)
+      const looked = await Promise.all(names.map((name) => lookAt(join(folder, name))))
+      for (const file of looked) if (file) found.set(file.id, file)
+    }
+    return [...found.values()]
   }
 
   #isRotated(name: string): boolean {
