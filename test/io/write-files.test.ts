@@ -265,6 +265,22 @@ describe('append', () => {
     expect(text(file)).toBe('a\nb\n')
   })
 
+  test.each(['log.txt', 'log.gz'])(
+    'fails where the file was removed with what was written: %s',
+    async (name) => {
+      const file = path(name)
+      async function* lines() {
+        yield 'a'
+        await expect.poll(() => existsSync(file)).toBe(true)
+        rmSync(file)
+        yield 'b'
+      }
+      const { message } = await reason(write(lines(), writeLines(file, { append: true })))
+      expect(message).toContain(`Cannot write ${file}: somebody has removed it, and what was written with it`)
+      expect([existsSync(file), openFiles(dirname(file))]).toEqual([false, []])
+    },
+  )
+
   test('keeps what came before a failure', async () => {
     const file = fileOf(path('log.txt'), 'old\n')
     await expect(write(failing(3), writeLines(file, { append: true }))).rejects.toThrow('no more')

@@ -201,14 +201,16 @@ class FileOutput implements Output {
     await this.handle.truncate(this.before)
   }
 
-  async #demandAlone(): Promise<void> {
+  async #demandThere(): Promise<void> {
     const there = await this.handle.stat()
-    if (there.isFile() && there.size !== this.size) throw notAlone(there.size, this.size)
+    if (!there.isFile()) return
+    if (there.nlink === 0) throw new Error('somebody has removed it, and what was written with it')
+    if (this.alone && there.size !== this.size) throw notAlone(there.size, this.size)
   }
 
   async end(): Promise<void> {
     try {
-      if (this.alone) await this.#demandAlone()
+      if (!this.names) await this.#demandThere()
       if (this.sync) await this.handle.sync()
       await this.handle.close()
       // Aborted meanwhile: what was there before stays.
