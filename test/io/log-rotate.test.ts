@@ -57,6 +57,28 @@ describe('a log is rotated', () => {
     expect(Math.max(...before.map(at))).toBeLessThan(at(folder.lines()[0]))
   })
 
+  test('by time, also where the clock is set back', async () => {
+    using folder = new LogFolder()
+    const clock = vi.spyOn(Date, 'now')
+    const began = Date.now()
+    try {
+      await using log = await openLog(folder.file, { rotate: { ms: 60_000 } })
+      for (const [line, at] of Object.entries({
+        one: 0,
+        two: -3_600_000,
+        three: -3_540_001,
+        four: -3_540_000,
+      })) {
+        clock.mockReturnValue(began + at)
+        await log.append(line)
+      }
+    } finally {
+      clock.mockRestore()
+    }
+    expect(folder.lines('app.log.000001')).toEqual(['one', 'two', 'three'])
+    expect(folder.lines()).toEqual(['four'])
+  })
+
   test('but not where somebody else has rotated it: that would take the place of an old file', async () => {
     using folder = new LogFolder()
     const log = await openLog(folder.file, { rotate: { bytes: 8 } })

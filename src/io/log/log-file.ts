@@ -147,7 +147,10 @@ export class LogFile {
   /** Whether it takes no more lines because of its age. */
   get old(): boolean {
     const { rotate } = this.settings
-    return rotate !== undefined && this.end > 0 && Date.now() - this.#began >= rotate.ms
+    const now = Date.now()
+    // A clock that is set back does not keep it from growing old.
+    this.#began = Math.min(this.#began, now)
+    return rotate !== undefined && this.end > 0 && now - this.#began >= rotate.ms
   }
 
   /** How many bytes it may still take. */
