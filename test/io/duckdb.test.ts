@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { linkSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { linkSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
@@ -765,6 +765,19 @@ describe('writeDuckDb', () => {
     const copy = pipeline(readDuckDb('FROM a', { database }), writeDuckDb('c', { database }))
     expect(await copy.run()).toEqual({ table: 'c', count: 100_000 })
     expect(openElsewhere(database)).toBe('opened')
+  })
+
+  test('what Node cannot look at is left to DuckDB, also while another database is open', async () => {
+    const loop = join(folder, 'loop.db')
+    symlinkSync(loop, loop)
+    const reason = () => write([{ a: 1 }], 't', { database: loop }).catch(({ message }: Error) => message)
+    const alone = await reason()
+    async function* rows() {
+      yield { a: 1 }
+      expect(await reason()).toBe(alone)
+    }
+    await pipeline(source(rows), writeDuckDb('t', { database: join(folder, 'beside.db') })).run()
+    expect(alone).toContain(`of "${loop}": IO Error`)
   })
 
   test('two runs at a time on two links to one file share the database, and lose no row', async () => {

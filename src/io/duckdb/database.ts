@@ -8,7 +8,7 @@
  * A connection of the user's is not taken, only an instance: a second statement on one connection cuts a result that
  * is being read short, and DuckDB does not tell.
  */
-import { statSync } from 'node:fs'
+import { type BigIntStats, statSync } from 'node:fs'
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import { isName } from '../../connect/names.ts'
 import { demand } from '../../errors.ts'
@@ -92,12 +92,20 @@ async function instanceOf(
 
 /** Another name of this file by which it is open. At once, as another stage may open it meanwhile. */
 function linkTo(file: string): string | undefined {
-  const look = (name: string) => statSync(name, { bigint: true, throwIfNoEntry: false })
-  const there = shared.size > 0 ? look(file) : undefined
+  const there = shared.size > 0 ? lookAt(file) : undefined
   return [...shared.keys()].find((name) => {
-    const open = there && look(name)
+    const open = there && lookAt(name)
     return open && open.ino === there.ino && open.dev === there.dev
   })
+}
+
+function lookAt(file: string): BigIntStats | undefined {
+  try {
+    return statSync(file, { bigint: true })
+  } catch {
+    // DuckDB may open what Node refuses to look at, as under `node --permission`, and says itself what is wrong.
+    return undefined
+  }
 }
 
 /** How a database is called in messages. */
