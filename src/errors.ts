@@ -32,7 +32,10 @@ export class RecvError extends Error {
   }
 }
 
-/** The event loop ran dry while something still waited: it can never settle. The message says who holds what. */
+/**
+ * The event loop ran dry while something still waited: it can never settle. The message says who holds what; that of a run
+ * has as its `cause` what had failed before.
+ */
 export class DeadlockError extends Error {
   override readonly name = 'DeadlockError'
 }
@@ -66,14 +69,15 @@ function messageOf(cause: unknown): string {
   }
 }
 
-/** `stop({ deadline })` ran out of time: `stages` names those that were still busy. */
+/** `stop({ deadline })` ran out of time: `stages` names those that were still busy, `cause` is what had failed before. */
 export class DrainTimeoutError extends Error {
   override readonly name = 'DrainTimeoutError'
   constructor(
     readonly stages: string[],
     deadline: number,
+    options?: { cause: unknown },
   ) {
-    super(`Cannot drain in ${deadline} ms: still busy: ${stages.join(', ')}`)
+    super(`Cannot drain in ${deadline} ms: still busy: ${stages.join(', ')}`, options)
   }
 }
 

@@ -25,7 +25,7 @@ import { soon } from './scheduler.ts'
 import { type CallFailure, type Chain, type Definition, type Ends, hearAll } from './stage.ts'
 import { watchStalls } from './stall.ts'
 import { type RunStats, statsOf } from './stats.ts'
-import { type Owner, Task } from './task.ts'
+import { flow, type Owner, Task } from './task.ts'
 
 /** What `run` and `start` of a pipeline take. They hold for this run alone. */
 export interface RunOptions {
@@ -69,11 +69,8 @@ export const DEFAULT_CAPACITY = 256
 /** How many milliseconds clean-up has past the deadline of a stop: longer, and it is taken to hang. */
 const GRACE = 500
 
-/** The pipeline of a run. */
-interface Made {
-  /** Where it was put together. */
-  readonly trace: Trace
-}
+/** The pipeline of a run, as far as a report wants it: where it was put together. */
+type Made = { readonly trace: Trace }
 
 export class Execution<R> implements Run<R>, Owner {
   readonly #all: Task[] = []
@@ -305,6 +302,12 @@ export class Execution<R> implements Run<R>, Owner {
     this.#settle()
   }
 
+  /** What an error that ends the run for it says of what failed before. */
+  get #cause(): { cause: StageError } | undefined {
+    const [cause] = this.#failures
+    return cause && { cause }
+  }
+
   #abort(reason: unknown): void {
     if (this.#aborted || this.ended !== undefined) return
     this.#aborted = { reason }
@@ -341,7 +344,7 @@ export class Execution<R> implements Run<R>, Owner {
       later(deadline, () => {
         const busy = shown(this.tasks).filter((task) => task.busy || task.cleaning)
         const names = busy.map(({ name }) => name)
-        this.#abort(new DrainTimeoutError(names, deadline))
+        this.#abort(new DrainTimeoutError(names, deadline, this.#cause))
         if (this.ended === undefined) later(GRACE, () => this.#settle())
       })
     }
@@ -385,16 +388,8 @@ export class Execution<R> implements Run<R>, Owner {
       return true
     }
     if (this.#all.some((task) => !task.left && task.kernel?.daemon)) return false
-    this.#abort(new DeadlockError(`Deadlock in p${this.#title}, nothing else runs:${reportOf(this.tasks)}`))
+    const report = `Deadlock in p${this.#title}, nothing else runs:${reportOf(this.tasks)}`
+    this.#abort(new DeadlockError(report, this.#cause))
     return true
   }
-}
-
-/** The tasks of a chain with what is attached to them: inputs before their fan-in, branches behind their fan-out. */
-function flow(chain: readonly Task[]): Task[] {
-  return chain.flatMap((task) => {
-    if (task.attached.length === 0) return task
-    const beside = task.attached.flatMap(flow)
-    return task.definition.inputs ? [...beside, task] : [task, ...beside]
-  })
 }

@@ -350,3 +350,12 @@ export class Task extends Driven implements Wakeable {
     else schedule(this, true)
   }
 }
+
+/** The tasks of a chain with what is attached to them: inputs before their fan-in, branches behind their fan-out. */
+export function flow(chain: readonly Task[]): Task[] {
+  return chain.flatMap((task) => {
+    if (task.attached.length === 0) return task
+    const beside = task.attached.flatMap(flow)
+    return task.definition.inputs ? [...beside, task] : [task, ...beside]
+  })
+}

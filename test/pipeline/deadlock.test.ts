@@ -26,6 +26,12 @@ describe('a program whose pipeline can never go on', () => {
     expect(code).toBeGreaterThan(0)
   })
 
+  test.concurrent('tells what failed before as the cause', async () => {
+    const { stdout, stderr } = await runProgram('failed-beside-a-stuck-call')
+    expect(stderr).toBe('')
+    expect(stdout).toBe('Stage "map" failed: boom\n')
+  })
+
   test.concurrent(
     'exits with code 1 where a mapper never settles and nothing waits at the top level',
     async () => {

@@ -164,6 +164,22 @@ describe('stop() past its deadline', () => {
     expect((error as DrainTimeoutError).stages).toEqual(['stuck'])
   })
 
+  test('has as its cause what failed before, and no cause where nothing did', async () => {
+    const failing = pipeline(
+      source([0, 1]),
+      forEach((n) => (n === 0 ? never() : Promise.reject(new Error('boom'))), { concurrency: 2 }),
+    ).start()
+    const { run } = await overdue()
+    for (const [each, cause] of [
+      [failing, expect.objectContaining({ message: 'Stage "forEach" failed: boom' })],
+      [run, undefined],
+    ] as const) {
+      const [error] = await Promise.all([rejection(each.stop({ deadline: 5 })), rejection(each.result)])
+      expect(error).toBeInstanceOf(DrainTimeoutError)
+      expect((error as Error).cause).toEqual(cause)
+    }
+  })
+
   test('aborts the calls that are still running and closes the source', async () => {
     const { run, signals, input } = await overdue()
     await Promise.all([rejection(run.stop({ deadline: 5 })), rejection(run.result)])
