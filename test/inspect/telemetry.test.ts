@@ -185,7 +185,8 @@ describe('the spans of a run', () => {
     const { span } = observe()
     await pipeline(
       range(10),
-      map((n) => sleep(3, n), { name: 'fetch' }),
+      // So long that what else goes on in the process does not count.
+      map((n) => sleep(20, n), { name: 'fetch' }),
       drain(),
     ).run()
     expect(span('run pipeline').attributes['sluice.run.bottleneck']).toBe('fetch')
