@@ -9,7 +9,7 @@ import { bundledLibrary } from './test/support/bundled-program.ts'
 
 /** Long ones, with much that they leave to the collector, and what measures or ends the process. */
 const apart =
-  /\/(bottleneck|csv-random|duckdb|endings.*|fairness|garbage|linear|model|one-signal|process|screen)\.test\.ts$/
+  /\/(bottleneck|concurrency|csv-random|duckdb|endings.*|fairness|garbage|linear|model|one-signal|process|screen)\.test\.ts$/
 /** It stops the clocks of the process, or puts something in place of a module that others may have loaded. */
 const unlike = /useFakeTimers|fakeTime|virtualTime|timeline|vi\.mock/
 /** These have a process each. */
