@@ -104,11 +104,17 @@ function checkTypes(): void {
 /** No entry has a piece of another: a second copy of the core would not know the channels and errors of the first. */
 function checkEntriesAreApart(): void {
   // Of the core, only what is the same however often it is there: checks of arguments, a timer, and what makes a piece.
+  const checks = String.raw`errors\.ts$|connect/(options|record)\.ts$`
+  const apart = {
+    inspect: 'inspect/',
+    opentelemetry: 'inspect/',
+    testing: String.raw`testing/|channel/clock\.ts$`,
+  }
   const foreign = [
     ...sourcesOf('index').filter((file) => /^src\/(testing|inspect|io|connect)\//.test(file)),
-    ...sourcesOf('inspect').filter((file) => !/^src\/(inspect\/|errors\.ts$)/.test(file)),
-    ...sourcesOf('testing').filter((file) => !/^src\/(testing\/|errors\.ts$|channel\/clock\.ts$)/.test(file)),
-    ...sourcesOf('opentelemetry').filter((file) => !/^src\/(inspect\/|errors\.ts$)/.test(file)),
+    ...Object.entries(apart).flatMap(([entry, own]) =>
+      sourcesOf(entry).filter((file) => !new RegExp(`^src/(${own}|${checks})`).test(file)),
+    ),
     ...connectors.flatMap((entry) =>
       sourcesOf(entry).filter(
         (file) => !/^src\/(io\/|connect\/|errors\.ts$|pipeline\/(stage|results)\.ts$)/.test(file),
