@@ -89,8 +89,8 @@ function sizeOfRange(first: number, limit: number, step: number): number {
 }
 
 /**
- * Writes `first + n * step` from `out[i]` on, for `many` numbers `n`. Whole ones that are exact are counted up, four a round,
- * which takes half the time (bench: cheap-stages).
+ * Writes `first + n * step` from `out[i]` on, for `many` numbers `n`. Whole ones that are exact are counted up, four a round
+ * (bench: cheap-stages, 4 % less).
  */
 function countUp(out: number[], i: number, many: number, first: number, n: number, step: number): void {
   const end = i + many
