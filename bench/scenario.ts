@@ -31,6 +31,8 @@ export interface Scenario {
   /** Processes for each rival, at most, and measurements in each, where a measurement takes long. */
   rounds?: number
   times?: number
+  /** Not warmed up: what is measured is the first that a process does. */
+  cold?: boolean
   /** Milliseconds that one measurement should take; a rival that is slower gets a tenth of the values, or less. */
   patience?: number
   /** The result that every job must return, so that none is fast by doing less. */

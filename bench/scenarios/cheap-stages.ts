@@ -33,6 +33,16 @@ export const cheapStages: Scenario = {
   },
 }
 
+export const firstRun: Scenario = {
+  name: 'first-run',
+  claim: 'the same, as the first that a process does: most of it is the engine that compiles',
+  values: 100_000,
+  cold: true,
+  times: 1,
+  expected: kept,
+  rivals: cheapStages.rivals,
+}
+
 export const generator: Scenario = {
   name: 'generator',
   claim: 'the same five stages over the values of a generator function',

@@ -5,7 +5,7 @@ import { asyncSource } from './async-source.ts'
 import { balance, fanIn, groupBy } from './branches.ts'
 import { byHand } from './by-hand.ts'
 import { byLoop } from './by-loop.ts'
-import { cheapStages, generator } from './cheap-stages.ts'
+import { cheapStages, firstRun, generator } from './cheap-stages.ts'
 import { eventLoop } from './event-loop.ts'
 import { memory } from './memory.ts'
 import { hops, loops } from './rejected.ts'
@@ -15,6 +15,7 @@ import { tryPairs } from './try-pairs.ts'
 /** Every benchmark that `npm run bench` knows. */
 export const scenarios: Scenario[] = [
   cheapStages,
+  firstRun,
   generator,
   array,
   threeStages,

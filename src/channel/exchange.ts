@@ -60,7 +60,7 @@ export class Exchange<T> {
   senders = 0
   receivers = 0
   /** Whether a send can still be accepted, now or later. */
-  accepting = true
+  accepting = false
   failure: { cause: unknown } | undefined
   /** How much the buffer may hold: the capacity, but 1 at a rendezvous that a parked task waits for. */
   limit: number
@@ -79,6 +79,8 @@ export class Exchange<T> {
     readonly options: Options<T> = {},
   ) {
     this.limit = capacity
+    // Written again, as the engine takes a field for constant until it is, and would compile all that reads it anew.
+    this.accepting = true
   }
 
   get length(): number {

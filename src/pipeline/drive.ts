@@ -39,9 +39,9 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
   calls = 0
   received = 0
   sent = 0
-  left = false
+  left = true
   /** The kernel has come to its end. */
-  protected finishing = false
+  protected finishing = true
   // Where it began to read and to write in this turn, and whether what it writes stands where it has read.
   #from = 0
   #to = 0
@@ -62,7 +62,11 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
     readonly input: Core<unknown> | undefined,
     readonly output: Core<unknown> | undefined,
     readonly scope: Scope | undefined,
-  ) {}
+  ) {
+    // Written again, as the engine takes a field for constant until it is. The end of the first run of a process would have
+    // all that reads these compiled anew (1,000,000 cheap values in a second run: 60 → 40 ms).
+    this.left = this.finishing = false
+  }
 
   abstract attach(definitions: readonly Definition[], ends: Ends): Chain
   abstract wake(): void
@@ -89,8 +93,9 @@ export abstract class Driven implements Steppable, Port<unknown, unknown> {
   mayTake(worth: number): boolean {
     const { input, output } = this
     if (this.left || !this.instant || this.stock === 0 || input!.capacity === 0) return false
-    // There may be room for any number, and `worth` be `Infinity`.
-    if (output !== undefined && !(output.accepting && room(output) - worth >= 0)) return false
+    const space = output === undefined ? Infinity : output.accepting ? room(output) : -1
+    // Both may be `Infinity`.
+    if (!(space - worth >= 0)) return false
     // What it takes from here on may cost far more than before: then the next step is timed.
     return (this.instant = !tired(CALL))
   }

@@ -2,7 +2,7 @@
 import { demand, demandCount, demandFunction } from '../errors.ts'
 import { type AnyBranch, type Branch, Branching, branching, merging } from '../pipeline/branches.ts'
 import { Calls, type Family, type Slot } from '../pipeline/calls.ts'
-import { put } from '../pipeline/edge.ts'
+import { MOST, put, room } from '../pipeline/edge.ts'
 import { special } from '../pipeline/results.ts'
 import { type Call, callOf, type CallOptions, type Fn } from '../pipeline/retry.ts'
 import { late } from '../pipeline/scheduler.ts'
@@ -27,6 +27,8 @@ class Keyed<In> extends Branching<In> {
     const family: Family<In, unknown, unknown> = {
       loop: (...args) => this.#loop(...args),
       emit: (_, slot) => this.#emit(slot),
+      // Nothing for the channel behind it.
+      worth: ({ result }) => (this.#hasRoom(this.#known(result)) ? 0 : Infinity),
     }
     this.#calls = new Calls(port, family, fn, call)
   }
@@ -49,6 +51,11 @@ class Keyed<In> extends Branching<In> {
   #known(key: unknown): Branch | undefined {
     // What an object calls its properties is text.
     return this.#byKey.get(this.make || typeof key !== 'number' ? key : String(key))
+  }
+
+  /** Whether all results that may be gathered find room there. */
+  #hasRoom(branch: Branch | undefined): boolean {
+    return branch !== undefined && branch.input.accepting && room(branch.input) >= MOST
   }
 
   #loop(port: Port<In, unknown>, fn: Fn<In, unknown>, offset: number): unknown {

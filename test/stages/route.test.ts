@@ -222,26 +222,28 @@ describe.each(capacities)('route() at capacity %i', (capacity) => {
 })
 
 describe('route()', () => {
-  test('holds up the values behind one whose branch has no room', async () => {
-    for (const capacity of [1, 2, 16]) {
-      const seen: number[] = []
-      const gate = deferred()
-      const run = pipeline(
-        range(100),
-        route((n) => (n < 50 ? 'slow' : 'quick'), {
+  test.each([1, 2, 16, 100, 256])(
+    'holds up the values behind one whose branch has no room, at capacity %i',
+    async (capacity) => {
+      const pace = (n: number) => (n < 500 ? 'slow' : 'quick')
+      for (const fn of [pace, async (n: number) => pace(n)]) {
+        const seen: number[] = []
+        const gate = deferred()
+        const branches = {
           slow: forEach(() => gate.promise),
           quick: forEach((n: number) => void seen.push(n)),
-        }),
-      ).start({ capacity })
-      await stable(() => run.stats().stages[1].received)
-      expect(seen).toEqual([])
-      // One in the sink's hands, those in its channel, and the one that waits in the hands of the route.
-      expect(run.stats().stages[1].received).toBeLessThanOrEqual(1 + capacity + 1)
-      gate.resolve()
-      await run.result
-      expect(seen).toEqual(upTo(100).slice(50))
-    }
-  })
+        }
+        const run = pipeline(range(600), route(fn, branches)).start({ capacity })
+        await stable(() => run.stats().stages[1].received)
+        expect(seen).toEqual([])
+        // One in the sink's hands, those in its channel, and the one that waits in the hands of the route.
+        expect(run.stats().stages[1].received).toBeLessThanOrEqual(1 + capacity + 1)
+        gate.resolve()
+        await run.result
+        expect(seen).toEqual(upTo(600).slice(500))
+      }
+    },
+  )
 
   test('pulls no more than its channels hold where a branch is stuck', async () => {
     const capacity = 4
