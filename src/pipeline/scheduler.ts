@@ -3,7 +3,8 @@
  *
  * One place gives time back to the event loop. The first work after a turn of the loop asks to be told of the next
  * turn; if `BUDGET` ms pass before that comes, the queue rests until it does. It does not matter who worked in
- * between, so chains of promises that come back again and again are covered too.
+ * between, so chains of promises that come back again and again are covered too. And after each `BURST` promises that are
+ * settled call back: without that, a loop that awaits would go on once in a turn beside a run that is always busy.
  *
  * `quantum` is how many values a task may handle in one step. It adapts to the cost of a value, so that a step of
  * slow functions stays short and one of cheap functions is long enough to make the rest of this file free.
@@ -12,6 +13,8 @@ import { type Scope, within } from './builtin.ts'
 
 /** Milliseconds of work between two turns of the event loop. */
 const BUDGET = 4
+/** Milliseconds of work between two callbacks of promises. */
+const BURST = 0.1
 /** A step should take between these, in milliseconds. */
 const SHORT_STEP = 0.25
 const LONG_STEP = 1
@@ -120,9 +123,12 @@ export function tired(calls: number): boolean {
   return unlooked >= SOME ? late() : over
 }
 
+/** Those who wait for the next turn of the event loop. */
+let paced: (() => void)[] = []
+
 /** A promise of `value`: settled, or where this turn of the event loop has gone on for long enough, in the next one. */
 export function pace<T>(value: T): Promise<T> {
-  return late() ? new Promise((resolve) => nextTurn(() => resolve(value))) : Promise.resolve(value)
+  return late() ? new Promise((resolve) => paced.push(() => resolve(value))) : Promise.resolve(value)
 }
 
 function beginTurn(): void {
@@ -166,13 +172,12 @@ export function schedule(task: Steppable, inside = false): void {
   task.queued = true
   if (tail - head === queue.length) grow()
   queue[tail++ & (queue.length - 1)] = task
-  if (running || resting || flushQueued) return
-  flushQueued = true
-  flushSoon(task.scope, inside)
+  if (!running && !resting && !flushQueued) flushSoon(task.scope, inside)
 }
 
 /** Not within `schedule`: for what its closures share a function makes room at each call, whether it gets to them or not. */
 function flushSoon(scope: Scope | undefined, inside: boolean): void {
+  flushQueued = true
   // Others may flush before, and schedule again: the scope goes with the callback.
   soon(inside ? () => flush(scope) : () => flushIn(scope))
 }
@@ -204,6 +209,7 @@ export function flush(scope: Scope | undefined): void {
   /** Whether steps were made since. */
   let old = false
   if (restAt === 0) beginTurn()
+  const until = Math.min(restAt, time + BURST)
   for (;;) {
     if (time > wakeAt) {
       wakeAt = time + PATIENCE + PATIENCE_EACH * lates.length
@@ -211,8 +217,8 @@ export function flush(scope: Scope | undefined): void {
     }
     while (head === tail && (older.length > 0 || lates.length > 0)) wakeOlder()
     if (head === tail) break
-    if (over || time > restAt) {
-      resting = true
+    if (over || time > until) {
+      pause(time, scope)
       break
     }
     const at = head++ & (queue.length - 1)
@@ -248,6 +254,12 @@ export function flush(scope: Scope | undefined): void {
   running = false
 }
 
+/** Until the next turn of the event loop, or until promises have called back. */
+function pause(time: number, scope: Scope | undefined): void {
+  resting = over || time > restAt
+  if (!resting) flushSoon(scope, true)
+}
+
 function adapt(task: Steppable, took: number): void {
   task.instant = took < INSTANT && task.quantum >= BRISK
   if (task.instant) untimed = SELDOM + (looks++ % SELDOM)
@@ -270,9 +282,13 @@ function grow(): void {
 function turned(): void {
   restAt = unlooked = 0
   over = false
+  const waiting = paced
+  paced = []
+  for (const go of waiting) go()
   if (!resting) return
   resting = false
-  flushIn(queue[head & (queue.length - 1)]?.scope)
+  // They go first.
+  flushSoon(queue[head & (queue.length - 1)]?.scope, false)
 }
 
 /**

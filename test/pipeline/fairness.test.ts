@@ -6,6 +6,7 @@ import { expect, test } from 'vitest'
 import {
   batch,
   count,
+  drain,
   filter,
   flatMap,
   map,
@@ -19,6 +20,7 @@ import {
   window,
 } from 'sluice'
 import { naturals, upTo } from './support-sources.ts'
+import { rejection } from './support-waiting.ts'
 
 interface Ticks {
   count: number
@@ -208,3 +210,35 @@ test('a run is aborted by a timer while millions of values pass', async () => {
   )
   await expect(endless.run({ signal: controller.signal })).rejects.toBe('time is up')
 })
+
+test.each([
+  ['calls of an async function', () => map(async (n: number) => n)],
+  [
+    'a stage of yours',
+    () =>
+      stage<number, number>('passing', async (rx, tx) => {
+        for await (const n of rx) await tx.send(n)
+      }),
+  ],
+])(
+  '%s, beside a pipeline that is always busy, take several values in a turn of the event loop',
+  async (_, passing) => {
+    const busy = pipeline(
+      range(0, Infinity),
+      map((n) => n + 1),
+      drain(),
+    ).start()
+    let turns = 0
+    const turn = (): void => void (turns++, (timer = setImmediate(turn)))
+    let timer = setImmediate(turn)
+    const values = 300
+    try {
+      expect(await pipeline(range(values), passing(), count()).run()).toBe(values)
+    } finally {
+      clearImmediate(timer)
+      await Promise.all([rejection(busy.result), busy.abort()])
+    }
+    // A machine that is busy with something else makes it more than the twenty that it takes alone.
+    expect(turns).toBeLessThan(values / 2)
+  },
+)
