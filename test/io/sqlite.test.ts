@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Database } from 'node-sqlite3-wasm'
+import { pipeline, source } from 'sluice'
 import { readSqlite, type SqliteConnection, writeSqlite } from 'sluice/sqlite'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { bundledFile } from '../support/bundled-program.ts'
 import { runCommand } from '../support/child-program.ts'
 import { checks } from './sqlite-checks.ts'
@@ -54,6 +55,18 @@ test(
     }
   },
 )
+
+test('a runtime without SQLite is told which one has it: for reading, that is not Deno', async () => {
+  const getBuiltin = vi.spyOn(process, 'getBuiltinModule').mockReturnValue(undefined)
+  try {
+    const reading = pipeline(readSqlite('SELECT 1', { database: 'x.db' })).run()
+    await expect(reading).rejects.toThrow(/Cannot read .*: Node has it from 22.13 on, Bun has it$/)
+    const writing = pipeline(source([{ a: 1 }]), writeSqlite('t', { database: 'x.db' })).run()
+    await expect(writing).rejects.toThrow(/Cannot write .*: Node has it from 22.13 on, Bun and Deno have it$/)
+  } finally {
+    getBuiltin.mockRestore()
+  }
+})
 
 const database = 'x.db'
 test.each([

@@ -58,7 +58,9 @@ export function openDatabase(
 function openPath(path: string, readOnly: boolean): SqliteConnection {
   // Asked for, not imported: bundlers look for what they see imported, and webpack also where a variable names it.
   const modules = process.getBuiltinModule('Bun' in globalThis ? 'bun:sqlite' : 'node:sqlite')
-  if (!modules) throw new Error('this runtime has no SQLite: Node has it from 22.13 on, Bun and Deno have it')
+  // Deno's is refused to readers.
+  const others = readOnly ? 'Bun has it' : 'Bun and Deno have it'
+  if (!modules) throw new Error(`this runtime has no SQLite: Node has it from 22.13 on, ${others}`)
   const { DatabaseSync, Database } = modules as Modules
   if (DatabaseSync) return new DatabaseSync(path, { readOnly, timeout: 0 })
   const how = readOnly ? { readonly: true } : { readwrite: true, create: true }
