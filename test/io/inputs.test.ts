@@ -6,11 +6,12 @@ import { syncBuiltinESMExports } from 'node:module'
 import { relative } from 'node:path'
 import { PassThrough, Readable, type Transform, type TransformCallback, type Writable } from 'node:stream'
 import zlibModule, * as zlib from 'node:zlib'
-import { brotliCompressSync, constants, createGzip, gzipSync } from 'node:zlib'
+import { brotliCompressSync, constants, createBrotliDecompress, createGzip, gzipSync } from 'node:zlib'
 import { describe, expect, test, vi } from 'vitest'
 import { drain, forEach, pipeline, type Source, take } from 'sluice'
 import { readBytes, readCsv, readJsonl, readLines } from 'sluice/io'
 import { FileBlocks } from '../../src/io/files/blocks.ts'
+import { BrotliPart } from '../../src/io/files/brotli-part.ts'
 import { placed } from '../../src/io/files/file-positions.ts'
 import { Frames } from '../../src/io/files/frames.ts'
 import { GzipMembers } from '../../src/io/files/gzip-members.ts'
@@ -98,6 +99,25 @@ describe('frames of Zstandard', () => {
     }
     expect(await read(Buffer.alloc(0), 1)).toEqual([])
   })
+})
+
+test('Brotli that is cut off anywhere fails behind what is there, though the runtime says nothing', async () => {
+  const text = many.slice(0, 3000).join('\n')
+  const packed = brotliCompressSync(text)
+  // As Deno does.
+  const silent = () => createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH })
+  for (let end = 0; end <= packed.length; end += 7) {
+    const whole = end + 7 > packed.length
+    const bytes = whole ? packed : packed.subarray(0, end)
+    const pieces = [bytes.subarray(0, 500), bytes.subarray(500)].filter(({ length }) => length > 0)
+    let got = ''
+    const reading = Readable.from(pieces)
+      .pipe(new BrotliPart(silent))
+      .forEach((piece) => void (got += String(piece)))
+    if (whole) await reading
+    else await expect(reading).rejects.toThrow('unexpected end of file')
+    expect(whole ? got === text : text.startsWith(got), `cut off at ${end}`).toBe(true)
+  }
 })
 
 describe('members of gzip, one after the other', () => {

@@ -250,11 +250,6 @@ class StreamBlocks implements Blocks {
   }
 
   #atEnd(): undefined {
-    const { bytesRead = 0 } = this.raw as { bytesRead?: number }
-    const { bytesWritten = 0 } = this.stream as { bytesWritten?: number }
-    // Node reads one part of .br, and says nothing of what follows.
-    if (this.file.endsWith('.br') && this.stream !== this.raw && bytesWritten > 0 && bytesWritten < bytesRead)
-      throw new Error(`Cannot unpack ${this.file}: there is more behind its end, and a .br has one part`)
     if (this.at < this.from && !this.#stop.signal.aborted) throw tooShort(this.file, this.at, this.from)
   }
 

@@ -11,10 +11,15 @@ export class Frames extends Transform {
   /** The one that is fed, and the one whose bytes come out: they may still do so when another is to be next. */
   #frame: Unpacker | undefined
   #reading: Unpacker | undefined
+  /** How many bytes may come out: what comes of a byte that is not of the file is nobody's. */
+  #left = Infinity
 
   constructor(readonly unpacker: () => Transform) {
     super()
   }
+
+  /** Whether the unpacker, when it is ended, does not tell that the part has no end. */
+  protected readonly probes: boolean = false
 
   /** Takes what is in front of a part. Gives what follows; `undefined`: there has to come more first, or nothing of it is a part. */
   protected begin(packed: Buffer): Buffer | undefined {
@@ -65,7 +70,9 @@ export class Frames extends Transform {
 
   #open(): Unpacker {
     const frame = this.unpacker() as Unpacker
-    frame.on('data', (bytes: Buffer) => {
+    frame.on('data', (all: Buffer) => {
+      const bytes = all.subarray(0, this.#left)
+      this.#left -= bytes.length
       this.unpacked(bytes)
       if (!this.push(bytes)) frame.pause()
     })
@@ -87,13 +94,27 @@ export class Frames extends Transform {
         done(error as Error)
       }
     }
-    if (this.#frame === undefined) return finish()
-    this.#frame
+    const frame = this.#frame
+    if (frame === undefined) return finish()
+    if (this.probes) return this.#probe(frame, done)
+    frame
       .once('end', () => {
         this.ended()
         finish()
       })
       .end()
+  }
+
+  /** Of a part that is whole, the unpacker leaves a byte behind it alone. */
+  #probe(frame: Unpacker, done: TransformCallback): void {
+    this.#left = frame.readableLength
+    const before = frame.bytesWritten
+    frame.write(Buffer.of(0), (error) => {
+      if (error) return
+      if (frame.bytesWritten > before) return done(new Error('unexpected end of file'))
+      if (frame.readableEnded) done()
+      else frame.once('end', () => done())
+    })
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {

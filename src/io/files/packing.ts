@@ -1,6 +1,7 @@
 /** Files that are packed: told by the ending of their name. */
 import type { Readable, Transform } from 'node:stream'
 import * as zlib from 'node:zlib'
+import { BrotliPart } from './brotli-part.ts'
 import { GzipMembers } from './gzip-members.ts'
 import { ZstdFrames } from './zstd-frames.ts'
 
@@ -17,7 +18,7 @@ const packings: Record<string, Packing> = {
   // The highest quality, which is the default, takes a hundred times as long.
   '.br': {
     pack: () => zlib.createBrotliCompress({ params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 5 } }),
-    unpack: () => zlib.createBrotliDecompress(),
+    unpack: () => new BrotliPart(),
   },
   '.zst': {
     pack: zstd.createZstdCompress,

@@ -1,7 +1,7 @@
 /* global console, setTimeout, TextDecoder */
 // Every connector of sluice/io once, and DuckDB, on a runtime that is not Node 20: `npm run runtimes`.
-import { deepStrictEqual } from 'node:assert'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { deepStrictEqual, rejects } from 'node:assert'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { forEach, map, pipeline, range, source } from 'sluice'
@@ -25,6 +25,17 @@ for (const end of ['', '.gz', '.br', '.zst']) {
   deepStrictEqual(await run(io.readCsv(at(`rows.csv${end}`), { types })), rows)
   await run(source(rows), io.writeJsonl(at(`rows.jsonl${end}`)))
   deepStrictEqual(await run(io.readJsonl(at(`rows.jsonl${end}`))), rows)
+  if (end === '') continue
+  // Of a file that is cut off, what is there comes, then it fails.
+  const packed = readFileSync(at(`rows.jsonl${end}`))
+  writeFileSync(at(`cut${end}`), packed.subarray(0, packed.length - 1))
+  const got = []
+  const cut = run(
+    io.readJsonl(at(`cut${end}`)),
+    forEach((row) => void got.push(row)),
+  )
+  await rejects(cut, /unexpected end of file/)
+  deepStrictEqual(got, rows.slice(0, got.length))
 }
 await run(source(['a', 'b']), io.writeLines(at('lines.txt')))
 deepStrictEqual(await run(io.readLines(at('*.txt'))), ['a', 'b'])
