@@ -248,6 +248,16 @@ describe('writeParquet and readParquet', () => {
     expect(refused.message).toMatch(/Cannot write Parquet "\/sys\/x.parquet": E[^,/]+, in the folder \/sys$/)
   })
 
+  test('where its folder vanishes on the way it is named, and no file that nobody knows', async () => {
+    const removing = tap((row: { i: number }) => {
+      if (row.i === 4999) rmSync(folder, { recursive: true })
+    })
+    const error = await failed(pipeline(rowsUpTo(5000), removing, writeParquet(path)).run())
+    expect(error.message).toContain(`Cannot write Parquet "${path}": `)
+    expect(error.message).toContain('No such file or directory')
+    expect(error.message).not.toContain('.x.parquet')
+  })
+
   test('its name may be as long as names can be', async () => {
     const long = join(folder, 'x'.repeat(255))
     expect(await write([{ a: 'x' }], {}, long)).toEqual({ path: long, count: 1 })

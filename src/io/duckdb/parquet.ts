@@ -16,7 +16,7 @@ import { ownCopy } from '../../connect/own-copy.ts'
 import { demand, demandCount } from '../../errors.ts'
 import type { Sink, Source } from '../../pipeline/stage.ts'
 import { type Columns, demandColumns } from './columns.ts'
-import { failure, quoteName, quoteText } from './database.ts'
+import { quoteName, quoteText } from './database.ts'
 import { demandParams, type Params } from './params.ts'
 import { choicesOf, type DuckDbValueOptions } from './read.ts'
 import { openReading, type Row } from './reading.ts'
@@ -169,6 +169,8 @@ async function planOf(
   // DuckDB keeps a log beside its file, and what does not fit in memory.
   const waitingFiles = [waiting, `${waiting}.wal`, `${waiting}.tmp`]
   const close = (): Promise<unknown> => remove([...waitingFiles, copy])
+  const failed = (error: unknown): Error =>
+    new Error(`Cannot ${action}: ${named(whyNot(error), copy, place)}`, { cause: error })
   try {
     const instance = await DuckDBInstance.create(waiting, {
       autoinstall_known_extensions: 'false',
@@ -198,13 +200,13 @@ async function planOf(
       columns,
       key: [],
       private: true,
-      action,
+      failure: failed,
       finish,
       close,
     }
   } catch (error) {
     await close()
-    throw failure(action, error)
+    throw failed(error)
   }
 }
 
@@ -221,6 +223,12 @@ async function filesAt(path: string): Promise<[place: string, copy: string]> {
   await handle.close()
   await rm(copy)
   return [place, copy]
+}
+
+/** DuckDB tells of its files by names that the user does not know. */
+function named(message: string, copy: string, place: string): string {
+  const [before, ...parts] = message.split(copy)
+  return [before, ...parts.map((part) => part.replace(/^[\w./-]*/, ''))].join(place)
 }
 
 function remove(files: readonly string[]): Promise<unknown> {

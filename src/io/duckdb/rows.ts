@@ -6,7 +6,7 @@
 import type { ChunkWriter, SinkContext } from '../../connect/chunk-sink.ts'
 import { byColumns, refuseRows, SAMPLE } from '../../connect/column-names.ts'
 import { type Columns, Sampling } from './columns.ts'
-import { failure, interrupted, type Opened, quoteName } from './database.ts'
+import { interrupted, type Opened, quoteName } from './database.ts'
 import type { Row } from './reading.ts'
 import { show } from './shape.ts'
 import { TableWriting } from './table.ts'
@@ -21,8 +21,8 @@ export interface Plan<R> {
   readonly key: readonly string[]
   /** The table is ours alone, and gone after the run. */
   readonly private: boolean
-  /** What is done, for messages. */
-  readonly action: string
+  /** An error of DuckDB or of the system, with what was being done. */
+  readonly failure: (error: unknown) => Error
   /** Makes last what is in the table; there is none where neither a row nor a column came. `checkOver` throws after an abort. */
   finish(count: number, columns: readonly string[] | undefined, checkOver: () => void): Promise<R>
   /** All is over, well or not. */
@@ -149,7 +149,7 @@ export class RowWriting<R> implements ChunkWriter<Row, R> {
 
   /** An error of DuckDB says what was done; one that belongs to a row is told as it is. */
   #named(error: unknown): unknown {
-    return error instanceof Error && error.constructor === Error ? failure(this.plan.action, error) : error
+    return error instanceof Error && error.constructor === Error ? this.plan.failure(error) : error
   }
 }
 

@@ -94,8 +94,9 @@ interface Into {
 
 async function planOf({ database, schema, table, columns, key, create }: Into): Promise<Plan<Written>> {
   const action = `write to table ${show(table)} of ${nameOf(database)}`
+  const failed = (error: unknown): Error => failure(action, error)
   const opened = await openDatabase(database).catch((error: unknown) => {
-    throw failure(action, error)
+    throw failed(error)
   })
   try {
     const { connection } = opened
@@ -107,9 +108,9 @@ async function planOf({ database, schema, table, columns, key, create }: Into): 
       return { table, count }
     }
     const name = await fullName(opened, schema, table)
-    return { opened, table: name, existing, columns, key, private: false, action, finish }
+    return { opened, table: name, existing, columns, key, private: false, failure: failed, finish }
   } catch (error) {
     opened.release()
-    throw failure(action, error)
+    throw failed(error)
   }
 }
