@@ -15,11 +15,13 @@ import { syncBuiltinESMExports } from 'node:module'
 import { dirname } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, test, vi } from 'vitest'
-import { pipeline, type Sink, source, type StageError } from 'sluice'
+import { pipeline, type Sink, type Source, source, type StageError } from 'sluice'
 import {
   checkpoint,
   type CsvWriteOptions,
   type FileWriteOptions,
+  readCsv,
+  readJsonl,
   readLines,
   writeCsv,
   writeJsonl,
@@ -312,6 +314,52 @@ describe('append', () => {
     await write(['again'], writeLines(file, { append: true }))
     const there = await run(readLines(file))
     expect([there[0], there.at(-1)]).toEqual(['old', 'again'])
+  })
+
+  const readers: Record<string, [(file: string) => Source<unknown>, number]> = {
+    writeLines: [readLines, 1],
+    writeJsonl: [readJsonl, 1],
+    writeCsv: [readCsv, 0],
+  }
+  test.each([
+    ['writeLines', 'old\n', (i: number) => `line ${i}`],
+    ['writeJsonl', '"old"\n', (i: number) => ({ i, text: 'a\n"b"' })],
+    ['writeCsv', 'i,text\n', (i: number) => ({ i: String(i), text: `a\n"b"\n${'c\n'.repeat(i % 500)}` })],
+    // What is cut in the middle has no line end but within itself.
+    ['writeCsv', 'i,text\n', (i: number) => ({ i: String(i), text: 'c\n'.repeat(i * 5000) })],
+  ])('%s ends with the last value that is whole where there is no room', async (make, before, value) => {
+    const file = fileOf(path('log.txt'), before)
+    const { stdout } = await runInShell(
+      'ulimit -S -f 500; exec "$@"',
+      'small',
+      `import { map, pipeline, range } from 'sluice'
+      import { ${make} } from 'sluice/io'
+      await pipeline(range(200_000), map(${String(value)}), ${make}(${JSON.stringify(file)}, { append: true }))
+        .run()
+        .catch((error) => console.log(error.cause?.cause?.code ?? error, error.suppressed.length))`,
+    )
+    expect(stdout).toBe('EFBIG 0\n')
+    const [read, header] = readers[make]
+    const values = (await run<unknown>(read(file))).slice(header)
+    expect(values.length).toBeGreaterThan(5)
+    expect(values).toEqual(values.map((_, i) => value(i)))
+    expect(text(file)).toMatch(/\n$/)
+  })
+
+  test('writes nothing behind what found no room', async () => {
+    const file = fileOf(path('log.txt'), 'old\n')
+    const { stdout } = await runInShell(
+      'ulimit -S -f 16; exec "$@"',
+      'small',
+      `import { pipeline, source } from 'sluice'
+      import { writeLines } from 'sluice/io'
+      const lines = ['one', 'x'.repeat(100_000), ...Array.from({ length: 600 }, () => 'behind')]
+      await pipeline(source(lines), writeLines(${JSON.stringify(file)}, { append: true }))
+        .run({ capacity: 1 })
+        .catch((error) => console.log(error.cause?.cause?.code ?? error, error.suppressed.length))`,
+    )
+    expect(stdout).toBe('EFBIG 0\n')
+    expect(text(file)).toBe('old\none\n')
   })
 
   test('leaves what is packed as it was where there is no room', async () => {

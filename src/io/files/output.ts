@@ -15,6 +15,10 @@ export interface Output {
   end(): Promise<void>
   /** Leaves what was written on the spot; removes a file that has no name yet. */
   abandon(): Promise<void>
+  /** A write has failed behind these of its bytes, which stay when it is abandoned. */
+  readonly torn?: Uint8Array | undefined
+  /** Takes back the last bytes that it has added, unless somebody else has added to it. */
+  takeBack?(bytes: number): Promise<void>
   /** Whether somebody may read what has been written at once. */
   readonly live: boolean
   /** Whether what has been written stays there when it is abandoned. */
@@ -152,6 +156,7 @@ function setMode(handle: FileHandle, path: string, mode: number): Promise<void> 
 class FileOutput implements Output {
   bytes = 0
   isCutOff = false
+  torn: Uint8Array | undefined
   #abandoned = false
 
   constructor(
@@ -188,6 +193,7 @@ class FileOutput implements Output {
       const { bytesWritten } = await this.handle
         .write(bytes, at, bytes.length - at)
         .catch((error: unknown) => {
+          this.torn = bytes.subarray(0, at)
           throw cannotWrite(this.file, error)
         })
       at += bytesWritten
@@ -195,10 +201,10 @@ class FileOutput implements Output {
     }
   }
 
-  /** Takes back what it has added, unless somebody else has added to it. */
-  async takeBack(): Promise<void> {
-    if (this.bytes === 0 || (await this.handle.stat()).size !== this.size) return
-    await this.handle.truncate(this.before)
+  async takeBack(bytes: number): Promise<void> {
+    if (bytes === 0 || (await this.handle.stat()).size !== this.size) return
+    this.bytes -= bytes
+    await this.handle.truncate(this.size)
   }
 
   async #demandThere(): Promise<void> {
@@ -300,7 +306,7 @@ class PackedOutput implements Output {
     if (this.stays && this.#isDue) this.packer.end()
     else this.packer.destroy()
     try {
-      await this.#through.catch(() => this.target.takeBack())
+      await this.#through.catch(() => this.target.takeBack(this.bytes))
     } finally {
       await this.target.abandon()
     }

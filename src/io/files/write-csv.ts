@@ -151,6 +151,8 @@ async function headerOf(file: string, delimiter: string): Promise<string[] | und
 /** How many characters a header has at most. */
 const HEADER = 2 ** 20
 
+const [QUOTE, NEWLINE] = Buffer.from('"\n')
+
 interface State {
   columns: readonly string[] | undefined
 }
@@ -188,6 +190,17 @@ class CsvEncoder<T extends object> {
   readonly empty = (): string => {
     const { columns, header = true, newline } = this.format
     return header && this.isNew && columns ? this.#headerLine(columns).concat(newline) : ''
+  }
+
+  /** A line end between quotes is of a field. */
+  readonly whole = (bytes: Uint8Array): number => {
+    let end = 0
+    let isQuoted = false
+    for (const [at, byte] of bytes.entries()) {
+      if (byte === QUOTE) isQuoted = !isQuoted
+      else if (byte === NEWLINE && !isQuoted) end = at + 1
+    }
+    return end
   }
 
   readonly state = (): State => ({ columns: this.#columns ?? this.known })

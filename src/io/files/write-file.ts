@@ -31,6 +31,8 @@ export interface Written {
   bytes: number
 }
 
+const NEWLINE = 10
+
 /** So many characters are gathered before they are written, and as many while that is done. */
 const PIECE = 256 * 1024
 
@@ -41,6 +43,8 @@ export interface Encoder<In> {
   encode: (value: In) => string
   /** What is written where there was no value, in a file that is new. */
   empty?: () => string
+  /** How many of the bytes, which begin with a line, are whole lines. Without it, each line end is the end of one. */
+  whole?: (bytes: Uint8Array) => number
   /** What it must know to go on in the next run, as plain data. */
   state?: () => unknown
 }
@@ -188,12 +192,20 @@ class TextFile<In> implements ChunkWriter<string, Written, In> {
   async abandon(aborted: boolean): Promise<void> {
     try {
       await this.#writing
-      // What came before a failure has been accepted.
-      if (!aborted && this.output.stays && this.#count > 0 && this.#pending !== '')
-        await this.#writePending(1)
+      // What came before a failure has been accepted; behind a hole in the file it would be out of place.
+      const stays = this.output.stays && this.output.torn === undefined
+      if (!aborted && stays && this.#count > 0 && this.#pending !== '') await this.#writePending(1)
     } finally {
-      await this.output.abandon()
+      await this.#takeBackTorn().finally(() => this.output.abandon())
     }
+  }
+
+  /** What has been written of a line that is not whole is no line. */
+  async #takeBackTorn(): Promise<void> {
+    const { torn } = this.output
+    if (torn === undefined) return
+    const whole = this.encoder.whole?.(torn) ?? torn.lastIndexOf(NEWLINE) + 1
+    await this.output.takeBack?.(torn.length - whole)
   }
 
   position(): Position {

@@ -7,7 +7,8 @@ import { cannotEncode, type FileWriteOptions, textSink, type Written } from './w
  *
  * - The file appears whole or not at all: it is written under a temporary name beside its place, and renamed at the end; a run
  *   that fails or is aborted before that leaves what was there before. With `append`, lines are added in place as they come, behind a
- *   last line that had no end; a `.gz` is unpacked once to see that. Where the file was removed meanwhile, the run fails at its end.
+ *   last line that had no end; a `.gz` is unpacked once to see that. Where there is no more room, the file ends with the last line that
+ *   is whole, a `.gz` as it was before. Where the file was removed meanwhile, the run fails at its end.
  * - `path`: a path or `file:` URL; `'-'` is the standard output. What ends in `.gz`, `.br` or (Node 22.15 and later) `.zst` is packed;
  *   to a `.br` or `.zst` nothing can be appended.
  * - `sync`: the end waits until the disk has it; a pipe or a device, which cannot do that, is refused.
