@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { map, pipeline, range, source, type StageError } from 'sluice'
 import { type ChunkWriter, chunkSink, type WriteOptions } from '../../src/connect/chunk-sink.ts'
-import { deferred, stable, until } from '../pipeline/support-waiting.ts'
+import { deferred, rejection, settledWithin, stable, until } from '../pipeline/support-waiting.ts'
 
 /** A connector that keeps what it is given, and what was asked of it. */
 function memory(parts: Partial<ChunkWriter<unknown, string>> = {}) {
@@ -50,7 +50,7 @@ test('while it cannot take more, the values wait in the channel', async () => {
     map((n) => (made++, n), { capacity: 3 }),
     sink(),
   ).start({ capacity: 2 })
-  await new Promise((resolve) => setTimeout(resolve, 10))
+  expect(await stable(() => made)).toBeGreaterThan(0)
   const before = seen.length
   expect(made - before).toBeLessThanOrEqual(4)
   gate.resolve()
@@ -60,12 +60,11 @@ test('while it cannot take more, the values wait in the channel', async () => {
 
 test('the run waits for the end', async () => {
   const ended = deferred<string>()
-  const { sink } = memory({ end: () => ended.promise })
+  let ending = false
+  const { sink } = memory({ end: () => ((ending = true), ended.promise) })
   const run = pipeline(range(3), sink()).start()
-  let settled = false
-  void run.result.then(() => (settled = true))
-  await new Promise((resolve) => setTimeout(resolve, 10))
-  expect(settled).toBe(false)
+  await until(() => ending)
+  expect(await settledWithin(run.result, 20)).toBe(false)
   ended.resolve('late')
   expect(await run.result).toBe('late')
 })
@@ -105,16 +104,19 @@ describe('it is abandoned, and not ended', () => {
 
   test('when the run is aborted, and the run waits for that', async () => {
     const abandoned = deferred<void>()
-    const { sink } = memory({ write: () => new Promise(() => {}), abandon: () => abandoned.promise })
+    let writing = false
+    const { sink } = memory({
+      write: () => ((writing = true), new Promise(() => {})),
+      abandon: () => abandoned.promise,
+    })
     const run = pipeline(range(3), sink()).start()
-    await new Promise((resolve) => setTimeout(resolve, 5))
-    let settled = false
-    const aborted = run.abort(boom).then(() => (settled = true))
-    await new Promise((resolve) => setTimeout(resolve, 5))
-    expect(settled).toBe(false)
+    const result = rejection(run.result)
+    await until(() => writing)
+    const aborted = run.abort(boom)
+    expect(await settledWithin(Promise.race([aborted, result]), 20)).toBe(false)
     abandoned.resolve()
-    await expect(run.result).rejects.toBe(boom)
-    void aborted
+    expect(await result).toBe(boom)
+    await aborted
   })
 
   test('when it breaks while nobody waits', async () => {

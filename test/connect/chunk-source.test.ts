@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { drain, forEach, pipeline, type StageError, take, toArray } from 'sluice'
 import { type ChunkReader, chunkSource } from '../../src/connect/chunk-source.ts'
 import type { Definition, Source } from '../../src/pipeline/stage.ts'
-import { deferred, until } from '../pipeline/support-waiting.ts'
+import { deferred, stable, until } from '../pipeline/support-waiting.ts'
 
 /** A connector over chunks in memory: keeps what was asked of it. */
 function memory(chunks: (readonly unknown[] | Error)[], { sync = false, from = 0 } = {}) {
@@ -43,7 +43,7 @@ describe.each([
       chunkSource('test', { capacity: 1 }, () => reader),
       forEach(() => new Promise<void>(() => {})),
     ).start()
-    await new Promise((resolve) => setTimeout(resolve, 10))
+    await stable(() => log.length)
     expect(log).toEqual(['next'])
     void run.result.catch(() => {})
   })
@@ -98,18 +98,19 @@ test('a chunk that is under way at a stop is not lost', async () => {
     chunkSource<number>('test', {}, () => ({ next, stop: () => chunk.resolve([7]) })),
     toArray(),
   ).start()
-  await new Promise((resolve) => setTimeout(resolve, 5))
+  await until(() => asked > 0)
   expect(await run.stop()).toEqual([7])
 })
 
 test('a connector that is still being opened is closed when it is open, and the run waits for that', async () => {
   const { reader, log } = memory([[1]])
   const opened = deferred<typeof reader>()
+  let opening = false
   const run = pipeline(
-    chunkSource('test', {}, () => opened.promise),
+    chunkSource('test', {}, () => ((opening = true), opened.promise)),
     drain(),
   ).start()
-  await new Promise((resolve) => setTimeout(resolve, 5))
+  await until(() => opening)
   const aborted = run.abort(new Error('enough'))
   opened.resolve(reader)
   await aborted
