@@ -19,7 +19,7 @@ import {
 } from 'sluice'
 import { instrument } from 'sluice/opentelemetry'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
-import { deferred } from '../pipeline/support-waiting.ts'
+import { deferred, stable } from '../pipeline/support-waiting.ts'
 import { countsIn, countsOf, observe, StoredContext } from './support-telemetry.ts'
 
 const double = map((n: number) => n * 2, { name: 'double' })
@@ -357,7 +357,7 @@ describe('the metrics of a run', () => {
       drain(),
     ).start({ capacity: 4 })
     run.result.catch(() => {})
-    await sleep(10)
+    await stable(() => run.stats().stages[0].sent)
     expect(await sum('sluice.channel.capacity', { 'sluice.stage.name': 'end' })).toBe(4 * (1 + own))
     expect(await sum('sluice.channel.length', { 'sluice.stage.name': 'end' })).toBe(4 * (1 + own))
     expect(await sum('sluice.channel.capacity', { 'sluice.stage.name': 'a' })).toBe(4)
