@@ -19,6 +19,7 @@ import {
   unbatch,
   writeTo,
 } from 'sluice'
+import { virtualTime } from 'sluice/testing'
 import { unhandledDuring } from './support-leaks.ts'
 import { deferred, never, rejection, turns } from './support-waiting.ts'
 
@@ -372,8 +373,8 @@ test('a custom stage that polls gets its values at every capacity', async () => 
     expect(await pipeline(range(3), polling).run({ capacity })).toEqual([0, 1, 2])
 })
 
-// A busy machine may hold up a process for longer than the timers.
-test('stats() tell what a custom stage waits for', { retry: 2 }, async () => {
+test('stats() tell what a custom stage waits for', async () => {
+  using time = virtualTime()
   const idle = stage<number, number>('idle', async (rx, tx) => {
     for await (const n of rx) await tx.send(n)
   })
@@ -384,7 +385,7 @@ test('stats() tell what a custom stage waits for', { retry: 2 }, async () => {
     }
   }
   const run = pipeline(source(slow()), idle, drain()).start()
-  await run.result
+  await time.runUntil(run.result)
   const [, stats] = run.stats().stages
   expect(stats.waitingInput).toBeGreaterThan(0.5)
   expect(stats.busy).toBeLessThan(0.5)
