@@ -3,7 +3,7 @@
  */
 import { demand, demandCount, demandFunction, demandName, demandOptions } from '../errors.ts'
 import { placeOf, watchChannel } from './deadlock.ts'
-import { Exchange } from './exchange.ts'
+import { Exchange, type Options } from './exchange.ts'
 import { Fifo } from './fifo.ts'
 import { newReceiver, newSender, type Receiver, type Sender } from './handles.ts'
 
@@ -13,13 +13,13 @@ export type Overflow = 'block' | 'drop-oldest' | 'drop-newest' | 'fail'
 /** What `channel` takes beside the capacity. */
 export interface ChannelOptions<T> {
   /** Shown in reports and errors. Default: `channel 1`, `channel 2`, … */
-  name?: string
+  name?: string | undefined
   /** What a send does when the buffer is full. Default: `'block'`, it waits. */
-  overflow?: Overflow
+  overflow?: Overflow | undefined
   /** Called once for each accepted value that no one will get. What it throws becomes an uncaught error. */
-  onUndelivered?: (value: T) => void
+  onUndelivered?: ((value: T) => void) | undefined
   /** Whoever still waits here when the program ends is no deadlock. Default: `false`. */
-  daemon?: boolean
+  daemon?: boolean | undefined
 }
 
 let unnamed = 0
@@ -53,7 +53,7 @@ export function channel<T>(capacity: number, options: ChannelOptions<T> = {}): [
   const drops = overflow.startsWith('drop')
   demandCount(capacity, action, 'capacity', drops ? 1 : 0, true)
   // One by one: they may be those of a class or a prototype, which a spread leaves out.
-  const all = { overflow, onUndelivered, daemon, drops } as ChannelOptions<T>
+  const all = { overflow, onUndelivered, daemon, drops } as Options<T>
   const core = new Exchange<T>(capacity, name, new Fifo(), all)
   const place = placeOf(channel)
   watchChannel(core)

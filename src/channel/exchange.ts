@@ -42,7 +42,7 @@ export function isOver<T>({ core, open, side }: Handle<T>): boolean {
 export const HANDLE: unique symbol = /* @__PURE__ */ Symbol('handle')
 
 /** Those of `ChannelOptions` that count after the channel has been made. */
-interface Options<T> {
+export interface Options<T> {
   overflow?: Overflow
   /** Whether a value is dropped when it is full. */
   drops?: boolean

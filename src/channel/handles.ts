@@ -51,7 +51,7 @@ export interface Receiver<out T> extends AsyncIterableIterator<T>, Disposable {
   /** `recv` for those who prefer `done` to an exception. */
   next(): Promise<IteratorResult<T>>
   /** An iterator of its own. With `preventClose`, leaving its loop early does not close this receiver. */
-  values(options?: { preventClose?: boolean }): AsyncIterableIterator<T>
+  values(options?: { preventClose?: boolean | undefined }): AsyncIterableIterator<T>
   /** Another handle of the same channel, to be closed on its own. Throws a `TypeError` where this one is closed. */
   clone(): Receiver<T>
   /** Closes this handle; with the last one, sends reject. `false` when it was closed already. */

@@ -41,9 +41,9 @@ export type Selected<C extends Cases> = {
 /** How `select` chooses, and how its wait can be given up. */
 export interface SelectOptions {
   /** Gives the wait up with `signal.reason`. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
   /** Take the first ready case in order instead of drawing one. Default: `false`. */
-  biased?: boolean
+  biased?: boolean | undefined
 }
 
 type Outcome = { key: string; done: boolean; value: unknown }

@@ -13,9 +13,9 @@ import type { Line } from './line.ts'
 /** How a wait of a sender or receiver can be given up. Without options it waits as long as it takes. */
 export interface WaitOptions {
   /** Gives the wait up with `signal.reason`. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
   /** Milliseconds until the wait is given up with code `TIMEOUT`; 0 tries once. Default: none. */
-  timeout?: number
+  timeout?: number | undefined
 }
 
 /** What sets one kind of operation apart from another. */

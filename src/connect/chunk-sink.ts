@@ -53,7 +53,7 @@ export interface ChunkWriter<T, R, In = unknown> {
 /** What the sinks of files and databases take. */
 export interface WriteOptions<In> extends StageOptions {
   /** What becomes of a value that cannot be written as it is. Default: `'fail'`, the stage fails. */
-  onError?: OnError<In>
+  onError?: OnError<In> | undefined
 }
 
 export interface SinkMaking<In, E, R, W extends ChunkWriter<E, R, In> = ChunkWriter<E, R, In>> {

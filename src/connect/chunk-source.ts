@@ -45,7 +45,7 @@ export interface ChunkReader<T> {
 /** What the sources of files and databases take. */
 export interface ReadOptions<Raw = unknown> extends StageOptions {
   /** What becomes of a value that cannot be read. Default: `'fail'`, the stage fails. */
-  onError?: OnError<Raw>
+  onError?: OnError<Raw> | undefined
 }
 
 export type OpenReader<T> = (

@@ -7,7 +7,7 @@ import type { CallFailure, Port } from '../pipeline/stage.ts'
 export type OnError<T> = 'fail' | 'skip' | ((failure: CallFailure<T>) => void | PromiseLike<void>)
 
 /** Gives the option, checked. */
-export function onErrorOf<T>(make: string, options: { onError?: OnError<T> }): OnError<T> {
+export function onErrorOf<T>(make: string, options: { onError?: OnError<T> | undefined }): OnError<T> {
   demandOptions(options, `create ${make}`)
   const { onError = 'fail' } = options
   const known = onError === 'fail' || onError === 'skip' || typeof onError === 'function'

@@ -23,11 +23,11 @@ import { Spans } from './telemetry/spans.ts'
 /** Whose meters and tracers `instrument` uses, and how much it records. */
 export interface InstrumentOptions {
   /** Whose meter counts. Default: the global one, as it is now. */
-  meterProvider?: MeterProvider
+  meterProvider?: MeterProvider | undefined
   /** Whose tracer makes the spans. Default: the global one. */
-  tracerProvider?: TracerProvider
+  tracerProvider?: TracerProvider | undefined
   /** Whether each stage gets a span below that of its run. Default: `true`. */
-  stageSpans?: boolean
+  stageSpans?: boolean | undefined
 }
 
 /** What `instrument` gives. `using` ends it at the end of the block. */

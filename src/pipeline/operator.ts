@@ -50,7 +50,7 @@ class Once<T> implements AsyncIterable<T> {
     }
     const failed = (): void => read({ done: true })
     const one = async (): Promise<IteratorResult<T>> => {
-      const values = await rx.recvMany(1, { signal: signal! })
+      const values = await rx.recvMany(1, { signal })
       return values.length > 0 ? { done: false, value: values[0] } : { done: true, value: undefined }
     }
     return () => {

@@ -7,7 +7,7 @@ import { demand, demandCount, demandFunction, demandNumber, demandOptions, deman
 import { Context } from './context.ts'
 import { isThenable, promised, SKIPPED } from './results.ts'
 import { settled } from './scheduler.ts'
-import type { CallFailure, Port, StageContext, StageOptions } from './stage.ts'
+import type { CallFailure, Complete, Port, StageContext, StageOptions } from './stage.ts'
 
 /** A function of the user, called as array methods call theirs. */
 export type Fn<In, R> = (value: In, index: number, context: StageContext) => R | PromiseLike<R>
@@ -15,38 +15,38 @@ export type Fn<In, R> = (value: In, index: number, context: StageContext) => R |
 /** How often a call that failed is made again, and after what wait. A plain number is so many further calls. */
 export interface RetryOptions {
   /** Calls in all, the first included. Default: 3. */
-  attempts?: number
+  attempts?: number | undefined
   /** Milliseconds before the second call. Default: 100. */
-  delay?: number
+  delay?: number | undefined
   /** By how much each wait is longer than the one before it. Default: 2. */
-  factor?: number
+  factor?: number | undefined
   /** The longest wait in milliseconds. Default: 30,000. */
-  maxDelay?: number
+  maxDelay?: number | undefined
   /** 0 to 1: a wait lies between `(1 - jitter) * delay` and `delay`. Default: 0.5. */
-  jitter?: number
+  jitter?: number | undefined
   /** Whether this error is worth another call. If it throws, the stage fails. Default: every error is. */
-  when?: (error: unknown, attempt: number) => boolean
+  when?: ((error: unknown, attempt: number) => boolean) | undefined
 }
 
 /** What all stages take that call a function for each value. */
 export interface CallOptions<In> extends StageOptions {
   /** How many calls are in flight at most. Default: 1. */
-  concurrency?: number
+  concurrency?: number | undefined
   /** Whether results keep the order of the values; `{ by }` keeps it per key, one call per key at a time. Default: `true`. */
-  ordered?: boolean | { by: (value: In) => unknown }
+  ordered?: boolean | { by: (value: In) => unknown } | undefined
   /** Milliseconds that a call may take; then its signal aborts and it fails with a `TimeoutError`. Default: none. */
-  timeout?: number
+  timeout?: number | undefined
   /** Further calls when one fails: how many, or how. Default: 0. */
-  retry?: number | RetryOptions
+  retry?: number | RetryOptions | undefined
   /** What becomes of a value whose call failed, or whose key: no call was made. Default: `'fail'`, the stage fails. */
-  onError?: 'fail' | 'skip' | ((failure: CallFailure<In>) => void | PromiseLike<void>)
+  onError?: 'fail' | 'skip' | ((failure: CallFailure<In>) => void | PromiseLike<void>) | undefined
 }
 
 /** For one call at a time, as each needs what the one before it gave. */
 export type FoldOptions<In> = Omit<CallOptions<In>, 'concurrency' | 'ordered'>
 
 /** The options of a call, with what they are by default. */
-export interface Call<In> extends Required<RetryOptions> {
+export interface Call<In> extends Complete<RetryOptions> {
   readonly concurrency: number
   readonly ordered: boolean
   readonly by: ((value: In) => unknown) | undefined
@@ -73,7 +73,7 @@ export function callOf<In>(make: string, fn: unknown, options: CallOptions<In>, 
   return { concurrency, ordered: ordered === true, by, timeout, onError, ...retryOf(action, retry) }
 }
 
-function retryOf(action: string, retry: number | RetryOptions): Required<RetryOptions> {
+function retryOf(action: string, retry: number | RetryOptions): Complete<RetryOptions> {
   if (typeof retry !== 'object' || retry === null) {
     demandCount(retry, action, 'retry', 0, true)
     retry = { attempts: retry + 1 }

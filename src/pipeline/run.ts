@@ -30,16 +30,16 @@ import { flow, type Owner, Task } from './task.ts'
 /** What `run` and `start` of a pipeline take. They hold for this run alone. */
 export interface RunOptions {
   /** Aborts the run: it rejects with `signal.reason`. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
   /** How many values each channel between two stages holds, where the stage has no wish. Default: 256. */
-  capacity?: number
+  capacity?: number | undefined
   /** Shown in reports. Default: `pipeline`. */
-  name?: string
+  name?: string | undefined
   /**
    * Milliseconds without a value moving after which a process warning says what each stage waits for; again when values
    * have moved since. Holds no process alive. Default: never.
    */
-  stallAfter?: number
+  stallAfter?: number | undefined
 }
 
 /** A pipeline at work. */
@@ -60,7 +60,7 @@ export interface Run<R> extends AsyncDisposable {
    * aborted with a `DrainTimeoutError` that lists the stages still busy. Clean-up is waited for as at any abort, but for
    * half a second at most.
    */
-  stop(options?: { deadline?: number }): Promise<R>
+  stop(options?: { deadline?: number | undefined }): Promise<R>
   /** Ends everything now; settles when it has. */
   abort(reason?: unknown): Promise<void>
 }
@@ -330,7 +330,7 @@ export class Execution<R> implements Run<R>, Owner {
     if (this.ended === undefined) await new Promise<void>((resolve) => this.#letGo.push(resolve))
   }
 
-  stop(options: { deadline?: number } = {}): Promise<R> {
+  stop(options: { deadline?: number | undefined } = {}): Promise<R> {
     const { deadline = Infinity } = options ?? {}
     try {
       demandOptions(options, 'stop')

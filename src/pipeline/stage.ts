@@ -231,10 +231,13 @@ export type Sink<In, R> = Part<'sink', In, R>
 /** What nearly every stage takes. */
 export interface StageOptions {
   /** Shown in stats, errors and reports. Default: the name of the function that made the stage. */
-  name?: string
+  name?: string | undefined
   /** How many values the channel behind this stage holds. Default: that of the run, 256. */
-  capacity?: number
+  capacity?: number | undefined
 }
+
+/** Options with what they are by default: nothing is left open. */
+export type Complete<T> = { [K in keyof T]-?: Exclude<T[K], undefined> }
 
 /** Makes a piece of one stage, and checks the options that all stages share. */
 export function part<K extends Kind, In, Out>(

@@ -13,7 +13,7 @@ import { type Kernel, part, type Port, type Stage, type StageOptions } from '../
 /** What `buffer` takes beside its size and what it does when it is full. */
 export interface BufferOptions<T> extends StageOptions {
   /** Told of each value that was dropped, or was held here when the run was left, once. */
-  onUndelivered?: (value: T) => void
+  onUndelivered?: ((value: T) => void) | undefined
 }
 
 class Buffering<T> implements Kernel<T, T> {

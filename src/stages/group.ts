@@ -5,16 +5,23 @@ import { leave } from '../pipeline/iterating.ts'
 import { hear } from '../pipeline/reading.ts'
 import { isThenable } from '../pipeline/results.ts'
 import { late } from '../pipeline/scheduler.ts'
-import { type Kernel, part, type Port, type Stage, type StageOptions } from '../pipeline/stage.ts'
+import {
+  type Complete,
+  type Kernel,
+  part,
+  type Port,
+  type Stage,
+  type StageOptions,
+} from '../pipeline/stage.ts'
 
 /** What else brings a batch to its end, beside its `size`. Whichever is reached first counts. */
 export interface BatchOptions<T> extends StageOptions {
   /** Milliseconds from the first value of a batch until it is passed on as it is. Default: none. */
-  ms?: number
+  ms?: number | undefined
   /** The value with which a batch has this many bytes ends it. Default: none. */
-  bytes?: number
+  bytes?: number | undefined
   /** The bytes of a value. Default: the UTF-8 length of a string, the `byteLength` of anything that has one. */
-  sizeOf?: (value: T) => number
+  sizeOf?: ((value: T) => number) | undefined
 }
 
 /** Batches up to this size are made as arrays that long at once: to let them grow costs three times as much. */
@@ -31,7 +38,7 @@ class Batching<T> implements Kernel<T, T[]> {
 
   constructor(
     readonly size: number,
-    readonly options: Required<Pick<BatchOptions<T>, 'ms' | 'bytes' | 'sizeOf'>>,
+    readonly options: Complete<Pick<BatchOptions<T>, 'ms' | 'bytes' | 'sizeOf'>>,
   ) {
     if (size <= LARGE) while (this.#empty.length < size) this.#empty.push(undefined as T)
   }

@@ -92,7 +92,7 @@ export interface ThrottleOptions extends StageOptions {
   /** … so many milliseconds. */
   per: number
   /** How many may pass at once after a pause. Default: 1. */
-  burst?: number
+  burst?: number | undefined
 }
 
 /** What a timer that fires late may be made up for, in milliseconds, where a turn is shorter: timers are no finer. */

@@ -149,7 +149,7 @@ export function route(
 /** What `groupBy` takes. `concurrency`, `retry` and the like are about the calls of `key`. */
 export interface GroupOptions<In> extends CallOptions<In> {
   /** How many keys there may be; one more fails the stage. Default: 1,000. */
-  max?: number
+  max?: number | undefined
 }
 
 /**

@@ -45,7 +45,7 @@ const FAKED = [
 /** What `virtualTime` takes. */
 export interface VirtualTimeOptions {
   /** What the clock on the wall says at the start: a `Date`, or milliseconds since 1970. Default: 0. */
-  date?: Date | number
+  date?: Date | number | undefined
 }
 
 /** A clock that the test moves. */

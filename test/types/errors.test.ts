@@ -292,6 +292,8 @@ const fitting = [
   'pipeline(range(3), map((n) => n), toArray()).run()',
   'pipeline(range(3), pipeline(map((n: number) => n), filter((n) => n > 0)), toArray()).describe()',
   'pipeline(source<string>([]), map((text: string | undefined) => text?.length))',
+  'const own: { signal?: AbortSignal; retry?: number } = {}\n' +
+    'pipeline(range(3), map((n) => n, { retry: own.retry })).run({ signal: own.signal })',
 ]
 
 interface Diagnosed {

@@ -21,13 +21,13 @@ import { type Sample, View } from './view.ts'
 /** Where the page of `inspect` is served, and how often it looks at the run. */
 export interface InspectOptions {
   /** The port; 0 takes one that is free. Default: 0. */
-  port?: number
+  port?: number | undefined
   /** The address to listen on. Default: `127.0.0.1`, for this machine alone. */
-  host?: string
+  host?: string | undefined
   /** Names under which the page may be asked for, besides `localhost` and addresses. Default: none. */
-  hosts?: readonly string[]
+  hosts?: readonly string[] | undefined
   /** Milliseconds between two looks at the run. Default: 250. */
-  interval?: number
+  interval?: number | undefined
 }
 
 /** A page that is served. */

@@ -1,4 +1,5 @@
 /** A graph as text that other programs draw: Mermaid for Markdown, DOT for Graphviz. */
+import type { Complete } from '../../pipeline/stage.ts'
 import { demandOptions } from '../../connect/options.ts'
 import { demand } from '../../errors.ts'
 import type { Graph, GraphEdge } from '../../pipeline/graph.ts'
@@ -6,16 +7,16 @@ import type { Graph, GraphEdge } from '../../pipeline/graph.ts'
 /** How `toMermaid`, `toDot` and `toSvg` draw a graph. */
 export interface PictureOptions {
   /** Which way the values go. Default: `'right'`. */
-  direction?: 'right' | 'down'
+  direction?: 'right' | 'down' | undefined
   /** Shown as the title of the picture. Default: none. */
-  title?: string
+  title?: string | undefined
 }
 
 export function checkPicture(
   action: string,
   graph: Graph,
   options: PictureOptions,
-): Required<PictureOptions> {
+): Complete<PictureOptions> {
   const { nodes, edges } = Object(graph) as Partial<Graph>
   const isGraph = Array.isArray(nodes) && Array.isArray(edges)
   demand(isGraph, action, 'graph', 'what describe() gives', graph, TypeError)

@@ -21,13 +21,13 @@ export type { ProgressStream } from './screen.ts'
 /** Where `progress` shows a run, and how often. */
 export interface ProgressOptions {
   /** Where it is shown. Default: `process.stderr`. */
-  stream?: ProgressStream
+  stream?: ProgressStream | undefined
   /** How many values the source gives in all, where it does not know that itself: for the time left. */
-  total?: number
+  total?: number | undefined
   /** Milliseconds between two pictures on a terminal. Default: 200. */
-  redraw?: number
+  redraw?: number | undefined
   /** Milliseconds between two lines where there is no terminal; `Infinity`: only one at the end. Default: 10,000. */
-  every?: number
+  every?: number | undefined
 }
 
 /** What is shown of a run. `using` ends it at the end of the block. */

@@ -28,9 +28,9 @@ import { Totals } from './totals.ts'
 /** How often a job saves what it has come to, and who is told. */
 export interface CheckpointOptions<R> {
   /** Milliseconds after which a part is brought to its end and saved. Default: 1,000. `Infinity`: only at the end. */
-  every?: number
+  every?: number | undefined
   /** Told of each part once it is saved: what its sink has come to. What it gives is waited for, but for an abort or the deadline of a stop. */
-  onSaved?: (result: R) => PromiseLike<unknown> | void
+  onSaved?: ((result: R) => PromiseLike<unknown> | void) | undefined
 }
 
 /** What a job has come to. */
@@ -124,7 +124,7 @@ class JobRun<R> implements Run<JobResult<R>> {
   /** Of the parts before that one. */
   readonly #totals = new Totals()
   readonly #reached = new Positions()
-  #stopped: { deadline?: number } | undefined
+  #stopped: { deadline?: number | undefined } | undefined
   readonly #late = new AbortController()
   readonly #aborted = new AbortController()
   /** One for all parts: each that is made of the signal of the user would stay with it. */
@@ -224,7 +224,7 @@ class JobRun<R> implements Run<JobResult<R>> {
     if (this.#part) this.#totals.add(this.#part)
     this.#part = run
     let stopped = false
-    const stop = (options?: { deadline?: number }): void => {
+    const stop = (options?: { deadline?: number | undefined }): void => {
       stopped = true
       // How it ends is seen in the result.
       run.stop(options).catch(() => {})
@@ -250,7 +250,7 @@ class JobRun<R> implements Run<JobResult<R>> {
     return this.#part?.describe() ?? { nodes: [], edges: [] }
   }
 
-  async stop(options: { deadline?: number } = {}): Promise<JobResult<R>> {
+  async stop(options: { deadline?: number | undefined } = {}): Promise<JobResult<R>> {
     demandOptions(options, 'stop')
     const { deadline = Infinity } = options
     demandTime(deadline, 'stop', 'deadline')

@@ -25,11 +25,11 @@ import { type Plan, RowWriting } from './rows.ts'
 /** What `readParquet` takes. */
 export interface ReadParquetOptions extends DuckDbValueOptions {
   /** The columns to read; what is not read is not decoded. Default: all. */
-  columns?: readonly string[]
+  columns?: readonly string[] | undefined
   /** A condition in SQL, which also skips the row groups that cannot match: no place for what strangers say. */
-  where?: string
+  where?: string | undefined
   /** The values for the parameters of `where`. */
-  params?: Params
+  params?: Params | undefined
 }
 
 /**
@@ -86,11 +86,11 @@ const COMPRESSIONS = ['zstd', 'snappy', 'gzip', 'lz4', 'brotli', 'uncompressed']
 /** What `writeParquet` takes. */
 export interface WriteParquetOptions<In> extends WriteOptions<In> {
   /** As for `writeDuckDb`. */
-  columns?: Columns
+  columns?: Columns | undefined
   /** Default: `'zstd'`. */
-  compression?: (typeof COMPRESSIONS)[number]
+  compression?: (typeof COMPRESSIONS)[number] | undefined
   /** How many rows are in a group, about: DuckDB rounds to 2,048. Default: 122,880. */
-  rowGroup?: number
+  rowGroup?: number | undefined
 }
 
 /** What a run is worth: how many rows were written. */

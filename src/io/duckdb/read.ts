@@ -11,20 +11,20 @@ import type { Choices } from './to-js.ts'
 /** How values are read. */
 export interface DuckDbValueOptions extends ReadOptions {
   /** What becomes of integers of 64 bits and more. As numbers, one that is not exact follows `onError`. Default: `'bigint'`. */
-  integers?: 'bigint' | 'number'
+  integers?: 'bigint' | 'number' | undefined
   /**
    * What becomes of dates and timestamps: Dates, which cut off what is finer than a millisecond, or DuckDB's text,
    * which keeps all. Default: `'date'`.
    */
-  timestamps?: 'date' | 'text'
+  timestamps?: 'date' | 'text' | undefined
 }
 
 /** What `readDuckDb` takes. */
 export interface ReadDuckDbOptions extends DuckDbValueOptions {
   /** A path, an instance of yours, which is never closed, or a database of its own in memory. Default: `':memory:'`. */
-  database?: DuckDbDatabase
+  database?: DuckDbDatabase | undefined
   /** The values for `?` and `$1` as an array, for `$name` as an object. */
-  params?: Params
+  params?: Params | undefined
 }
 
 /**

@@ -15,16 +15,16 @@ export interface WriteDuckDbOptions<In> extends WriteOptions<In> {
   /** A path, or an instance of yours, which is never closed. */
   database: DuckDbDatabase
   /** Default: `'main'`. */
-  schema?: string
+  schema?: string | undefined
   /**
    * The columns to write, as names, or as names and SQL types for a table that is still to be made. The types are SQL:
    * no place for what strangers say. Default: the properties of the first 1,000 rows, with types that hold their values.
    */
-  columns?: Columns
+  columns?: Columns | undefined
   /** Rows with the same values here replace each other. A table that is there needs a unique constraint on it. */
-  key?: string | readonly string[]
+  key?: string | readonly string[] | undefined
   /** Makes the table where it is missing. Default: `true`. */
-  create?: boolean
+  create?: boolean | undefined
 }
 
 /** What a run is worth: how many rows were written. */

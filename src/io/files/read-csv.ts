@@ -2,7 +2,7 @@
 import { missingIn, twiceIn } from '../../connect/names.ts'
 import { ownCopy } from '../../connect/own-copy.ts'
 import { demand, demandCount } from '../../errors.ts'
-import type { Source } from '../../pipeline/stage.ts'
+import type { Complete, Source } from '../../pipeline/stage.ts'
 import { checkTypes, type ColumnType, type ColumnValue, FieldError, RowMaker } from './csv-columns.ts'
 import { checkFormat, type CsvFormat, delimiterFor } from './csv-format.ts'
 import { CsvScanner, type CsvSink, type ScannerState } from './csv-scanner.ts'
@@ -11,20 +11,22 @@ import type { Inputs } from './inputs.ts'
 import { type Batch, type FileOptions, type Origin, type Parser, rowSource } from './rows.ts'
 import { lastLineEnd } from './text.ts'
 
+type CsvFormatOptions = { [K in keyof CsvFormat]?: CsvFormat[K] | undefined }
+
 /** What `readCsv` takes. */
 export interface CsvOptions<Types extends Record<string, ColumnType> = Record<string, ColumnType>>
-  extends FileOptions, Partial<CsvFormat> {
+  extends FileOptions, CsvFormatOptions {
   /**
    * Where the names of the columns come from: `true`, the first row of each file; a list, for files that have none; a
    * function, which gives them for the first row; `false`, nowhere: rows are arrays of text. Default: `true`.
    */
-  header?: boolean | readonly string[] | ((names: string[]) => readonly string[])
+  header?: boolean | readonly string[] | ((names: string[]) => readonly string[]) | undefined
   /** What the text of a column is turned into. Default: it stays text. */
-  types?: Types
+  types?: Types | undefined
   /** What becomes of a row with fewer fields than columns: a bad row, or filled up with `''`. Default: `'fail'`. */
-  short?: 'fail' | 'fill'
+  short?: 'fail' | 'fill' | undefined
   /** How many characters a row may have, the CR of a CR LF included; a longer one, as behind a quote that is never closed, is a bad row. Default: 1 MiB. */
-  maxRow?: number
+  maxRow?: number | undefined
 }
 
 /** A row: the columns that `types` names have their types; what others there are is text. */
@@ -32,7 +34,7 @@ export type CsvRow<Types> = [keyof Types] extends [never]
   ? Record<string, string>
   : { -readonly [C in keyof Types]: ColumnValue<Types[C]> } & { [column: string]: unknown }
 
-type Settings = Required<Pick<CsvOptions, 'header' | 'types' | 'short' | 'maxRow'>> & CsvFormat
+type Settings = Complete<Pick<CsvOptions, 'header' | 'types' | 'short' | 'maxRow'>> & CsvFormat
 /** The name of each file tells its delimiter, where none was given. */
 type OpenSettings = Omit<Settings, 'delimiter'> & { delimiter: string | undefined }
 
@@ -291,7 +293,7 @@ export function readCsv(path: Inputs, options: CsvOptions & { header: false }): 
 export function readCsv<const Types extends Record<string, ColumnType> = Record<never, never>>(
   path: Inputs,
   // Beside a default of `Types`, TypeScript would not know what a function in `types` is given.
-  options?: CsvOptions<Types> & { types?: Record<string, ColumnType> },
+  options?: CsvOptions<Types> & { types?: Record<string, ColumnType> | undefined },
 ): Source<CsvRow<Types>>
 export function readCsv(path: Inputs, options: CsvOptions = {}): Source<unknown> {
   const source = rowSource('readCsv', path, options, (origin) => {

@@ -13,7 +13,7 @@ const LF = 10
 /** What `readLines` and `readJsonl` take. */
 export interface LineOptions extends FileOptions {
   /** How many bytes a line may have, without its line feed; of a longer one, which follows `onError`, the first so many are told. Default: 16 MiB. */
-  maxLine?: number
+  maxLine?: number | undefined
 }
 
 /** Text in whole lines: what remains is up to who knows what a line is. */

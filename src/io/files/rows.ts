@@ -13,7 +13,7 @@ import {
   type SourceContext,
 } from '../../connect/chunk-source.ts'
 import { demand } from '../../errors.ts'
-import type { Source } from '../../pipeline/stage.ts'
+import type { Complete, Source } from '../../pipeline/stage.ts'
 import { type Blocks, idOf, isStandardInput, openBlocks } from './blocks.ts'
 import { type FilePosition, placed } from './file-positions.ts'
 import { Follower } from './follow.ts'
@@ -27,15 +27,15 @@ export interface FileOptions extends ReadOptions<string> {
    * The encoding of the text, as `TextDecoder` names it. Default: what a byte order mark says, else `'utf-8'`. Bytes
    * that are no text become U+FFFD.
    */
-  encoding?: string
+  encoding?: string | undefined
   /** Waits at the end of the file for more, as `tail -F` does: through rotation, and until the run is stopped. One file only. Default: no. */
-  follow?: boolean
+  follow?: boolean | undefined
   /** Where to begin with `follow`; `'end'` of a job is that at its first start, of a pattern that at the start at which something comes. Default: `'start'`. */
-  from?: 'start' | 'end'
+  from?: 'start' | 'end' | undefined
 }
 
 /** The options as they were when the source was made: what becomes of them later does not matter. */
-type Taken = Required<Pick<FileOptions, 'follow' | 'from'>> & { encoding: string | undefined }
+type Taken = Complete<Pick<FileOptions, 'follow' | 'from'>> & { encoding: string | undefined }
 
 /** What came out of a block. */
 export interface Batch<T> {

@@ -21,13 +21,13 @@ import {
 /** What `writeCsv` takes. */
 export interface CsvWriteOptions<In> extends FileWriteOptions<In> {
   /** What stands in the columns, in this order: other keys are left out. Default: those of the file that is appended to, else the keys of the first row; a row with others is a bad one then. */
-  columns?: readonly string[]
+  columns?: readonly string[] | undefined
   /** Whether the names of the columns come first, where the file is new or has no row yet. Default: `true`; for rows that are arrays, where `columns` is given. */
-  header?: boolean
+  header?: boolean | undefined
   /** One character between fields. Default: `','`, and a tab for a path that ends in `.tsv`. */
-  delimiter?: string
+  delimiter?: string | undefined
   /** What ends a row: `'\n'` or `'\r\n'`. Default: `'\n'`. */
-  newline?: '\n' | '\r\n'
+  newline?: '\n' | '\r\n' | undefined
 }
 
 /**

@@ -17,9 +17,9 @@ import { canGrow } from './packing.ts'
 /** What `writeLines`, `writeJsonl` and `writeCsv` take. */
 export interface FileWriteOptions<In> extends WriteOptions<In> {
   /** Adds to the file what comes, at once and in place, in place of making it anew. Default: no. */
-  append?: boolean
+  append?: boolean | undefined
   /** Waits at the end until the disk has the file, so that it survives a loss of power. Default: no. */
-  sync?: boolean
+  sync?: boolean | undefined
 }
 
 /** What a file has come to. */

@@ -12,9 +12,9 @@ import type { LogPosition } from './position.ts'
 /** What `appendLog` takes. */
 export interface AppendLogOptions<T> extends WriteOptions<T>, LogOptions {
   /** Makes a line of a value, without its newline. Default: strings as they are. */
-  line?: (value: T) => string
+  line?: ((value: T) => string) | undefined
   /** Told of the values whose lines have reached the level, in their order. What it gives is waited for. */
-  onAcknowledged?: (values: readonly T[]) => PromiseLike<unknown> | void
+  onAcknowledged?: ((values: readonly T[]) => PromiseLike<unknown> | void) | undefined
 }
 
 /**

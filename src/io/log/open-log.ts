@@ -42,9 +42,9 @@ export interface Log {
 /** What `openLog` takes. */
 export interface OpenLogOptions extends LogOptions {
   /** Cuts the log back to this position, before anything is written. */
-  from?: LogPosition
+  from?: LogPosition | undefined
   /** Once it is aborted, the log waits for room no more: it tries once, and then fails. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 /**

@@ -1,4 +1,5 @@
 /** What may be asked of a log file, checked where the log is made, with the defaults filled in. */
+import type { Complete } from '../../pipeline/stage.ts'
 import { demandPath } from '../../connect/path.ts'
 import { isRecord } from '../../connect/record.ts'
 import { demandOptions } from '../../connect/options.ts'
@@ -13,41 +14,41 @@ export type LogLevel = 'written' | 'synced'
 /** How long a log holds lines back, to write them together. */
 export interface FlushOptions {
   /** A batch is written when it has so many lines. Default: no limit. */
-  count?: number
+  count?: number | undefined
   /** … or so many bytes. Default: 524,288. */
-  bytes?: number
+  bytes?: number | undefined
   /** … or so many milliseconds after its first line. Default: 1,000. */
-  ms?: number
+  ms?: number | undefined
 }
 
 /** When a log begins another file, and what becomes of the old ones. */
 export interface RotateOptions {
   /** A file gets no longer than this, but for a single line that is. Default: no limit; one of `bytes` and `ms` is needed. */
-  bytes?: number
+  bytes?: number | undefined
   /** A file takes no more lines so many milliseconds after it was begun; the next line begins another. Default: never. */
-  ms?: number
+  ms?: number | undefined
   /** How many old files are kept. Default: all. */
-  keep?: number
+  keep?: number | undefined
   /** Whether old files are compressed, one at a time, beside the writing. Default: no. */
-  gzip?: boolean
+  gzip?: boolean | undefined
 }
 
 /** What a log promises of its lines, and what it does on a full disk and after a crash. */
 export interface LogOptions {
   /** Default: `'written'`. */
-  level?: LogLevel
+  level?: LogLevel | undefined
   /** Holds lines back for larger writes. Default: what has come is written at once; what comes meanwhile, together. */
-  flush?: FlushOptions
+  flush?: FlushOptions | undefined
   /** Begins a new file now and then. The old ones are called `file.000001`, `file.000002` and so on. Default: never. */
-  rotate?: RotateOptions
+  rotate?: RotateOptions | undefined
   /** On a full disk, a quota or a limit on the size of files. Default: `'fail'`. */
-  whenFull?: 'wait' | 'fail'
+  whenFull?: 'wait' | 'fail' | undefined
   /** How long to wait before trying again, in milliseconds. Default: 500. */
-  retry?: number
+  retry?: number | undefined
   /** What becomes of a line without an end that a crash has left: it is cut off, or ended. Default: `'cut'`. */
-  torn?: 'cut' | 'end'
+  torn?: 'cut' | 'end' | undefined
   /** Told of the length of such a line, in bytes. Default: a process warning. */
-  onRepaired?: (bytes: number) => void
+  onRepaired?: ((bytes: number) => void) | undefined
 }
 
 /** The options, complete. */
@@ -59,8 +60,8 @@ export interface LogSettings {
   readonly onRepaired: ((bytes: number) => void) | undefined
   /** Whether lines are held back. */
   readonly holds: boolean
-  readonly flush: Readonly<Required<FlushOptions>>
-  readonly rotate: Readonly<Required<RotateOptions>> | undefined
+  readonly flush: Readonly<Complete<FlushOptions>>
+  readonly rotate: Readonly<Complete<RotateOptions>> | undefined
 }
 
 /** A call of the system costs as much as to encode 100 kB: of 256 kB a fifth is lost (bench: append-log). */
@@ -98,7 +99,7 @@ function oneOf(action: string, option: string, value: string, known: readonly st
   demand(known.includes(value), action, option, wanted, value, TypeError)
 }
 
-function flushing(action: string, flush: FlushOptions): Required<FlushOptions> {
+function flushing(action: string, flush: FlushOptions): Complete<FlushOptions> {
   demand(isRecord(flush), action, 'flush', 'an object', flush, TypeError)
   const { count = Infinity, bytes = BATCH_BYTES, ms = LONGEST_HOLD } = flush
   demandCount(count, action, 'flush.count', 1, true)
@@ -107,7 +108,7 @@ function flushing(action: string, flush: FlushOptions): Required<FlushOptions> {
   return { count, bytes, ms }
 }
 
-function rotating(action: string, rotate: RotateOptions): Required<RotateOptions> {
+function rotating(action: string, rotate: RotateOptions): Complete<RotateOptions> {
   demand(isRecord(rotate), action, 'rotate', 'an object', rotate, TypeError)
   const { bytes = Infinity, ms = Infinity, keep = Infinity, gzip = false } = rotate
   demandCount(bytes, action, 'rotate.bytes', 1, true)

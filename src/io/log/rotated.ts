@@ -7,6 +7,7 @@
  *   - `app.log.000007.gz.tmp`: half a compression, which is removed;
  *   - `app.log.000007` beside `app.log.000007.gz`: both are whole, and the compressed one is made again.
  */
+import type { Complete } from '../../pipeline/stage.ts'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
@@ -119,7 +120,7 @@ export class Archive {
 
   constructor(
     readonly path: string,
-    readonly rotate: Required<RotateOptions>,
+    readonly rotate: Complete<RotateOptions>,
     readonly needed: number | undefined,
   ) {}
 

@@ -16,11 +16,11 @@ export interface ReadPostgresOptions extends StageOptions {
   /** A connection string, or a `ClientConfig`, connected `Client` or `Pool` of `pg`. `{}` is what the `PG…` variables say. */
   connection: PostgresConnection
   /** The values of `$1`, `$2` … in the query. */
-  params?: readonly unknown[]
+  params?: readonly unknown[] | undefined
   /** Where the rows come through a portal: how many at a time. Default: 1000. */
-  batch?: number
+  batch?: number | undefined
   /** Whether rows may come through `COPY`, which is faster. Default: true. */
-  copy?: boolean
+  copy?: boolean | undefined
 }
 
 /** How much of a COPY may wait for its turn. */

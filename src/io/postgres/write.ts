@@ -16,15 +16,15 @@ export interface WritePostgresOptions<In> extends WriteOptions<In> {
   /** A connection string, or a `ClientConfig`, connected `Client` or `Pool` of `pg`. `{}` is what the `PG…` variables say. */
   connection: PostgresConnection
   /** The schema of the table. Default: the table is looked for as the server does for any name. */
-  schema?: string
+  schema?: string | undefined
   /** The columns to write; other keys of the rows are left out. Default: the keys of the first row. */
-  columns?: readonly string[]
+  columns?: readonly string[] | undefined
   /** The column, or columns, of a unique key: a row whose key is in the table takes the place of that one. */
-  key?: string | readonly string[]
+  key?: string | readonly string[] | undefined
   /** With `key`, and for `commit: 'batch'`: how many rows a batch has. Default: 10,000. */
-  batch?: number
+  batch?: number | undefined
   /** `'end'` is all or nothing; with `'batch'`, the batches before a failure stay. Default: `'end'`. */
-  commit?: 'end' | 'batch'
+  commit?: 'end' | 'batch' | undefined
 }
 
 /**

@@ -27,9 +27,9 @@ export interface ReadSqliteOptions extends ReadOptions {
   /** A path, or an open database of yours, which is never closed. A path is opened for reading only. */
   database: SqliteDatabase
   /** The values for `?` as an array, for `$name` as an object. */
-  params?: readonly SqliteParam[] | Readonly<Record<string, SqliteParam>>
+  params?: readonly SqliteParam[] | Readonly<Record<string, SqliteParam>> | undefined
   /** What becomes of integers. As numbers, one that is not exact follows `onError`. Default: `'number'`. */
-  integers?: 'number' | 'bigint'
+  integers?: 'number' | 'bigint' | undefined
 }
 
 /** Rows are stepped through so many at a time, then the event loop has its turn. */

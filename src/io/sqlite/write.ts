@@ -15,15 +15,15 @@ export interface WriteSqliteOptions<In> extends WriteOptions<In> {
    * The columns to write, as names, or as names and SQL types for a table that is still to be made. The types are SQL:
    * no place for what strangers say. Default: the properties of the first 1,000 rows.
    */
-  columns?: readonly string[] | Readonly<Record<string, string>>
+  columns?: readonly string[] | Readonly<Record<string, string>> | undefined
   /** Rows with the same values here replace each other. A table that is there needs a unique constraint on it. */
-  key?: string | readonly string[]
+  key?: string | readonly string[] | undefined
   /** Makes the table where it is missing. Default: `true`. */
-  create?: boolean
+  create?: boolean | undefined
   /** After so many rows the event loop has its turn. Default: 256. */
-  batch?: number
+  batch?: number | undefined
   /** How long to try again where another connection has locked the database, in milliseconds. Default: 5,000. */
-  patience?: number
+  patience?: number | undefined
 }
 
 /** What a run is worth: how many rows were written. */
