@@ -282,13 +282,14 @@ function grow(): void {
 function turned(): void {
   restAt = unlooked = 0
   over = false
+  if (resting) {
+    resting = false
+    // First: what these wait for may take all the time of each turn, and then a run would never go on.
+    flushIn(queue[head & (queue.length - 1)]?.scope)
+  }
   const waiting = paced
   paced = []
   for (const go of waiting) go()
-  if (!resting) return
-  resting = false
-  // They go first.
-  flushSoon(queue[head & (queue.length - 1)]?.scope, false)
 }
 
 /**

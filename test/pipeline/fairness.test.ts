@@ -242,3 +242,24 @@ test.each([
     expect(turns).toBeLessThan(values / 2)
   },
 )
+
+test('a pipeline goes on beside stages of yours whose work takes all of every turn of the event loop', async () => {
+  let worked = 0
+  const slow = stage<number, never>('slow', async (rx) => {
+    for await (const _ of rx) {
+      worked++
+      // Longer than a turn may be, so the second of them finds none of it left.
+      for (const end = performance.now() + 5; performance.now() < end;);
+    }
+  })
+  const others = [1, 2].map(() => pipeline(range(0, Infinity), slow, drain()).start())
+  try {
+    while (worked < 4) await new Promise(setImmediate)
+    worked = 0
+    expect(await pipeline(range(300), count()).run()).toBe(300)
+    // Not only once these have read all that their channels hold.
+    expect(worked).toBeLessThan(256)
+  } finally {
+    await Promise.all(others.flatMap((run) => [rejection(run.result), run.abort()]))
+  }
+})
