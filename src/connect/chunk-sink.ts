@@ -107,6 +107,8 @@ class Writing<In, E, R, W extends ChunkWriter<E, R, In>> implements Kernel<In, n
   #index = 0
   /** What the stage is to fail with when the batch is through. */
   #failure: { error: unknown } | undefined
+  /** What the stage was told that it fails with: no second failure is made of it. */
+  #told: { error: unknown } | undefined
   #waiting = false
   #settling: Promise<void> | undefined
   /** What the connector waits for outside, as it says. */
@@ -234,6 +236,7 @@ class Writing<In, E, R, W extends ChunkWriter<E, R, In>> implements Kernel<In, n
   }
 
   #fail(error: unknown): void {
+    if (!this.#over) this.#told ??= { error }
     const { thrown, culprit } = culpritOf(error)
     this.port.fail(thrown, culprit)
   }
@@ -273,7 +276,11 @@ class Writing<In, E, R, W extends ChunkWriter<E, R, In>> implements Kernel<In, n
     if (aborted) this.#bad.abort()
     // What is being opened is let go of as soon as it is open.
     if (this.#writer === undefined) return this.#settling
-    return this.#writer.abandon(aborted)
+    const letGo = this.#writer.abandon(aborted)
+    if (!isThenable(letGo)) return
+    return Promise.resolve(letGo).catch((error: unknown) => {
+      if (!this.#told || error !== this.#told.error) throw error
+    })
   }
 
   result(): unknown {

@@ -116,3 +116,19 @@ export async function abortedInSync(file: string, start: () => Run<unknown>): Pr
     sync.mockRestore()
   }
 }
+
+/** What files do with each write, until what it gives is called: `call` counts them, `write` writes as ever. */
+export async function writesWith(
+  act: (call: number, write: (bytes: Uint8Array) => Promise<unknown>, bytes: Uint8Array) => Promise<unknown>,
+): Promise<() => void> {
+  const handle = await open('/dev/null')
+  const prototype = Object.getPrototypeOf(handle) as { write: (...args: unknown[]) => Promise<unknown> }
+  await handle.close()
+  const real = prototype.write
+  let calls = 0
+  const spy = vi.spyOn(prototype, 'write').mockImplementation(function (this: FileHandle, ...args) {
+    const [bytes, at, length] = args as [Uint8Array, number, number]
+    return act(calls++, (part) => real.call(this, part), bytes.subarray(at, at + length))
+  })
+  return () => spy.mockRestore()
+}

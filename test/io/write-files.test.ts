@@ -30,7 +30,7 @@ import {
 } from 'sluice/io'
 import { deferred } from '../pipeline/support-waiting.ts'
 import { runCommand, runInShell, runProgram } from '../support/child-program.ts'
-import { abortedInSync, fileOf, openFiles, run, useFolder } from './support-files.ts'
+import { abortedInSync, fileOf, openFiles, run, useFolder, writesWith } from './support-files.ts'
 
 const path = useFolder()
 const write = <T>(values: Iterable<T> | AsyncIterable<T>, sink: Sink<T, Written>) =>
@@ -360,6 +360,56 @@ describe('append', () => {
     )
     expect(stdout).toBe('EFBIG 0\n')
     expect(text(file)).toBe('old\none\n')
+  })
+
+  const noRoom = () => Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+
+  test('writes nothing behind a write that failed, though there is room again just then', async () => {
+    for (let ticks = 0; ticks < 8; ticks++) {
+      const file = fileOf(path('log.txt'), 'old\n')
+      const undo = await writesWith(async (call, write, bytes) => {
+        if (call > 0) return write(bytes)
+        for (let tick = 0; tick < ticks; tick++) await null
+        throw noRoom()
+      })
+      const lines = async function* () {
+        for (let i = 0; i < 300; i++) {
+          yield `line ${i}`
+          if (i % 50 === ticks) await new Promise(setImmediate)
+        }
+      }
+      const running = pipeline(source(lines()), writeLines(file, { append: true })).run({ capacity: 1 })
+      const { cause, suppressed } = await reason(running).finally(undo)
+      expect(cause).toMatchObject({ cause: { code: 'ENOSPC' } })
+      expect(suppressed).toEqual([])
+      expect(text(file), `with ${ticks} ticks`).toBe('old\n')
+    }
+  })
+
+  test('tells once that what is packed found no room', async () => {
+    const file = fileOf(path('log.gz'), gzipSync('old\n'))
+    const undo = await writesWith(async (call, write, bytes) => {
+      if (call === 0) return write(bytes)
+      await new Promise(setImmediate)
+      throw noRoom()
+    })
+    // The rest of what was given waits while the packer fails.
+    const lines = async function* () {
+      for (let i = 0; i < 100_000; i++) yield randomUUID()
+    }
+    const error = await reason(write(lines(), writeLines(file, { append: true }))).finally(undo)
+    expect(error.cause).toMatchObject({ cause: { code: 'ENOSPC' } })
+    expect(error.suppressed).toEqual([])
+    expect(await run(readLines(file))).toEqual(['old'])
+  })
+
+  test('tells that what is packed found no room also where something else failed before', async () => {
+    const file = fileOf(path('log.gz'), gzipSync('old\n'))
+    const undo = await writesWith(() => Promise.reject(noRoom()))
+    const error = await reason(write(failing(3), writeLines(file, { append: true }))).finally(undo)
+    expect(error.cause).toEqual(new Error('no more'))
+    expect(error.suppressed).toMatchObject([{ cause: { cause: { code: 'ENOSPC' } } }])
+    expect(await run(readLines(file))).toEqual(['old'])
   })
 
   test('leaves what is packed as it was where there is no room', async () => {

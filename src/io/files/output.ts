@@ -303,10 +303,14 @@ class PackedOutput implements Output {
 
   async abandon(): Promise<void> {
     // Without its end, what was packed makes the file one that cannot be read.
-    if (this.stays && this.#isDue) this.packer.end()
+    const ends = this.stays && this.#isDue
+    if (ends) this.packer.end()
     else this.packer.destroy()
     try {
-      await this.#through.catch(() => this.target.takeBack(this.bytes))
+      await this.#through.catch(async (error: unknown) => {
+        await this.target.takeBack(this.bytes)
+        if (ends) throw error
+      })
     } finally {
       await this.target.abandon()
     }

@@ -159,9 +159,12 @@ class TextFile<In> implements ChunkWriter<string, Written, In> {
   }
 
   #start(): void {
-    const writing = this.#writePending().finally(() => (this.#writing = undefined))
-    this.#writing = writing
-    writing.catch((error: unknown) => this.context.broke(error))
+    this.#writing = this.#writePending()
+    // One that has failed stays: behind a hole in the file nothing is in its place.
+    this.#writing.then(
+      () => (this.#writing = undefined),
+      (error: unknown) => this.context.broke(error),
+    )
   }
 
   /** Writes until nothing is worth a write. */
@@ -192,9 +195,9 @@ class TextFile<In> implements ChunkWriter<string, Written, In> {
   async abandon(aborted: boolean): Promise<void> {
     try {
       await this.#writing
-      // What came before a failure has been accepted; behind a hole in the file it would be out of place.
-      const stays = this.output.stays && this.output.torn === undefined
-      if (!aborted && stays && this.#count > 0 && this.#pending !== '') await this.#writePending(1)
+      // What came before a failure has been accepted.
+      if (!aborted && this.output.stays && this.#count > 0 && this.#pending !== '')
+        await this.#writePending(1)
     } finally {
       await this.#takeBackTorn().finally(() => this.output.abandon())
     }
