@@ -144,6 +144,30 @@ describe('a file appears whole or not at all', () => {
     expect(statSync(other).mode & 0o777).toBe(0o600)
   })
 
+  test('where a network tells only at its end that there is no room, nothing is left beside it', async () => {
+    const file = path('out.txt')
+    const realOpen = fs.promises.open
+    const opened = vi.spyOn(fs.promises, 'open').mockImplementation(async (...args) => {
+      const handle = await realOpen(...args)
+      const close = handle.close.bind(handle)
+      handle.close = async () => {
+        await close()
+        throw new Error('EDQUOT: disk quota exceeded, close')
+      }
+      return handle
+    })
+    syncBuiltinESMExports()
+    vi.resetModules()
+    const anew = await import('sluice/io')
+    try {
+      await expect(write(failing(3), anew.writeLines(file))).rejects.toThrow('no more')
+    } finally {
+      opened.mockRestore()
+      syncBuiltinESMExports()
+    }
+    expect(readdirSync(dirname(file))).toEqual([])
+  })
+
   test('where a link says that is reached through a linked folder', async () => {
     mkdirSync(path('deep/er'), { recursive: true })
     symlinkSync('deep/er', path('near'))

@@ -230,8 +230,11 @@ class FileOutput implements Output {
 
   async abandon(): Promise<void> {
     this.#abandoned = true
-    await this.handle.close()
-    if (this.names) await unlink(this.names.temporary).catch(absent)
+    try {
+      await this.handle.close()
+    } finally {
+      if (this.names) await unlink(this.names.temporary).catch(absent)
+    }
   }
 }
 
