@@ -120,6 +120,18 @@ test('Brotli that is cut off anywhere fails behind what is there, though the run
   }
 })
 
+test('Brotli of few bytes that is cut off anywhere is said to be cut off, and not damaged', async () => {
+  const packed = brotliCompressSync('abc\n'.repeat(100_000), {
+    params: { [constants.BROTLI_PARAM_QUALITY]: 5 },
+  })
+  for (let end = 1; end < packed.length; end++) {
+    const reading = Readable.from([packed.subarray(0, end)])
+      .pipe(new BrotliPart())
+      .forEach(() => {})
+    await expect(reading, `cut off at ${end}`).rejects.toThrow('unexpected end of file')
+  }
+})
+
 describe('members of gzip, one after the other', () => {
   const unpacked = async (packed: Buffer, size: number) => {
     const pieces = Array.from({ length: Math.ceil(packed.length / size) }, (_, i) =>

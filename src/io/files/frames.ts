@@ -7,6 +7,8 @@ import { Transform, type TransformCallback } from 'node:stream'
 /** As Node makes it: `bytesWritten` are the packed bytes that it has used. */
 type Unpacker = Transform & { bytesWritten: number }
 
+const cutOff = (): Error => new Error('unexpected end of file')
+
 export class Frames extends Transform {
   /** The one that is fed, and the one whose bytes come out: they may still do so when another is to be next. */
   #frame: Unpacker | undefined
@@ -76,7 +78,8 @@ export class Frames extends Transform {
       this.unpacked(bytes)
       if (!this.push(bytes)) frame.pause()
     })
-    frame.on('error', (error) => this.destroy(error))
+    // Only the byte that is not of the file can be wrong while `#probe` looks: what came before it was used.
+    frame.on('error', (error) => this.destroy(this.#left === Infinity ? error : cutOff()))
     return frame
   }
 
@@ -111,7 +114,7 @@ export class Frames extends Transform {
     const before = frame.bytesWritten
     frame.write(Buffer.of(0), (error) => {
       if (error) return
-      if (frame.bytesWritten > before) return done(new Error('unexpected end of file'))
+      if (frame.bytesWritten > before) return done(cutOff())
       if (frame.readableEnded) done()
       else frame.once('end', () => done())
     })
