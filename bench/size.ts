@@ -6,7 +6,7 @@ import { build } from 'esbuild'
 
 const limits = [
   { names: ['channel'], goal: 3000, limit: 4360 },
-  { names: ['pipeline', 'source', 'map', 'filter', 'batch'], goal: 6000, limit: 17_190 },
+  { names: ['pipeline', 'source', 'map', 'filter', 'batch'], goal: 6000, limit: 17_200 },
 ]
 const base = limits[1].names
 /** What one stage more should cost at most. */

@@ -13,8 +13,9 @@ import { type Scope, within } from './builtin.ts'
 
 /** Milliseconds of work between two turns of the event loop. */
 const BUDGET = 4
-/** Milliseconds of work between two callbacks of promises. */
+/** Milliseconds of work between two callbacks of promises; in each turn first more, for what these do may take all of the rest. */
 const BURST = 0.1
+const FIRST_BURST = 2
 /** A step should take between these, in milliseconds. */
 const SHORT_STEP = 0.25
 const LONG_STEP = 1
@@ -128,7 +129,10 @@ let paced: (() => void)[] = []
 
 /** A promise of `value`: settled, or where this turn of the event loop has gone on for long enough, in the next one. */
 export function pace<T>(value: T): Promise<T> {
-  return late() ? new Promise((resolve) => paced.push(() => resolve(value))) : Promise.resolve(value)
+  // Where the value has a `then`, that is called in the context of whoever waits.
+  return late()
+    ? new Promise<void>((resolve) => paced.push(resolve)).then(() => value)
+    : Promise.resolve(value)
 }
 
 function beginTurn(): void {
@@ -208,8 +212,12 @@ export function flush(scope: Scope | undefined): void {
   let time = now()
   /** Whether steps were made since. */
   let old = false
-  if (restAt === 0) beginTurn()
-  const until = Math.min(restAt, time + BURST)
+  let burst = BURST
+  if (restAt === 0) {
+    beginTurn()
+    burst = FIRST_BURST
+  }
+  const until = Math.min(restAt, time + burst)
   for (;;) {
     if (time > wakeAt) {
       wakeAt = time + PATIENCE + PATIENCE_EACH * lates.length

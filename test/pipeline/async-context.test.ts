@@ -57,6 +57,27 @@ describe('the functions of runs that go on side by side see the context of their
     expect(seen).toEqual(own)
   })
 
+  test('where a value has a `then`, and its reader has to wait for the next turn of the event loop', async () => {
+    const now = performance.now.bind(performance)
+    const seen = await found((look) => {
+      const value = {
+        get then() {
+          look(undefined)
+          for (const until = now() + 0.5; now() < until;);
+          return undefined
+        },
+      }
+      const sends = stage<number, object>('sends', async (_, tx) => {
+        for (let i = 0; i < 40; i++) tx.trySend(value)
+      })
+      const reads = stage<object, object>('reads', async (rx) => {
+        for (let i = 0; i < 40; i++) expect(await rx.recv()).toBe(value)
+      })
+      return pipeline(range(1), sends, reads, drain())
+    })
+    expect(seen).toEqual(own)
+  })
+
   test('in sources, branches, handlers and stages of their own', async () => {
     const seen = await found((look) => {
       async function* numbers() {
