@@ -202,7 +202,7 @@ describe('a run is not reported', () => {
     for (const stallAfter of [undefined, Infinity]) {
       using time = virtualTime()
       const warnings = await warningsDuring(async () => {
-        const run = pipeline(range(3), map(never), drain()).start({ stallAfter } as RunOptions)
+        const run = pipeline(range(3), map(never), drain()).start({ stallAfter })
         const end = rejection(run.result)
         await time.advance(100_000)
         expect(time.pending).toBe(0)
