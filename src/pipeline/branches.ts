@@ -198,6 +198,11 @@ export abstract class Branching<In> implements Kernel<In, unknown> {
   }
 }
 
+/** Branches have names: they are no list. */
+export interface NoList {
+  readonly [Symbol.iterator]?: never
+}
+
 export type NamedBranches = Readonly<Record<string, AnyBranch>>
 
 /** Makes a stage with named branches, which are all stages or all sinks. What it is worth is the kernel's `result`. */

@@ -1,10 +1,17 @@
 /** One stream to several branches: `fanOut` and `alsoTo` give each value to all, `balance` each to one. */
 import { demandCount } from '../errors.ts'
-import { type AnyBranch, Branching, branching, merging, type NamedBranches } from '../pipeline/branches.ts'
+import {
+  type AnyBranch,
+  Branching,
+  branching,
+  merging,
+  type NamedBranches,
+  type NoList,
+} from '../pipeline/branches.ts'
 import { arrived, room } from '../pipeline/edge.ts'
 import { demandPart, part, type Port, type Sink, type Stage, type StageOptions } from '../pipeline/stage.ts'
 
-/** Beside the mapped type, from which what comes out is inferred: from this, what goes in. */
+/** Beside the mapped type, from which what comes out is inferred: from this, what goes in. No interface fits it. */
 interface Branches<T> {
   readonly [name: string]: T
 }
@@ -57,12 +64,12 @@ class Copying<In> extends Branching<In> {
  * const branches = { sum: reduce((sum: number, n: number) => sum + n, 0), many: count() }
  * await pipeline(range(5), fanOut(branches)).run() // => { sum: 10, many: 5 }
  */
-export function fanOut<In, Out extends Record<string, unknown>>(
-  branches: { [K in keyof Out]: Stage<In, Out[K]> } & Branches<Stage<In, unknown>>,
+export function fanOut<In, Out extends object>(
+  branches: { [K in keyof Out]: Stage<In, Out[K]> } & (Branches<Stage<In, unknown>> | NoList),
   options?: StageOptions,
 ): Stage<In, Out[keyof Out]>
-export function fanOut<In, Results extends Record<string, unknown>>(
-  branches: { [K in keyof Results]: Sink<In, Results[K]> } & Branches<Sink<In, unknown>>,
+export function fanOut<In, Results extends object>(
+  branches: { [K in keyof Results]: Sink<In, Results[K]> } & (Branches<Sink<In, unknown>> | NoList),
   options?: StageOptions,
 ): Sink<In, Results>
 export function fanOut(branches: Record<string, AnyBranch>, options: StageOptions = {}): AnyBranch {

@@ -1,6 +1,13 @@
 /** Each value to the branch that a function names: `route` to one of those given, `groupBy` to one made for its key. */
 import { demand, demandCount, demandFunction } from '../errors.ts'
-import { type AnyBranch, type Branch, Branching, branching, merging } from '../pipeline/branches.ts'
+import {
+  type AnyBranch,
+  type Branch,
+  Branching,
+  branching,
+  merging,
+  type NoList,
+} from '../pipeline/branches.ts'
 import { Calls, type Family, type Slot } from '../pipeline/calls.ts'
 import { MOST, put, room } from '../pipeline/edge.ts'
 import { special } from '../pipeline/results.ts'
@@ -123,14 +130,14 @@ function labelOf(key: unknown): string {
  * const branches = { even: toArray<number>(), odd: count() }
  * await pipeline(range(5), route(parity, branches)).run() // => { even: [0, 2, 4], odd: 2 }
  */
-export function route<In, Out extends Record<string, unknown>>(
+export function route<In, Out extends object>(
   fn: Fn<In, BranchName<keyof Out>>,
-  branches: { [K in keyof Out]: Stage<In, Out[K]> },
+  branches: { [K in keyof Out]: Stage<In, Out[K]> } & NoList,
   options?: CallOptions<NoInfer<In>>,
 ): Stage<In, Out[keyof Out]>
-export function route<In, Results extends Record<string, unknown>>(
+export function route<In, Results extends object>(
   fn: Fn<In, BranchName<keyof Results>>,
-  branches: { [K in keyof Results]: Sink<In, Results[K]> },
+  branches: { [K in keyof Results]: Sink<In, Results[K]> } & NoList,
   options?: CallOptions<NoInfer<In>>,
 ): Sink<In, Results>
 export function route(

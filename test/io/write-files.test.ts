@@ -410,6 +410,17 @@ describe('append', () => {
     }
   })
 
+  test('fails where nothing of a line is written', async () => {
+    const file = fileOf(path('log.txt'), 'old\n')
+    const undo = await writesWith((call, write, bytes) =>
+      call > 0 ? Promise.resolve({ bytesWritten: 0 }) : write(bytes.subarray(0, 6)),
+    )
+    const running = write(['one', 'two'], writeLines(file, { append: true }))
+    const { cause } = await reason(running).finally(undo)
+    expect(cause).toMatchObject({ message: expect.stringContaining('nothing was written') as string })
+    expect(text(file)).toBe('old\none\n')
+  })
+
   test('tells once that what is packed found no room', async () => {
     const file = fileOf(path('log.gz'), gzipSync('old\n'))
     const undo = await writesWith(async (call, write, bytes) => {

@@ -338,7 +338,7 @@ describe('route()', () => {
     ],
     [
       'no branches',
-      () => route(() => 'a', {}),
+      () => route(() => 'a', {} as never),
       'Cannot create route: "branches" must be an object with at least one branch, got Object',
     ],
     [

@@ -250,3 +250,34 @@ test('inputs of several types give values of all of them', async () => {
     Source<{ key: number }>
   >()
 })
+
+test('branches of fanOut() and route() may have the type of an interface, or of a record', async () => {
+  interface Stages {
+    readonly text: Stage<number, string>
+    readonly even: Stage<number, boolean>
+  }
+  interface Sinks {
+    readonly text: Sink<number, string[]>
+    readonly even: Sink<number, number>
+  }
+  const stages: Stages = { text: map(String), even: map((n: number) => n % 2 === 0) }
+  const sinks: Sinks = { text: pipeline(map(String), toArray()), even: count() }
+  const record: Record<string, Sink<number, number>> = { text: count(), even: count() }
+  const name = (n: number) => (n > 0 ? 'text' : 'even')
+
+  const out = pipeline(range(2), fanOut(stages)).run()
+  expectTypeOf(out).toEqualTypeOf<Promise<(string | boolean)[]>>()
+  expect(await out).toHaveLength(4)
+  const results = pipeline(range(2), fanOut(sinks)).run()
+  expectTypeOf(results).toEqualTypeOf<Promise<{ readonly text: string[]; readonly even: number }>>()
+  expect(await results).toEqual({ text: ['0', '1'], even: 2 })
+  const routed = pipeline(range(2), route(name, stages)).run()
+  expectTypeOf(routed).toEqualTypeOf<Promise<(string | boolean)[]>>()
+  expect(await routed).toHaveLength(2)
+  const told = pipeline(range(2), route(name, sinks)).run()
+  expectTypeOf(told).toEqualTypeOf<Promise<{ readonly text: string[]; readonly even: number }>>()
+  expect(await told).toEqual({ text: ['1'], even: 1 })
+  const counts = pipeline(range(2), route(name, record)).run()
+  expectTypeOf(counts).toEqualTypeOf<Promise<Record<string, number>>>()
+  expect(await counts).toEqual({ text: 1, even: 1 })
+})

@@ -222,6 +222,21 @@ const misfits: Misfit[] = [
     says: "'number' is not assignable to type",
   },
   {
+    title: 'fanOut() of a list',
+    code: 'pipeline(range(3), fanOut(/*!*/ [count(), count()]))',
+    says: 'is not assignable to',
+  },
+  {
+    title: 'route() to a list',
+    code: 'pipeline(range(3), /*!*/ route((n) => n as 0 | 1, [count(), count()]))',
+    says: 'is not assignable to',
+  },
+  {
+    title: 'route() to no branch at all',
+    code: "pipeline(range(3), route(() => 'a', /*!*/ {}))",
+    says: "Property 'a' is missing",
+  },
+  {
     title: 'a stage behind a fanOut() of sinks',
     code: 'pipeline(range(3), /*!*/ fanOut({ a: count() }), map((n) => n))',
     says: /sink/i,

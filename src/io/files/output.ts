@@ -189,15 +189,17 @@ class FileOutput implements Output {
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length;) {
-      const { bytesWritten } = await this.handle
-        .write(bytes, at, bytes.length - at)
-        .catch((error: unknown) => {
-          this.torn = bytes.subarray(0, at)
-          throw cannotWrite(this.file, error)
-        })
-      at += bytesWritten
-      this.bytes += bytesWritten
+    let at = 0
+    try {
+      while (at < bytes.length) {
+        const { bytesWritten } = await this.handle.write(bytes, at, bytes.length - at)
+        if (bytesWritten === 0) throw new Error('nothing was written')
+        at += bytesWritten
+        this.bytes += bytesWritten
+      }
+    } catch (error) {
+      this.torn = bytes.subarray(0, at)
+      throw cannotWrite(this.file, error)
     }
   }
 
