@@ -238,7 +238,7 @@ test.each([
       clearImmediate(timer)
       await Promise.all([rejection(busy.result), busy.abort()])
     }
-    // A machine that is busy with something else makes it more than the twenty that it takes alone.
+    // A machine that is busy with something else makes it more than the 18 to 35 that it takes alone.
     expect(turns).toBeLessThan(values / 2)
   },
 )
